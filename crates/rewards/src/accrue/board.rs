@@ -1,0 +1,261 @@
+//! The eligible liquidity of one campaign over the ticks, and the growth that crosses them.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::U256;
+use serde::{Deserialize, Serialize};
+
+use crate::accrue::growth::{Growth, Inverse, inverse, quotient};
+use crate::campaign::Weights;
+use crate::ledger::concentrated::between;
+use crate::math::tick::sqrt_ratio;
+use crate::unit::{Liquidity, SqrtPriceX96, Tick, TickRange};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Board {
+    weights: Weights,
+    out_of_range: bool,
+    price: Option<BoardPrice>,
+    /// What holds at the price.
+    active: Sums,
+    global: Growths,
+    ticks: BTreeMap<Tick, BoardTick>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct BoardPrice {
+    tick: Tick,
+    sqrt: U256,
+    inverse: Inverse,
+}
+
+/// `sum L`, `sum L * a` and `sum L / b`, as the module above names them. Wrapping: with `out_of_range` the last two
+/// go below zero, and the divisors made of them never do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Sums {
+    liquidity: u128,
+    lower: Growth,
+    upper: Growth,
+}
+
+/// The sums `P`, `A1` and `A0`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Growths {
+    shared: Growth,
+    token1: Growth,
+    token0: Growth,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct BoardTick {
+    sqrt: U256,
+    inverse: Inverse,
+    /// Liquidity of all that begin or end here; zero takes the tick away.
+    gross: u128,
+    /// What joins the active sums when the price crosses upward.
+    net: Sums,
+    /// Growth on the side of the tick that the price is not on.
+    outside: Growths,
+}
+
+/// For which parts somebody was there to share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shared {
+    pub(super) fees: bool,
+    pub(super) token0: bool,
+    pub(super) token1: bool,
+}
+
+impl Board {
+    pub(super) fn new(weights: Weights, out_of_range: bool) -> Self {
+        let (active, global) = (Sums::default(), Growths::default());
+        Self { weights, out_of_range, price: None, active, global, ticks: BTreeMap::new() }
+    }
+
+    /// Growth up to now.
+    pub(super) fn global(&self) -> &Growths {
+        &self.global
+    }
+
+    /// Pays `seconds` to those who are active; says which parts found somebody.
+    pub(super) fn grow(&mut self, seconds: u64) -> Shared {
+        let (grown, shared) = self.grown(seconds);
+        self.global = grown;
+        shared
+    }
+
+    /// The growth if `seconds` more were paid by the state that holds, and which parts found somebody.
+    pub(super) fn grown(&self, seconds: u64) -> (Growths, Shared) {
+        let mut global = self.global;
+        let Some(price) = self.price.filter(|_| seconds > 0) else {
+            return (global, Shared { fees: false, token0: false, token1: false });
+        };
+        let liquidity = Growth::from(self.active.liquidity);
+        let (sqrt, inverse) = (Growth::from(price.sqrt), Growth::from(price.inverse));
+        let divisor1 = sqrt.wrapping_mul(liquidity).wrapping_sub(self.active.lower);
+        let divisor0 = inverse.wrapping_mul(liquidity).wrapping_sub(self.active.upper);
+        let part = |weight, divisor| if weight == 0 { None } else { quotient(weight, seconds, divisor) };
+        let fees = part(self.weights.fees, liquidity);
+        let token1 = part(self.weights.token1, divisor1);
+        let token0 = part(self.weights.token0, divisor0);
+        global.shared = [(fees, Growth::ONE), (token1, sqrt), (token0, inverse)]
+            .into_iter()
+            .filter_map(|(quotient, factor)| Some(quotient?.wrapping_mul(factor)))
+            .fold(global.shared, Growth::wrapping_add);
+        global.token1 = global.token1.wrapping_add(token1.unwrap_or_default());
+        global.token0 = global.token0.wrapping_add(token0.unwrap_or_default());
+        (global, Shared { fees: fees.is_some(), token0: token0.is_some(), token1: token1.is_some() })
+    }
+
+    pub(super) fn move_price(&mut self, from: Option<Tick>, to: Tick, price: SqrtPriceX96) {
+        self.price = Some(BoardPrice { tick: to, sqrt: price.0, inverse: inverse(price.0) });
+        let Some(from) = from else { return };
+        let (low, high) = (from.min(to), from.max(to));
+        let upward = from < to;
+        for (_, tick) in self.ticks.range_mut(between(low, high)) {
+            tick.outside = self.global.less(&tick.outside);
+            self.active = if upward { self.active.plus(&tick.net) } else { self.active.less(&tick.net) };
+        }
+    }
+
+    /// Brings a position's liquidity from `before` to `after`; both ends of its range stay open meanwhile.
+    pub(super) fn replace(&mut self, range: TickRange, before: Liquidity, after: Liquidity) {
+        if before < after {
+            self.change(range, Liquidity(after.0 - before.0), Sums::plus, |gross, by| gross + by);
+        } else if after < before {
+            self.change(range, Liquidity(before.0 - after.0), Sums::less, |gross, by| gross - by);
+        }
+    }
+
+    fn change(
+        &mut self,
+        range: TickRange,
+        liquidity: Liquidity,
+        join: fn(&Sums, &Sums) -> Sums,
+        count: fn(u128, u128) -> u128,
+    ) {
+        self.open(range.lower);
+        self.open(range.upper);
+        let ends = (self.tick(range.lower).end(), self.tick(range.upper).end());
+        let contribution = Contribution::of(liquidity, ends, self.out_of_range);
+        for (tick, net) in [(range.lower, contribution.at_lower), (range.upper, contribution.at_upper)] {
+            let entry = self.ticks.get_mut(&tick).expect("both ends were opened above");
+            entry.net = join(&entry.net, &net);
+            entry.gross = count(entry.gross, liquidity.0);
+            if entry.gross == 0 {
+                self.ticks.remove(&tick);
+            }
+        }
+        let price_tick = self.price.expect("liquidity comes after the first price").tick;
+        self.active = join(&self.active, contribution.active(range, price_tick));
+    }
+
+    /// Initialises a tick: as in v3-core, all growth so far counts as below it.
+    fn open(&mut self, tick: Tick) {
+        let price_tick = self.price.expect("liquidity comes after the first price").tick;
+        let outside = if tick <= price_tick { self.global } else { Growths::default() };
+        self.ticks.entry(tick).or_insert_with(|| {
+            let sqrt = sqrt_ratio(tick).expect("the ledger refuses ranges that do not exist").0;
+            BoardTick { sqrt, inverse: inverse(sqrt), gross: 0, net: Sums::default(), outside }
+        });
+    }
+
+    fn tick(&self, tick: Tick) -> &BoardTick {
+        self.ticks.get(&tick).expect("a tick stays while a position that ends on it has liquidity")
+    }
+
+    /// Growth per unit of liquidity of a position in `range` that has liquidity: `P - a A1 - A0 / b`, and with
+    /// `out_of_range` what it earned on either side.
+    ///
+    /// `global` is [`Board::global`], or what [`Board::grown`] says it will be.
+    pub(super) fn growth_inside(&self, range: TickRange, global: &Growths) -> Growth {
+        let price_tick = self.price.expect("liquidity comes after the first price").tick;
+        let (lower, upper) = (self.tick(range.lower), self.tick(range.upper));
+        let below = if price_tick >= range.lower { lower.outside } else { global.less(&lower.outside) };
+        let above = if price_tick < range.upper { upper.outside } else { global.less(&upper.outside) };
+        let inside = global.less(&below).less(&above);
+        let (a, b) = (Growth::from(lower.sqrt), Growth::from(upper.sqrt));
+        let (inverse_a, inverse_b) = (Growth::from(lower.inverse), Growth::from(upper.inverse));
+        let growth = inside
+            .shared
+            .wrapping_sub(a.wrapping_mul(inside.token1))
+            .wrapping_sub(inverse_b.wrapping_mul(inside.token0));
+        if !self.out_of_range {
+            return growth;
+        }
+        growth
+            .wrapping_add(b.wrapping_sub(a).wrapping_mul(above.token1))
+            .wrapping_add(inverse_a.wrapping_sub(inverse_b).wrapping_mul(below.token0))
+    }
+}
+
+/// What a position of some liquidity brings to the sums: when the price crosses either end upward, and where it is.
+struct Contribution {
+    at_lower: Sums,
+    at_upper: Sums,
+    below: Sums,
+    inside: Sums,
+    above: Sums,
+}
+
+impl Contribution {
+    fn of(liquidity: Liquidity, ends: ((Growth, Growth), (Growth, Growth)), out_of_range: bool) -> Self {
+        let ((a, inverse_a), (b, inverse_b)) = ends;
+        let times = |x: Growth| x.wrapping_mul(Growth::from(liquidity.0));
+        let nothing = Sums::default();
+        let inside = Sums { liquidity: liquidity.0, lower: times(a), upper: times(inverse_b) };
+        let (below, above) = if out_of_range {
+            let token0 = Sums { upper: times(inverse_a.wrapping_sub(inverse_b)), ..nothing };
+            let token1 = Sums { lower: times(b.wrapping_sub(a)), ..nothing };
+            (nothing.less(&token0), nothing.less(&token1))
+        } else {
+            (nothing, nothing)
+        };
+        let (at_lower, at_upper) = (inside.less(&below), above.less(&inside));
+        Self { at_lower, at_upper, below, inside, above }
+    }
+
+    fn active(&self, range: TickRange, price_tick: Tick) -> &Sums {
+        if price_tick < range.lower {
+            &self.below
+        } else if price_tick < range.upper {
+            &self.inside
+        } else {
+            &self.above
+        }
+    }
+}
+
+impl BoardTick {
+    fn end(&self) -> (Growth, Growth) {
+        (Growth::from(self.sqrt), Growth::from(self.inverse))
+    }
+}
+
+impl Sums {
+    fn plus(&self, other: &Self) -> Self {
+        Self {
+            liquidity: self.liquidity.wrapping_add(other.liquidity),
+            lower: self.lower.wrapping_add(other.lower),
+            upper: self.upper.wrapping_add(other.upper),
+        }
+    }
+
+    fn less(&self, other: &Self) -> Self {
+        Self {
+            liquidity: self.liquidity.wrapping_sub(other.liquidity),
+            lower: self.lower.wrapping_sub(other.lower),
+            upper: self.upper.wrapping_sub(other.upper),
+        }
+    }
+}
+
+impl Growths {
+    fn less(&self, other: &Self) -> Self {
+        Self {
+            shared: self.shared.wrapping_sub(other.shared),
+            token1: self.token1.wrapping_sub(other.token1),
+            token0: self.token0.wrapping_sub(other.token0),
+        }
+    }
+}

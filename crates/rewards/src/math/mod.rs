@@ -1,0 +1,4 @@
+//! The pool's own arithmetic, bit for bit: ticks, prices and the amounts that liquidity stands for.
+
+pub mod amounts;
+pub mod tick;

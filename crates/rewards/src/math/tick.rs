@@ -1,0 +1,99 @@
+//! From a tick to the square root of its price, exactly as v3-core's `TickMath` counts it.
+
+use alloy_primitives::U256;
+
+use crate::unit::{SqrtPriceX96, Tick, TickRange};
+
+/// The lowest tick of any pool.
+pub const TICK_MIN: Tick = Tick(-887_272);
+/// The highest tick of any pool.
+pub const TICK_MAX: Tick = Tick(887_272);
+
+/// `2^128 / sqrt(1.0001)^(2^k)` for k = 0..20, rounded as v3-core has them.
+const POWERS_X128: [u128; 20] = [
+    0xfffc_b933_bd6f_ad37_aa2d_162d_1a59_4001,
+    0xfff9_7272_373d_4132_59a4_6990_580e_213a,
+    0xfff2_e50f_5f65_6932_ef12_357c_f3c7_fdcc,
+    0xffe5_caca_7e10_e4e6_1c36_24ea_a094_1cd0,
+    0xffcb_9843_d60f_6159_c9db_5883_5c92_6644,
+    0xff97_3b41_fa98_c081_472e_6896_dfb2_54c0,
+    0xff2e_a164_66c9_6a38_43ec_78b3_26b5_2861,
+    0xfe5d_ee04_6a99_a2a8_11c4_61f1_969c_3053,
+    0xfcbe_86c7_900a_88ae_dcff_c83b_479a_a3a4,
+    0xf987_a725_3ac4_1317_6f2b_074c_f781_5e54,
+    0xf339_2b08_22b7_0005_940c_7a39_8e4b_70f3,
+    0xe715_9475_a2c2_9b74_43b2_9c7f_a6e8_89d9,
+    0xd097_f3bd_fd20_22b8_845a_d8f7_92aa_5825,
+    0xa9f7_4646_2d87_0fdf_8a65_dc1f_90e0_61e5,
+    0x70d8_69a1_56d2_a1b8_90bb_3df6_2baf_32f7,
+    0x31be_135f_97d0_8fd9_8123_1505_542f_cfa6,
+    0x09aa_508b_5b7a_84e1_c677_de54_f3e9_9bc9,
+    0x005d_6af8_dedb_8119_6699_c329_225e_e604,
+    0x0000_2216_e584_f5fa_1ea9_2604_1bed_fe98,
+    0x0000_0000_048a_1703_91f7_dc42_444e_8fa2,
+];
+
+/// `sqrt(1.0001^tick) * 2^96`, rounded up from 128 fractional bits; `None` outside the ticks that exist.
+pub fn sqrt_ratio(tick: Tick) -> Option<SqrtPriceX96> {
+    if tick < TICK_MIN || tick > TICK_MAX {
+        return None;
+    }
+    let steps = tick.0.unsigned_abs();
+    let mut ratio_x128 = U256::ONE << 128;
+    for (bit, power) in POWERS_X128.iter().enumerate() {
+        if steps >> bit & 1 == 1 {
+            ratio_x128 = (ratio_x128 * U256::from(*power)) >> 128;
+        }
+    }
+    if tick.0 > 0 {
+        ratio_x128 = U256::MAX / ratio_x128;
+    }
+    let cut_off: U256 = ratio_x128 & U256::from(u32::MAX);
+    Some(SqrtPriceX96((ratio_x128 >> 32) + U256::from(u8::from(!cut_off.is_zero()))))
+}
+
+/// Whether `price` can stand at `tick`: between the tick's ratio and the next one's, both included, since a swap down
+/// that stops on a tick leaves the price there and the tick one lower.
+pub fn price_fits_tick(price: SqrtPriceX96, tick: Tick) -> bool {
+    match (sqrt_ratio(tick), sqrt_ratio(Tick(tick.0.saturating_add(1)))) {
+        (Some(floor), Some(ceiling)) => floor <= price && price <= ceiling,
+        (Some(floor), None) => floor <= price,
+        (None, _) => false,
+    }
+}
+
+/// Whether both ends exist and the range is not empty.
+pub fn range_exists(range: TickRange) -> bool {
+    TICK_MIN <= range.lower && range.lower < range.upper && range.upper <= TICK_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_ratios() {
+        let cases = [
+            (0, "79228162514264337593543950336"),
+            (-887_272, "4295128739"),
+            (887_272, "1461446703485210103287273052203988822378723970342"),
+            (1, "79232123823359799118286999568"),
+            (-1, "79224201403219477170569942574"),
+        ];
+        for (tick, expected) in cases {
+            assert_eq!(sqrt_ratio(Tick(tick)).unwrap().to_string(), expected, "tick {tick}");
+        }
+        assert_eq!(sqrt_ratio(Tick(887_273)), None);
+        assert_eq!(sqrt_ratio(Tick(i32::MIN)), None);
+    }
+
+    #[test]
+    fn ratios_rise_with_the_tick() {
+        let mut previous = SqrtPriceX96::default();
+        for tick in (TICK_MIN.0..=TICK_MAX.0).step_by(97) {
+            let ratio = sqrt_ratio(Tick(tick)).unwrap();
+            assert!(ratio > previous, "tick {tick}");
+            previous = ratio;
+        }
+    }
+}
