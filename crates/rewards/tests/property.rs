@@ -1,0 +1,225 @@
+//! The engine against the plain reference, over generated histories.
+//!
+//! Each property tells its cases to a fixed generator, so that a run repeats; `PROPTEST_RNG_SEED` gives it another.
+
+mod pool;
+mod reference;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use accrual_rewards::accrue::{CampaignAccrual, Figures};
+use accrual_rewards::id::Holding;
+use accrual_rewards::report::by_account;
+use accrual_rewards::tracker::PoolTracker;
+use accrual_rewards::unit::{Amount, UnixSeconds};
+use alloy_primitives::{Address, U256};
+use num_bigint::BigInt;
+use num_rational::BigRational;
+use num_traits::One;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed, TestRunner};
+
+use pool::Edge;
+use pool::history::{History, histories};
+use reference::{Reference, big};
+
+/// How often a figure was compared, and how often it was not the exact floor.
+#[derive(Default)]
+struct Tally {
+    compared: Cell<u64>,
+    above: Cell<u64>,
+}
+
+#[test]
+fn figures_are_exact_in_range_only() {
+    figures_are_exact(6000, false);
+}
+
+#[test]
+fn figures_are_exact_out_of_range_too() {
+    figures_are_exact(6000, true);
+}
+
+fn figures_are_exact(cases: u32, out_of_range: bool) {
+    let tally = Tally::default();
+    check(cases, histories(36, out_of_range), |history| {
+        let mut tracker = history.tracker();
+        let mut reference = Reference::new(&history.campaign);
+        for (index, event) in history.events.iter().enumerate() {
+            tracker.apply(event).expect("the pool is honest");
+            reference.apply(event);
+            for later in history.asks_after(index) {
+                compare(&tracker, &reference, event.block_at.0 + later, &tally);
+            }
+        }
+        for at_seconds in last_instants(&history) {
+            compare(&tracker, &reference, at_seconds, &tally);
+        }
+    });
+    println!("{} figures compared, {} above the exact floor", tally.compared.get(), tally.above.get());
+}
+
+/// The newest event's time, and instants after it up to past the campaign's end.
+fn last_instants(history: &History) -> Vec<u64> {
+    let (last, end) = (history.last_at_seconds(), history.campaign.window.ends_at.0);
+    let mut instants = vec![last, last + 7, end, end + 1000];
+    instants.retain(|at_seconds| *at_seconds >= last);
+    instants
+}
+
+fn compare(tracker: &PoolTracker, reference: &Reference<'_>, at_seconds: u64, tally: &Tally) {
+    let accrual = &tracker.campaigns()[0];
+    let figures = accrual.figures(UnixSeconds(at_seconds)).expect("nobody asks about the past");
+    check_sums(accrual, &figures);
+    let exact = reference.exact(at_seconds);
+    let mut rows: BTreeMap<(Holding, Address), Amount> = figures
+        .rows
+        .iter()
+        .map(|row| ((tracker.key(row.position).holding, row.account), row.earned))
+        .collect();
+    assert_eq!(rows.len(), figures.rows.len(), "a position has one row for each account");
+    for (who, exact) in &exact.earned {
+        let earned = rows.remove(who).unwrap_or_default();
+        check_figure(&big(earned.0), exact, tally);
+    }
+    assert_eq!(rows, BTreeMap::new(), "nobody is paid whom the reference does not pay");
+    check_idle(figures.undistributed.nobody_eligible, &exact.nobody_eligible, figures.undistributed.total);
+}
+
+/// The exact figure rounded down; the next unit only for who is within 2^-59 of it.
+fn check_figure(earned: &BigInt, exact: &BigRational, tally: &Tally) {
+    tally.compared.set(tally.compared.get() + 1);
+    let floor = floor(exact);
+    if *earned == floor {
+        return;
+    }
+    tally.above.set(tally.above.get() + 1);
+    assert_eq!(*earned, floor + 1, "at most one unit above the exact floor, never below it");
+    let missing = BigRational::from(earned.clone()) - exact;
+    assert!(missing < BigRational::new(BigInt::one(), BigInt::one() << 59_u32), "a unit too much: {missing}");
+}
+
+/// Rounded down too, but never above all that is left: a figure may have been given the last 2^-60 of a unit.
+fn check_idle(idle: Amount, exact: &BigRational, total: Amount) {
+    let expected = floor(exact);
+    assert!(
+        big(idle.0) == expected || (idle == total && big(idle.0) + 1 == expected),
+        "{idle} for {expected}"
+    );
+}
+
+fn floor(exact: &BigRational) -> BigInt {
+    num_integer::Integer::div_floor(exact.numer(), exact.denom())
+}
+
+/// What holds without knowing who should get what.
+fn check_sums(accrual: &CampaignAccrual, figures: &Figures) {
+    let sum =
+        |amounts: &mut dyn Iterator<Item = Amount>| amounts.fold(U256::ZERO, |sum, amount| sum + amount.0);
+    let undistributed = figures.undistributed;
+    assert_eq!(figures.emitted, accrual.campaign().emitted(figures.at));
+    assert_eq!(sum(&mut figures.rows.iter().map(|row| row.earned)), figures.earned.0);
+    assert_eq!(figures.earned.0 + undistributed.total.0, figures.emitted.0, "the sum rule");
+    assert_eq!(undistributed.nobody_eligible.0 + undistributed.rounding.0, undistributed.total.0);
+    assert!(figures.emitted <= figures.budget && figures.budget == accrual.campaign().budget);
+    assert!(
+        figures.rows.iter().all(|row| accrual.campaign().admits(row.account) && row.earned > Amount::ZERO)
+    );
+    let accounts = by_account(figures);
+    assert_eq!(sum(&mut accounts.iter().map(|account| account.earned)), figures.earned.0);
+    assert!(accounts.iter().map(|account| u64::from(account.share_ppm)).sum::<u64>() <= 1_000_000);
+}
+
+#[test]
+fn the_sums_hold_after_every_event() {
+    check(300, prop_oneof![histories(120, false), histories(120, true)], |history| {
+        let mut tracker = history.tracker();
+        for event in &history.events {
+            tracker.apply(event).expect("the pool is honest");
+            for later in [0, 13] {
+                let accrual = &tracker.campaigns()[0];
+                let figures = accrual.figures(UnixSeconds(event.block_at.0 + later)).expect("not the past");
+                check_sums(accrual, &figures);
+            }
+        }
+    });
+}
+
+#[test]
+fn asking_changes_nothing() {
+    check(300, prop_oneof![histories(40, false), histories(40, true)], |history| {
+        let (mut asked, mut silent) = (history.tracker(), history.tracker());
+        for event in &history.events {
+            asked.apply(event).expect("the pool is honest");
+            silent.apply(event).expect("the pool is honest");
+            one_by_one_is_all_at_once(&asked, UnixSeconds(event.block_at.0 + 5));
+            one_by_one_is_all_at_once(&asked, event.block_at);
+        }
+        assert_eq!(asked, silent);
+    });
+}
+
+/// `earned_by` of each position, present holders only, is its row.
+fn one_by_one_is_all_at_once(tracker: &PoolTracker, at: UnixSeconds) {
+    let accrual = &tracker.campaigns()[0];
+    let figures = accrual.figures(at).expect("not the past");
+    for (index, position) in
+        (0..).map(accrual_rewards::ledger::PositionIndex).zip(tracker.ledger().positions())
+    {
+        let one = accrual.earned_by(index, at).expect("not the past");
+        let admitted = accrual.campaign().admits(position.holder);
+        assert_eq!(one.map(|row| row.account), admitted.then_some(position.holder));
+        let row = figures.rows.iter().find(|row| (row.position, row.account) == (index, position.holder));
+        let earned = one.map_or(Amount::ZERO, |row| row.earned);
+        assert_eq!(row.map_or(Amount::ZERO, |row| row.earned), earned);
+    }
+}
+
+#[test]
+fn a_stored_tracker_goes_on_as_if_never_stored() {
+    let histories = prop_oneof![histories(40, false), histories(40, true)];
+    check(300, (histories, 0..1000_usize), |(history, thousandths)| {
+        let (before, after) = history.events.split_at(history.events.len() * thousandths / 1000);
+        let mut tracker = history.tracker();
+        before.iter().for_each(|event| tracker.apply(event).expect("the pool is honest"));
+        let bytes = postcard::to_stdvec(&tracker).expect("a tracker is plain data");
+        let mut stored: PoolTracker = postcard::from_bytes(&bytes).expect("what was written can be read");
+        for event in after {
+            for tracker in [&mut tracker, &mut stored] {
+                tracker.apply(event).expect("the pool is honest");
+            }
+        }
+        assert_eq!(tracker, stored);
+    });
+}
+
+#[test]
+fn every_edge_is_generated() {
+    let met: RefCell<BTreeMap<Edge, u32>> = RefCell::default();
+    check(600, prop_oneof![histories(36, false), histories(36, true)], |history| {
+        for edge in history.edges {
+            *met.borrow_mut().entry(edge).or_default() += 1;
+        }
+    });
+    let met = met.into_inner();
+    println!("{met:#?}");
+    let rare: Vec<_> = met.iter().filter(|(_, count)| **count < 10).collect();
+    assert!(rare.is_empty(), "met in fewer than 10 of 600 histories: {rare:?}");
+    assert_eq!(met.len(), usize::from(Edge::LAST as u8) + 1, "an edge was never met: {met:?}");
+}
+
+/// Runs `property` over generated values; a panic in it is shrunk to a small case.
+fn check<S: Strategy>(cases: u32, strategy: S, property: impl Fn(S::Value)) {
+    let mut config = Config { failure_persistence: None, ..Config::with_cases(cases) };
+    if matches!(config.rng_seed, RngSeed::Random) {
+        config.rng_seed = RngSeed::Fixed(0x000a_cc2a_a100);
+    }
+    let outcome = TestRunner::new(config).run(&strategy, |value| {
+        property(value);
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+}
