@@ -1,0 +1,97 @@
+//! How fast events are stored: `cargo run --release -p accrual-store --example insert_speed -- URL`.
+//!
+//! Stores 1,000,000 swaps of one pool in batches of 50,000, one transaction each, then reads them all.
+
+use std::time::{Duration, Instant};
+
+use accrual_rewards::event::{PlacedEvent, PoolEvent};
+use accrual_rewards::id::{PoolId, Venue};
+use accrual_rewards::unit::{BlockNumber, Liquidity, SignedAmount, SqrtPriceX96, Tick, UnixSeconds};
+use accrual_store::{Db, DbUrl, EventPlace, Extension, Header, Mode, PoolExtension, PoolRow, StoreError};
+use accrual_store::{commit, events, pools};
+use alloy_primitives::{Address, B256, I256, U256};
+
+const BATCHES: u64 = 20;
+const BATCH_EVENTS: u64 = 50_000;
+const BLOCK_EVENTS: u64 = 5;
+
+#[tokio::main]
+async fn main() -> Result<(), StoreError> {
+    let url: DbUrl = std::env::args().nth(1).expect("the address of an empty database").parse()?;
+    let db = Db::open(&url, Mode::Write).await?;
+    db.migrate().await?;
+    let pool: PoolId = "speed".parse().expect("a good id");
+    pools::register(&db, &row(&pool)).await?;
+    report("stored", store(&db, &pool).await?);
+    report("read", read(&db, &pool).await?);
+    db.close().await;
+    Ok(())
+}
+
+async fn store(db: &Db, pool: &PoolId) -> Result<Duration, StoreError> {
+    let mut after = None;
+    let mut spent = Duration::ZERO;
+    for batch in 0..BATCHES {
+        let events: Vec<PlacedEvent> = (batch * BATCH_EVENTS..(batch + 1) * BATCH_EVENTS).map(swap).collect();
+        let through = header(events.last().expect("a batch has events").block_number);
+        let pools = [PoolExtension { pool, after, events: &events, snapshots: &[] }];
+        let started = Instant::now();
+        commit::extend(db, &Extension { chain_id: 8453, through, headers: &[], pools: &pools }).await?;
+        spent += started.elapsed();
+        after = Some(through.block());
+    }
+    Ok(spent)
+}
+
+async fn read(db: &Db, pool: &PoolId) -> Result<Duration, StoreError> {
+    let started = Instant::now();
+    let mut after = None;
+    loop {
+        let page = events::page(db, pool, after, BlockNumber(u64::MAX), 10_000).await?;
+        let Some(last) = page.last() else { return Ok(started.elapsed()) };
+        after = Some(EventPlace::from(last));
+    }
+}
+
+fn report(what: &str, spent: Duration) {
+    let rows = u128::from(BATCHES * BATCH_EVENTS);
+    let rows_per_second = rows * 1000 / spent.as_millis().max(1);
+    println!("{what} {rows} events in {} ms: {rows_per_second} rows/s", spent.as_millis());
+}
+
+fn row(pool: &PoolId) -> PoolRow {
+    PoolRow {
+        pool: pool.clone(),
+        chain_id: 8453,
+        venue: Venue::UniswapV3,
+        address: Address::repeat_byte(1),
+        position_manager: None,
+        created_block: BlockNumber(1),
+        token0: None,
+        token1: None,
+    }
+}
+
+fn header(number: BlockNumber) -> Header {
+    let hash = |number| B256::from(U256::from(number));
+    Header { number, hash: hash(number.0), parent_hash: hash(number.0 - 1), at: UnixSeconds(number.0 * 2) }
+}
+
+fn swap(index: u64) -> PlacedEvent {
+    let number = 31_000_000 + index / BLOCK_EVENTS;
+    let amount = |units: u64| I256::try_from(U256::from(units)).expect("64 bits fit");
+    PlacedEvent {
+        block_number: BlockNumber(number),
+        block_at: UnixSeconds(number * 2),
+        log_index: u32::try_from(index % BLOCK_EVENTS * 7).expect("a small number"),
+        event: PoolEvent::Swapped {
+            amount0: SignedAmount(-amount(123_456_789_012 + index)),
+            amount1: SignedAmount(amount(9_876_543_210_987_654_321 - index)),
+            sqrt_price_x96: SqrtPriceX96(U256::from(
+                79_228_162_514_264_337_593_543_950_336_u128 + u128::from(index),
+            )),
+            liquidity: Liquidity(1_234_567_890_123_456_789_012 + u128::from(index)),
+            tick: Tick(-193_284),
+        },
+    }
+}

@@ -1,0 +1,99 @@
+//! The only way by which the chain's data changes: one batch, one transaction.
+
+use accrual_rewards::event::PlacedEvent;
+use accrual_rewards::id::PoolId;
+
+use crate::{BlockRef, Db, EventPlace, Header, Snapshot, StoreError, blocks, checkpoints, events, snapshots};
+
+/// New blocks of one chain, for one or more pools that move on together.
+#[derive(Debug, Clone, Copy)]
+pub struct Extension<'a> {
+    /// The chain.
+    pub chain_id: u64,
+    /// The block that every pool in here stands at afterwards.
+    pub through: Header,
+    /// Headers that were learnt on the way, heights rising, none above `through`.
+    pub headers: &'a [Header],
+    /// The pools.
+    pub pools: &'a [PoolExtension<'a>],
+}
+
+/// One pool's part of an [`Extension`].
+#[derive(Debug, Clone, Copy)]
+pub struct PoolExtension<'a> {
+    /// The pool, which is registered.
+    pub pool: &'a PoolId,
+    /// Where the writer believes it to stand; `None` before its first block.
+    pub after: Option<BlockRef>,
+    /// Its events above `after` up to and with `through`, in chain order.
+    pub events: &'a [PlacedEvent],
+    /// Its states to keep, none above `through`.
+    pub snapshots: &'a [Snapshot],
+}
+
+/// Stores new blocks and moves the checkpoints of their pools, all of it or nothing.
+///
+/// # Errors
+/// [`StoreError::CheckpointMoved`] when a pool does not stand where the writer left it,
+/// [`StoreError::UnknownPool`], [`StoreError::BlockChanged`], [`StoreError::Full`], [`StoreError::Locked`],
+/// [`StoreError::Damaged`] when events lie above a checkpoint.
+///
+/// # Panics
+/// When the caller's batch is out of order or reaches above `through`: a mistake of ours.
+pub async fn extend(db: &Db, extension: &Extension<'_>) -> Result<(), StoreError> {
+    assert_in_order(extension);
+    let mut tx = db.begin().await?;
+    // First the checkpoints: this locks them, and a second writer is turned away before it writes a row.
+    for pool in extension.pools {
+        checkpoints::advance(&mut tx, pool.pool, pool.after, &extension.through).await?;
+        events::refuse_above(&mut tx, pool.pool, pool.after.map(|after| after.number)).await?;
+    }
+    blocks::insert_all(&mut tx, extension.chain_id, extension.headers).await?;
+    blocks::insert_all(&mut tx, extension.chain_id, &[extension.through]).await?;
+    for pool in extension.pools {
+        events::insert(&mut tx, pool.pool, pool.events).await?;
+        for snapshot in pool.snapshots {
+            snapshots::insert(&mut tx, pool.pool, snapshot).await?;
+        }
+    }
+    tx.commit().await
+}
+
+fn assert_in_order(extension: &Extension<'_>) {
+    let through = extension.through.number;
+    assert!(
+        extension.headers.iter().all(|header| header.number <= through),
+        "no header is above the batch's end"
+    );
+    for pool in extension.pools {
+        let after = pool.after.map(|after| after.number);
+        let above = |number| after.is_none_or(|after| after < number);
+        assert!(above(through), "pool {} moves on, from {after:?} to {through}", pool.pool);
+        // A place twice is left to the table's key to refuse.
+        assert!(pool.events.is_sorted_by_key(EventPlace::from), "events are in chain order");
+        let inside = |event: &PlacedEvent| above(event.block_number) && event.block_number <= through;
+        assert!(pool.events.iter().all(inside), "events lie above the checkpoint, up to the batch's end");
+        assert!(
+            pool.snapshots.iter().all(|snapshot| snapshot.block_number <= through),
+            "no state is newer than the batch's end"
+        );
+    }
+}
+
+/// Takes blocks back: what lies above `to` is deleted, and `pools` that stood above it stand at it. Headers
+/// above `to` go for the whole chain, so `pools` must name every pool of it. A pool at or below `to` stays.
+///
+/// # Errors
+/// [`StoreError::BlockChanged`] when another block is stored at `to`'s height, [`StoreError::Locked`].
+pub async fn rewind(db: &Db, chain_id: u64, pools: &[PoolId], to: &Header) -> Result<(), StoreError> {
+    let mut tx = db.begin().await?;
+    for pool in pools {
+        if checkpoints::take_back(&mut tx, pool, to).await? {
+            events::delete_above(&mut tx, pool, to.number).await?;
+            snapshots::delete_above(&mut tx, pool, to.number).await?;
+        }
+    }
+    blocks::delete_above(&mut tx, chain_id, to.number).await?;
+    blocks::insert_all(&mut tx, chain_id, &[*to]).await?;
+    tx.commit().await
+}

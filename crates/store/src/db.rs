@@ -1,0 +1,261 @@
+//! The two engines, opened and spoken to alike.
+
+use std::fmt;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, Database, Pool, Postgres, Sqlite, Transaction};
+
+use crate::url::Location;
+use crate::{DbUrl, StoreError, explain};
+
+/// How long a statement waits for another writer before it gives up.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a server has to answer the first call.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const SQLITE_READERS_MAX: u32 = 4;
+const POSTGRES_CONNECTIONS_MAX: u32 = 8;
+
+/// An open database. Clones share the connections.
+#[derive(Debug, Clone)]
+pub enum Db {
+    /// One file.
+    Sqlite(Pools<Pool<Sqlite>>),
+    /// A server.
+    Postgres(Pools<Pool<Postgres>>),
+}
+
+/// One engine's connections: SQLite writes through a single one, so that its writers queue and never collide.
+#[derive(Debug, Clone)]
+pub struct Pools<P> {
+    pub(crate) writer: P,
+    pub(crate) reader: P,
+    pub(crate) url: DbUrl,
+    pub(crate) mode: Mode,
+}
+
+/// What the database is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Reading and writing; makes the SQLite file when it is absent.
+    Write,
+    /// Reading; the SQLite file must be there, and writing is an error.
+    Read,
+}
+
+/// Which engine is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Engine {
+    /// SQLite.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        })
+    }
+}
+
+impl Db {
+    /// Opens the database. Writes nothing but, for [`Mode::Write`], an empty SQLite file where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], [`StoreError::CannotOpen`], [`StoreError::Unreachable`], [`StoreError::Refused`].
+    pub async fn open(url: &DbUrl, mode: Mode) -> Result<Self, StoreError> {
+        match &url.0 {
+            Location::Server { url: text } => open_server(url, text, mode).await,
+            Location::File { .. } | Location::Memory => open_sqlite(url, mode).await,
+        }
+    }
+
+    /// Which engine it is.
+    pub fn engine(&self) -> Engine {
+        match self {
+            Self::Sqlite(_) => Engine::Sqlite,
+            Self::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &DbUrl {
+        match self {
+            Self::Sqlite(pools) => &pools.url,
+            Self::Postgres(pools) => &pools.url,
+        }
+    }
+
+    /// Closes every connection, after what they are doing.
+    pub async fn close(self) {
+        match self {
+            Self::Sqlite(pools) => pools.close().await,
+            Self::Postgres(pools) => pools.close().await,
+        }
+    }
+
+    pub(crate) fn mode(&self) -> Mode {
+        match self {
+            Self::Sqlite(pools) => pools.mode,
+            Self::Postgres(pools) => pools.mode,
+        }
+    }
+
+    /// Its address for errors, without a password.
+    pub(crate) fn at(&self) -> String {
+        self.url().to_string()
+    }
+
+    pub(crate) fn explain(&self, error: sqlx::Error) -> StoreError {
+        explain::explain(self.engine(), self.at(), error)
+    }
+
+    /// Begins a transaction that writes. Dropped without [`Tx::commit`], nothing of it stays.
+    pub(crate) async fn begin(&self) -> Result<Tx<'_>, StoreError> {
+        let begun = match self {
+            // Immediate: a transaction that reads first and writes later could find the file taken in between.
+            Self::Sqlite(pools) => pools.writer.begin_with("begin immediate").await.map(Open::Sqlite),
+            Self::Postgres(pools) => pools.writer.begin().await.map(Open::Postgres),
+        };
+        Ok(Tx { db: self, open: begun.map_err(|error| self.explain(error))? })
+    }
+}
+
+impl<D: Database> Pools<Pool<D>> {
+    async fn close(self) {
+        self.reader.close().await;
+        // Last, so that SQLite folds its log into the file.
+        self.writer.close().await;
+    }
+}
+
+/// A transaction that writes, on whichever engine.
+pub(crate) struct Tx<'a> {
+    pub(crate) db: &'a Db,
+    pub(crate) open: Open,
+}
+
+pub(crate) enum Open {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Tx<'_> {
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        let done = match self.open {
+            Open::Sqlite(tx) => tx.commit().await,
+            Open::Postgres(tx) => tx.commit().await,
+        };
+        done.map_err(|error| self.db.explain(error))
+    }
+}
+
+/// Runs one body that reads on whichever engine is open.
+macro_rules! on {
+    ($db:expr, $pool:ident => $body:expr) => {{
+        let db: &$crate::Db = $db;
+        let answer = match db {
+            $crate::Db::Sqlite(pools) => {
+                let $pool = &pools.reader;
+                $body
+            }
+            $crate::Db::Postgres(pools) => {
+                let $pool = &pools.reader;
+                $body
+            }
+        };
+        answer.map_err(|error| db.explain(error))
+    }};
+}
+pub(crate) use on;
+
+/// Runs one body inside a transaction, on whichever engine it is.
+macro_rules! within {
+    ($tx:expr, $conn:ident => $body:expr) => {{
+        let tx: &mut $crate::db::Tx<'_> = $tx;
+        let answer = match &mut tx.open {
+            $crate::db::Open::Sqlite(open) => {
+                let $conn = &mut **open;
+                $body
+            }
+            $crate::db::Open::Postgres(open) => {
+                let $conn = &mut **open;
+                $body
+            }
+        };
+        answer.map_err(|error| tx.db.explain(error))
+    }};
+}
+pub(crate) use within;
+
+async fn open_sqlite(url: &DbUrl, mode: Mode) -> Result<Db, StoreError> {
+    if let (Mode::Read, Some(path)) = (mode, url.path())
+        && !path.exists()
+    {
+        return Err(StoreError::Missing { at: url.to_string() });
+    }
+    let options = sqlite_options(url, mode);
+    // A database in memory is its connection: there is one, and it stays.
+    let one = || SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+    let explain = |error| explain::explain(Engine::Sqlite, url.to_string(), error);
+    let writer = one().connect_with(options.clone()).await.map_err(explain)?;
+    let reader = match url.0 {
+        Location::Memory => writer.clone(),
+        // `query_only` even for writing: what writes goes through the writer, and a mistake of ours says so.
+        _ => SqlitePoolOptions::new()
+            .max_connections(SQLITE_READERS_MAX)
+            .connect_lazy_with(options.pragma("query_only", "on")),
+    };
+    Ok(Db::Sqlite(Pools { writer, reader, url: url.clone(), mode }))
+}
+
+fn sqlite_options(url: &DbUrl, mode: Mode) -> SqliteConnectOptions {
+    let options = match &url.0 {
+        Location::File { path, page_count_max } => {
+            let options = SqliteConnectOptions::new().filename(path);
+            match page_count_max {
+                Some(count) => options.pragma("max_page_count", count.to_string()),
+                None => options,
+            }
+        }
+        _ => SqliteConnectOptions::new().in_memory(true),
+    };
+    options
+        .create_if_missing(mode == Mode::Write)
+        .read_only(mode == Mode::Read)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        // In a write-ahead log, NORMAL may lose the newest commits when the power fails; FULL does not.
+        .synchronous(SqliteSynchronous::Full)
+        // 64 MiB, in KiB: the keys of a batch stay in memory while it is written.
+        .pragma("cache_size", "-65536")
+        .disable_statement_logging()
+}
+
+async fn open_server(url: &DbUrl, text: &str, mode: Mode) -> Result<Db, StoreError> {
+    let bad = |_| StoreError::BadUrl { url: url.to_string(), why: "its parts cannot be read" };
+    let lock_timeout_ms = BUSY_TIMEOUT.as_millis().to_string();
+    let mut options: PgConnectOptions = text.parse().map_err(bad)?;
+    options = options
+        .application_name("accrual")
+        .options([("lock_timeout", lock_timeout_ms.as_str())])
+        .disable_statement_logging();
+    if mode == Mode::Read {
+        options = options.options([("default_transaction_read_only", "on")]);
+    }
+    knock(url, &options).await?;
+    let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS_MAX).connect_lazy_with(options);
+    Ok(Db::Postgres(Pools { writer: pool.clone(), reader: pool, url: url.clone(), mode }))
+}
+
+/// One connection, made and closed: a pool would retry a refused one for half a minute.
+async fn knock(url: &DbUrl, options: &PgConnectOptions) -> Result<(), StoreError> {
+    let explain = |error| explain::explain(Engine::Postgres, url.to_string(), error);
+    let answer = tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await;
+    let connection = answer.map_err(|_| explain(sqlx::Error::PoolTimedOut))?.map_err(explain)?;
+    connection.close().await.map_err(explain)
+}

@@ -1,0 +1,92 @@
+//! Whole tables as text, for tests that compare two databases row for row.
+
+use std::cmp::Ordering;
+
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::db::on;
+use crate::{Db, StoreError};
+
+/// The tables that can be shown: name, columns with the key first, and how many of them are the key.
+const TABLES: [(&str, &[&str], usize); 9] = [
+    (
+        "chain",
+        &[
+            "chain_id",
+            "latest_number",
+            "latest_hash",
+            "latest_at",
+            "safe_number",
+            "finalized_number",
+            "seen_at",
+        ],
+        1,
+    ),
+    (
+        "pools",
+        &["pool_id", "chain_id", "venue", "address", "position_manager", "created_block", "token0", "token1"],
+        1,
+    ),
+    ("tokens", &["chain_id", "address", "symbol", "decimals"], 2),
+    ("checkpoints", &["pool_id", "block_number", "block_hash", "block_at", "rewinds"], 1),
+    ("blocks", &["chain_id", "block_number", "block_hash", "parent_hash", "block_at"], 2),
+    ("events", &["pool_id", "block_number", "log_index", "block_at", "kind", "body"], 3),
+    ("snapshots", &["pool_id", "fingerprint", "block_number", "state"], 3),
+    ("clients", &["client_id", "name", "plan", "created_at"], 1),
+    (
+        "api_keys",
+        &[
+            "id",
+            "client_id",
+            "env",
+            "secret_mac",
+            "pepper_version",
+            "scopes",
+            "created_at",
+            "expires_at",
+            "state",
+            "overlap_ends_at",
+            "revoked_at",
+            "replaces_id",
+            "replaced_by_id",
+            "generation",
+            "last_used_at",
+            "note",
+            "allowed_networks",
+        ],
+        1,
+    ),
+];
+
+/// The names of the tables that can be shown.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    TABLES.iter().map(|(name, ..)| *name)
+}
+
+/// Every row of table `name` in the order of its key, each cell as text, `null` for none.
+///
+/// # Errors
+/// [`StoreError::UnknownTable`], or the database's own.
+pub async fn table(db: &Db, name: &str) -> Result<Vec<Vec<String>>, StoreError> {
+    let Some((name, columns, key_columns)) = TABLES.iter().find(|(known, ..)| *known == name) else {
+        let known: Vec<&str> = names().collect();
+        return Err(StoreError::UnknownTable { name: name.to_owned(), known: known.join(", ") });
+    };
+    let cells: Vec<String> =
+        columns.iter().map(|column| format!("coalesce(cast({column} as text), 'null')")).collect();
+    // Safe: every word comes from the list above.
+    let text = format!("select {} from {name}", cells.join(", "));
+    let mut rows: Vec<Vec<String>> = on!(db, pool => {
+        let rows = sqlx::query(AssertSqlSafe(text)).fetch_all(pool).await;
+        rows.and_then(|rows| rows.iter().map(|row| (0..columns.len()).map(|i| row.try_get(i)).collect()).collect())
+    })?;
+    // Here and not in SQL: servers sort text by the rules of a language, each by its own.
+    rows.sort_by(|a, b| by_key(&a[..*key_columns], &b[..*key_columns]));
+    Ok(rows)
+}
+
+/// Cell by cell; numbers by value, texts by their bytes.
+fn by_key(a: &[String], b: &[String]) -> Ordering {
+    let cell = |text: &String| (text.parse::<i64>().ok(), text.clone());
+    a.iter().map(cell).cmp(b.iter().map(cell))
+}

@@ -1,0 +1,42 @@
+//! Everything that is kept: one SQL text for SQLite and PostgreSQL.
+//!
+//! [`Db`] opens a database and migrates it; then there is one module per table, each statement a constant
+//! over the function that runs it. [`commit`] is the only way by which the chain's data changes: one batch,
+//! one transaction. No clock runs in here: times are arguments.
+
+mod bulk;
+mod cell;
+mod db;
+mod error;
+mod explain;
+mod migrate;
+mod url;
+
+pub mod blocks;
+pub mod chain;
+pub mod checkpoints;
+pub mod clients;
+pub mod commit;
+pub mod dump;
+pub mod events;
+pub mod keys;
+pub mod moment;
+pub mod pools;
+pub mod rebuild;
+pub mod snapshots;
+pub mod tokens;
+
+pub use blocks::Header;
+pub use chain::ChainRow;
+pub use checkpoints::{BlockRef, Checkpoint};
+pub use clients::ClientRow;
+pub use commit::{Extension, PoolExtension};
+pub use db::{Db, Engine, Mode};
+pub use error::StoreError;
+pub use events::EventPlace;
+pub use keys::KeyRow;
+pub use migrate::{MigrationReport, SCHEMA_VERSION};
+pub use pools::PoolRow;
+pub use snapshots::Snapshot;
+pub use tokens::TokenRow;
+pub use url::DbUrl;

@@ -1,0 +1,126 @@
+//! Derived state from stored events: the newest snapshot that fits, and the events after it.
+//!
+//! Snapshots only save time. They carry a fingerprint of everything that shaped them beside the events (the pool, its
+//! campaigns, the layout of the state), so a changed configuration never meets an old one.
+
+use accrual_rewards::campaign::Campaign;
+use accrual_rewards::event::PlacedEvent;
+use accrual_rewards::ledger::LedgerError;
+use accrual_rewards::tracker::{Pool, PoolTracker};
+use accrual_rewards::unit::BlockNumber;
+use alloy_primitives::keccak256;
+
+use crate::{Db, EventPlace, Snapshot, StoreError, events, snapshots};
+
+/// Raised when the layout of the derived state changes, so that older snapshots are passed over.
+const LAYOUT: u32 = 1;
+const PAGE: u32 = 20_000;
+
+/// Why derived state could not be rebuilt.
+#[derive(Debug, thiserror::Error)]
+pub enum RebuildError {
+    /// The database did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The stored events contradict each other.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// A pool with its campaigns after the last event at or before `at`.
+///
+/// # Errors
+/// The database does not answer, or its events contradict each other.
+pub async fn tracker_at(
+    db: &Db,
+    pool: &Pool,
+    campaigns: &[Campaign],
+    at: BlockNumber,
+) -> Result<PoolTracker, RebuildError> {
+    let fingerprint = fingerprint(pool, campaigns);
+    let snapshot = snapshots::newest(db, &pool.id, &fingerprint, at).await?;
+    let from_snapshot = snapshot.and_then(|snapshot| from_bytes(&snapshot.state));
+    let mut tracker =
+        from_snapshot.unwrap_or_else(|| PoolTracker::new(pool.clone(), campaigns.iter().cloned()));
+    extend(db, &mut tracker, at).await?;
+    Ok(tracker)
+}
+
+/// Folds in the stored events after the tracker's last block, up to `through`.
+///
+/// # Errors
+/// The database does not answer, or its events contradict each other.
+pub async fn extend(db: &Db, tracker: &mut PoolTracker, through: BlockNumber) -> Result<(), RebuildError> {
+    let pool = tracker.pool().id.clone();
+    let mut after = tracker.last_block().map(|block_number| EventPlace { block_number, log_index: u32::MAX });
+    loop {
+        let page = events::page(db, &pool, after, through, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(EventPlace { block_number: last.block_number, log_index: last.log_index });
+        for event in &page {
+            tracker.apply(event)?;
+        }
+    }
+}
+
+/// Folds a pool's stored events again from the first, and puts its snapshots anew. Answers how many events there were.
+///
+/// # Errors
+/// The database does not answer, or its events contradict each other; the snapshots are then gone, the events stay.
+pub async fn replay(
+    db: &Db,
+    pool: &Pool,
+    campaigns: &[Campaign],
+    through: BlockNumber,
+    snapshot_events: u64,
+) -> Result<u64, RebuildError> {
+    snapshots::delete_all(db, &pool.id).await?;
+    let fingerprint = fingerprint(pool, campaigns);
+    let mut tracker = PoolTracker::new(pool.clone(), campaigns.iter().cloned());
+    let mut after = None;
+    loop {
+        let page = events::page(db, &pool.id, after, through, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(tracker.events()) };
+        after = Some(EventPlace { block_number: last.block_number, log_index: last.log_index });
+        for event in &page {
+            if let Some(snapshot) = due_snapshot(&tracker, &fingerprint, event, snapshot_events) {
+                snapshots::put(db, &pool.id, &snapshot).await?;
+            }
+            tracker.apply(event)?;
+        }
+    }
+}
+
+/// The snapshot that falls due before `next` is folded in, if any.
+///
+/// Snapshots stand at the end of the block in which the count of events passed a multiple of `every`: that depends on
+/// the chain alone, not on how it was cut into batches.
+pub fn due_snapshot(
+    tracker: &PoolTracker,
+    fingerprint: &str,
+    next: &PlacedEvent,
+    every: u64,
+) -> Option<Snapshot> {
+    let block_number = tracker.last_block().filter(|last| *last < next.block_number)?;
+    if tracker.events() / every == tracker.events_before_last_block() / every {
+        return None;
+    }
+    Some(Snapshot { fingerprint: fingerprint.to_owned(), block_number, state: to_bytes(tracker) })
+}
+
+/// What a snapshot depends on beside the events, as a short text.
+pub fn fingerprint(pool: &Pool, campaigns: &[Campaign]) -> String {
+    let own: Vec<&Campaign> = campaigns.iter().filter(|campaign| campaign.pool == pool.id).collect();
+    let shaped_by = serde_json::to_vec(&(LAYOUT, pool, own)).expect("pools and campaigns are plain data");
+    keccak256(shaped_by).to_string()
+}
+
+/// A tracker as bytes for a snapshot; the same state gives the same bytes.
+fn to_bytes(tracker: &PoolTracker) -> Vec<u8> {
+    postcard::to_allocvec(tracker).expect("a tracker is plain data")
+}
+
+/// The tracker again; `None` when the bytes are of another layout or damaged, which costs a rebuild from the events.
+fn from_bytes(bytes: &[u8]) -> Option<PoolTracker> {
+    postcard::from_bytes(bytes).ok()
+}
