@@ -1,0 +1,311 @@
+//! Joins the logs of pools and of their position managers into events.
+//!
+//! A position manager's logs name neither pool nor range. But `mint` and `increaseLiquidity` emit the pool's `Mint`
+//! and then the manager's `IncreaseLiquidity` with the same three numbers, and `decreaseLiquidity` the same with
+//! `Burn` and `DecreaseLiquidity` (`facts/protocols.md` 1.4). So within a transaction each manager log takes the
+//! newest unmatched pool log with equal numbers: newest first, because a token's transfer hook can nest calls.
+
+use std::collections::HashMap;
+
+use accrual_rewards::event::{PlacedEvent, PoolEvent};
+use accrual_rewards::id::Holding;
+use accrual_rewards::tracker::Pool;
+use accrual_rewards::unit::{BlockNumber, TickRange, UnixSeconds};
+use alloy::primitives::{Address, U256};
+
+use crate::decode::DecodeError;
+use crate::decode::uniswap_v3::{Flow, ManagerLog, PoolLog, manager_log, pool_log};
+use crate::source::RawLog;
+
+/// Which NFTs stand for positions in which of our pools.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KnownIds(HashMap<Address, HashMap<U256, usize>>);
+
+impl KnownIds {
+    /// Notes that `id` of `manager` stands for a position in the pool with that place in the list.
+    pub fn insert(&mut self, manager: Address, id: U256, pool: usize) {
+        self.0.entry(manager).or_default().insert(id, pool);
+    }
+
+    /// The pool that `id` of `manager` belongs to.
+    pub fn pool(&self, manager: Address, id: U256) -> Option<usize> {
+        self.0.get(&manager)?.get(&id).copied()
+    }
+
+    /// The NFTs of one pool, by its place in the list.
+    pub fn in_pool(&self, pool: usize) -> Vec<(Address, U256)> {
+        let nfts =
+            self.0.iter().flat_map(|(manager, ids)| ids.iter().map(|(id, place)| (*manager, *id, *place)));
+        nfts.filter(|(_, _, place)| *place == pool).map(|(manager, id, _)| (manager, id)).collect()
+    }
+
+    /// How many NFTs of one manager are known.
+    pub fn count(&self, manager: Address) -> usize {
+        self.0.get(&manager).map_or(0, HashMap::len)
+    }
+
+    /// The ids of one manager, ascending.
+    pub fn of(&self, manager: Address) -> Vec<U256> {
+        let mut ids: Vec<U256> = self.0.get(&manager).into_iter().flat_map(HashMap::keys).copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+}
+
+/// The token ids that `logs`, in chain order, show to stand for positions in `pools`: by an `IncreaseLiquidity` beside a
+/// pool's `Mint`, or a `DecreaseLiquidity` beside its `Burn`.
+///
+/// # Errors
+/// A log that does not parse.
+pub fn learn(pools: &[Pool], logs: &[RawLog]) -> Result<Vec<(Address, U256, usize)>, DecodeError> {
+    let mut learnt = Vec::new();
+    for transaction in logs.chunk_by(same_transaction) {
+        let mut unmatched = Unmatched::default();
+        for log in transaction {
+            match read(pools, log)? {
+                Read::Pool(pool, read) => {
+                    if let Some((side, manager, flow)) = waits_for_manager(&pools[pool], &read) {
+                        unmatched.push(side, manager, flow, pool);
+                    }
+                }
+                Read::Manager(ManagerLog::Increase { id, flow }) => {
+                    let pool = unmatched.take(Side::Mint, log.address, flow);
+                    learnt.extend(pool.map(|pool| (log.address, id, pool)));
+                }
+                Read::Manager(ManagerLog::Decrease { id, flow }) => {
+                    let pool = unmatched.take(Side::Burn, log.address, flow);
+                    learnt.extend(pool.map(|pool| (log.address, id, pool)));
+                }
+                Read::Manager(_) | Read::Nothing => {}
+            }
+        }
+    }
+    Ok(learnt)
+}
+
+/// The events of each pool, in the order of `pools`, from all `logs` in chain order.
+///
+/// `time` gives a log's block time; `known` holds every id that [`learn`] has found up to these logs.
+///
+/// # Errors
+/// A log that does not parse, or a manager's log without the pool's beside it or the other way round.
+pub fn events(
+    pools: &[Pool],
+    known: &KnownIds,
+    logs: &[RawLog],
+    time: impl Fn(&RawLog) -> UnixSeconds,
+) -> Result<Vec<Vec<PlacedEvent>>, DecodeError> {
+    let mut events = vec![Vec::new(); pools.len()];
+    for logs in logs.chunk_by(same_transaction) {
+        let mut transaction =
+            Transaction { pools, known, joined: Vec::new(), unmatched: Unmatched::default() };
+        for log in logs {
+            transaction.take_up(log)?;
+        }
+        for joined in transaction.joined {
+            let (log, pool) = (joined.log, joined.pool);
+            events[pool].push(place(log, time(log), joined.finish()?)?);
+        }
+    }
+    Ok(events)
+}
+
+enum Read {
+    Pool(usize, PoolLog),
+    Manager(ManagerLog),
+    Nothing,
+}
+
+fn read(pools: &[Pool], log: &RawLog) -> Result<Read, DecodeError> {
+    if let Some(pool) = pools.iter().position(|pool| pool.address == log.address) {
+        return Ok(pool_log(log)?.map_or(Read::Nothing, |read| Read::Pool(pool, read)));
+    }
+    if pools.iter().any(|pool| pool.position_manager == Some(log.address)) {
+        return Ok(manager_log(log)?.map_or(Read::Nothing, Read::Manager));
+    }
+    Ok(Read::Nothing)
+}
+
+fn same_transaction(a: &RawLog, b: &RawLog) -> bool {
+    (a.block_number, a.transaction_hash) == (b.block_number, b.transaction_hash)
+}
+
+/// Liquidity that moves through the pool's manager, which says so in a log of its own. Anybody may add some in the
+/// manager's name; that has no NFT and no such log. A poke takes nothing and has none either.
+fn waits_for_manager(pool: &Pool, log: &PoolLog) -> Option<(Side, Address, Flow)> {
+    let managed = |owner: Address| pool.position_manager == Some(owner);
+    match *log {
+        PoolLog::Mint { sender, owner, flow, .. } if managed(owner) && sender == owner => {
+            Some((Side::Mint, owner, flow))
+        }
+        PoolLog::Burn { owner, flow, .. } if managed(owner) && flow.liquidity.0 > 0 => {
+            Some((Side::Burn, owner, flow))
+        }
+        _ => None,
+    }
+}
+
+/// One transaction's events as they come together. A pool's log that waits for its manager's has its place in the list
+/// already, since the liquidity moves there and not at the manager's log.
+struct Transaction<'a> {
+    pools: &'a [Pool],
+    known: &'a KnownIds,
+    joined: Vec<Joined<'a>>,
+    unmatched: Unmatched,
+}
+
+impl<'a> Transaction<'a> {
+    fn take_up(&mut self, log: &'a RawLog) -> Result<(), DecodeError> {
+        match read(self.pools, log)? {
+            Read::Pool(pool, read) => self.pool_log(log, pool, read),
+            Read::Manager(read) => self.manager_log(log, read)?,
+            Read::Nothing => {}
+        }
+        Ok(())
+    }
+
+    fn pool_log(&mut self, log: &'a RawLog, pool: usize, read: PoolLog) {
+        let waits = waits_for_manager(&self.pools[pool], &read);
+        if let Some((side, manager, flow)) = waits {
+            self.unmatched.push(side, manager, flow, self.joined.len());
+        }
+        let held = |owner, range| waits.is_none().then_some(Holding::Own { owner, range });
+        let (holding, what) = match read {
+            PoolLog::Mint { owner, range, flow, .. } => (held(owner, range), What::Added(range, flow)),
+            // A poke settles fees and moves nothing.
+            PoolLog::Burn { flow, .. } if flow.liquidity.0 == 0 => return,
+            PoolLog::Burn { owner, range, flow } => (held(owner, range), What::Removed(range, flow)),
+            // The manager's own Collect says for which NFT.
+            PoolLog::Collect { owner, .. } if self.pools[pool].position_manager == Some(owner) => return,
+            other => match plain(other) {
+                Some(event) => (None, What::Plain(event)),
+                None => return,
+            },
+        };
+        self.joined.push(Joined { log, pool, holding, what });
+    }
+
+    fn manager_log(&mut self, log: &'a RawLog, read: ManagerLog) -> Result<(), DecodeError> {
+        let manager = log.address;
+        let Some(pool) = self.known.pool(manager, read.id()) else { return Ok(()) };
+        let holding = Holding::Nft { manager, id: read.id() };
+        let event = match read {
+            ManagerLog::Increase { flow, .. } => return self.settle(log, Side::Mint, flow, holding),
+            // A decrease of nothing burns nothing, and the pool's poke was left out.
+            ManagerLog::Decrease { flow, .. } if flow.liquidity.0 == 0 => return Ok(()),
+            ManagerLog::Decrease { flow, .. } => return self.settle(log, Side::Burn, flow, holding),
+            ManagerLog::Transfer { from, to, .. } => PoolEvent::HolderChanged { holding, from, to },
+            ManagerLog::Collect { amount0, amount1, .. } => {
+                PoolEvent::Collected { holding, amount0, amount1 }
+            }
+        };
+        self.joined.push(Joined { log, pool, holding: None, what: What::Plain(event) });
+        Ok(())
+    }
+
+    /// Names the NFT that a waiting log of the pool belongs to.
+    fn settle(&mut self, log: &RawLog, side: Side, flow: Flow, holding: Holding) -> Result<(), DecodeError> {
+        let place = self.unmatched.take(side, log.address, flow).ok_or_else(|| {
+            let what = format!("there is no {} of the pool beside it", side.pool_event());
+            DecodeError::new(log, side.manager_event(), what)
+        })?;
+        self.joined[place].holding = Some(holding);
+        Ok(())
+    }
+}
+
+/// A pool's event, perhaps still without the position that it belongs to.
+struct Joined<'a> {
+    log: &'a RawLog,
+    pool: usize,
+    holding: Option<Holding>,
+    what: What,
+}
+
+enum What {
+    Added(TickRange, Flow),
+    Removed(TickRange, Flow),
+    Plain(PoolEvent),
+}
+
+impl Joined<'_> {
+    fn finish(self) -> Result<PoolEvent, DecodeError> {
+        let Self { log, holding, what, .. } = self;
+        let missing = |event, beside| {
+            DecodeError::new(log, event, format!("the position manager's {beside} is not beside it"))
+        };
+        Ok(match what {
+            What::Plain(event) => event,
+            What::Added(range, Flow { liquidity, amount0, amount1 }) => {
+                let holding = holding.ok_or_else(|| missing("Mint", "IncreaseLiquidity"))?;
+                PoolEvent::LiquidityAdded { holding, range, liquidity, amount0, amount1 }
+            }
+            What::Removed(range, Flow { liquidity, amount0, amount1 }) => {
+                let holding = holding.ok_or_else(|| missing("Burn", "DecreaseLiquidity"))?;
+                PoolEvent::LiquidityRemoved { holding, range, liquidity, amount0, amount1 }
+            }
+        })
+    }
+}
+
+/// The events that need no other log.
+fn plain(log: PoolLog) -> Option<PoolEvent> {
+    Some(match log {
+        PoolLog::Initialize { sqrt_price_x96, tick } => PoolEvent::Initialized { sqrt_price_x96, tick },
+        PoolLog::Swap { amount0, amount1, sqrt_price_x96, liquidity, tick } => {
+            PoolEvent::Swapped { amount0, amount1, sqrt_price_x96, liquidity, tick }
+        }
+        PoolLog::Collect { owner, range, amount0, amount1 } => {
+            PoolEvent::Collected { holding: Holding::Own { owner, range }, amount0, amount1 }
+        }
+        PoolLog::Flash { paid0, paid1 } => PoolEvent::Flashed { paid0, paid1 },
+        PoolLog::SetFeeProtocol { denominator0, denominator1 } => {
+            PoolEvent::ProtocolFeeChanged { denominator0, denominator1 }
+        }
+        PoolLog::Mint { .. } | PoolLog::Burn { .. } => return None,
+    })
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Mint,
+    Burn,
+}
+
+impl Side {
+    fn pool_event(self) -> &'static str {
+        match self {
+            Self::Mint => "Mint",
+            Self::Burn => "Burn",
+        }
+    }
+
+    fn manager_event(self) -> &'static str {
+        match self {
+            Self::Mint => "IncreaseLiquidity",
+            Self::Burn => "DecreaseLiquidity",
+        }
+    }
+}
+
+/// Pools' logs that wait for their manager's, oldest first, each with whatever it stands for.
+#[derive(Default)]
+struct Unmatched(Vec<(Side, Address, Flow, usize)>);
+
+impl Unmatched {
+    fn push(&mut self, side: Side, manager: Address, flow: Flow, what: usize) {
+        self.0.push((side, manager, flow, what));
+    }
+
+    fn take(&mut self, side: Side, manager: Address, flow: Flow) -> Option<usize> {
+        let newest =
+            self.0.iter().rposition(|waiting| (waiting.0, waiting.1, waiting.2) == (side, manager, flow))?;
+        Some(self.0.remove(newest).3)
+    }
+}
+
+fn place(log: &RawLog, block_at: UnixSeconds, event: PoolEvent) -> Result<PlacedEvent, DecodeError> {
+    let log_index =
+        u32::try_from(log.log_index).map_err(|_| DecodeError::new(log, "log", "its index passes 32 bits"))?;
+    Ok(PlacedEvent { block_number: BlockNumber(log.block_number), block_at, log_index, event })
+}

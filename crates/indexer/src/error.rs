@@ -1,0 +1,46 @@
+//! What can stop the indexer, as sentences.
+
+use accrual_rewards::id::PoolId;
+use accrual_rewards::ledger::LedgerError;
+use accrual_rewards::unit::BlockNumber;
+use accrual_store::StoreError;
+use alloy::primitives::Address;
+
+use crate::decode::DecodeError;
+use crate::source::SourceError;
+
+/// Why indexing stopped. What was committed before stays and is whole.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each variant's sentence names its fields")]
+pub enum IndexError {
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Rebuild(#[from] accrual_store::rebuild::RebuildError),
+    #[error(
+        "the node is on chain {found}, the configuration says chain.id = {expected}: use a node of chain {expected} in chain.rpc_urls, or mend chain.id"
+    )]
+    WrongChain { expected: u64, found: u64 },
+    #[error(
+        "the node is behind: its newest block is {head}, but block {stored} is stored already; wait for it to catch up or use another node in chain.rpc_urls"
+    )]
+    NodeBehind { head: BlockNumber, stored: BlockNumber },
+    #[error(
+        "pool {pool}: {address} is no {venue} pool on this chain ({what}); mend pools.address or pools.venue"
+    )]
+    NotAPool { pool: PoolId, address: Address, venue: String, what: String },
+    #[error(
+        "block {number} changed below finality: stored {stored}, the node says {found}; ask another node (chain.rpc_urls); if it agrees, what is stored cannot be trusted: read the pools anew into another database (database.url)"
+    )]
+    FinalBlockChanged { number: BlockNumber, stored: String, found: String },
+    #[error("the chain changed while blocks {first} to {last} were being read")]
+    Unsteady { first: BlockNumber, last: BlockNumber },
+    #[error("the node knows no block {number}: it is behind, or the block does not exist yet")]
+    MissingBlock { number: BlockNumber },
+}

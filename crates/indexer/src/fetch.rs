@@ -1,0 +1,357 @@
+//! Fetches ranges of blocks, several at a time, and hands their events out in chain order.
+//!
+//! A range takes two passes, because the position manager serves every pool of the chain and must never be read whole:
+//!
+//! 1. the pools' own logs, and beside their mints through a manager its `IncreaseLiquidity` logs: these show which
+//!    NFTs stand for positions in our pools;
+//! 2. the manager's other logs of exactly those NFTs, by indexed topic, and the headers that are needed.
+//!
+//! First passes run ahead in parallel; second passes start in order, each knowing every NFT that came up before it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use accrual_rewards::event::PlacedEvent;
+use accrual_rewards::tracker::Pool;
+use accrual_rewards::unit::{BlockNumber, UnixSeconds};
+use accrual_store::Header;
+use alloy::primitives::{Address, B256, U256};
+use alloy::sol_types::SolEvent;
+use futures::{Stream, StreamExt, TryStreamExt};
+
+use crate::decode::join::{self, KnownIds};
+use crate::decode::uniswap_v3::{PoolLog, manager, pool_log};
+use crate::error::IndexError;
+use crate::plan::Planner;
+use crate::source::{BlockRange, LogQuery, LogSource, RawLog, SourceError};
+
+/// A range of blocks with all that happened to the pools in it.
+#[derive(Debug)]
+pub struct Fetched {
+    /// The blocks.
+    pub blocks: BlockRange,
+    /// The header of the last one.
+    pub through: Header,
+    /// Headers to keep: of the blocks that may still leave the chain, ascending and linked, and the last one.
+    pub headers: Vec<Header>,
+    /// The events of each pool, in the order of the pools asked for.
+    pub events: Vec<Vec<PlacedEvent>>,
+}
+
+/// What is fetched for whom.
+pub struct Fetcher<'a, S> {
+    source: &'a S,
+    pools: &'a [Pool],
+    planner: &'a Mutex<Planner>,
+    known: Mutex<KnownIds>,
+    final_block: BlockNumber,
+    block_seconds: Option<u64>,
+    ranges_in_flight_max: usize,
+}
+
+/// NFT ids in one question; providers cap the parameters of a filter at some thousands.
+const IDS_PER_QUERY_MAX: usize = 500;
+/// So many batches of ids are asked for without a thought.
+const FEW_BATCHES: usize = 4;
+/// Blocks with mints that are closer than this are asked for as one range.
+const MINT_GAP_BLOCKS_MAX: u64 = 20;
+
+/// A range after its first pass.
+struct FirstPass {
+    blocks: BlockRange,
+    logs: Vec<RawLog>,
+    learnt: Vec<(Address, U256, usize)>,
+}
+
+impl FirstPass {
+    /// Whether at least half of the manager's `IncreaseLiquidity` logs in this range belong to our pools.
+    fn is_mostly_ours(&self, manager: Address) -> bool {
+        let ours = self.learnt.iter().filter(|(address, _, _)| *address == manager).count();
+        ours > 0 && 2 * ours >= self.logs.iter().filter(|log| log.address == manager).count()
+    }
+}
+
+/// A range's headers: those that are known, and of these the ones to store.
+struct Headers {
+    known: BTreeMap<u64, Header>,
+    kept: Vec<Header>,
+}
+
+/// How a range of blocks is fetched.
+#[derive(Debug, Clone, Copy)]
+pub struct FetchOptions {
+    /// Blocks above it may leave the chain.
+    pub final_block: BlockNumber,
+    /// The chain's fixed time between blocks, if it has one.
+    pub block_seconds: Option<u64>,
+    /// Ranges asked for at the same time.
+    pub ranges_in_flight_max: usize,
+}
+
+impl<'a, S: LogSource> Fetcher<'a, S> {
+    /// A fetcher for `pools`, of which `known` NFTs are known.
+    pub fn new(
+        source: &'a S,
+        pools: &'a [Pool],
+        planner: &'a Mutex<Planner>,
+        known: KnownIds,
+        options: FetchOptions,
+    ) -> Self {
+        let FetchOptions { final_block, block_seconds, ranges_in_flight_max } = options;
+        let known = Mutex::new(known);
+        Self { source, pools, planner, known, final_block, block_seconds, ranges_in_flight_max }
+    }
+
+    /// Everything in `blocks`, range by range, in chain order.
+    pub fn ranges(&self, blocks: BlockRange) -> impl Stream<Item = Result<Fetched, IndexError>> {
+        self.planned(blocks)
+            .map(|range| self.first_pass(range))
+            .buffered(self.ranges_in_flight_max)
+            .map_ok(|pass| self.second_pass(pass))
+            .try_buffered(self.ranges_in_flight_max)
+    }
+
+    /// Cuts `blocks` by the width that holds when each range is begun.
+    fn planned(&self, blocks: BlockRange) -> impl Stream<Item = BlockRange> {
+        futures::stream::unfold(Some(blocks), move |rest| async move {
+            let part = self.planner().first_part(rest?);
+            Some((part, after(part, rest?)))
+        })
+    }
+
+    async fn first_pass(&self, blocks: BlockRange) -> Result<FirstPass, IndexError> {
+        let addresses = self.pools.iter().map(|pool| pool.address).collect();
+        let mut logs = self.logs(LogQuery { addresses, topics: Default::default(), blocks }).await?;
+        for (manager, blocks) in self.mint_blocks(&logs)? {
+            let topics = [vec![manager::IncreaseLiquidity::SIGNATURE_HASH], vec![], vec![], vec![]];
+            for blocks in coalesced(&blocks) {
+                let query = LogQuery { addresses: vec![manager], topics: topics.clone(), blocks };
+                logs.extend(self.logs(query).await?);
+            }
+        }
+        in_chain_order(&mut logs)?;
+        let learnt = join::learn(self.pools, &logs)?;
+        Ok(FirstPass { blocks, logs, learnt })
+    }
+
+    /// The blocks in which a manager minted for its NFTs.
+    fn mint_blocks(&self, logs: &[RawLog]) -> Result<BTreeMap<Address, BTreeSet<u64>>, IndexError> {
+        let mut blocks: BTreeMap<Address, BTreeSet<u64>> = BTreeMap::new();
+        for log in logs {
+            let Some(PoolLog::Mint { owner, sender, .. }) = pool_log(log)? else { continue };
+            let managed = self.pools.iter().any(|pool| pool.position_manager == Some(owner));
+            if managed && sender == owner {
+                blocks.entry(owner).or_default().insert(log.block_number);
+            }
+        }
+        Ok(blocks)
+    }
+
+    /// Begun in chain order: what the first pass learnt is known before any later range's second pass begins.
+    fn second_pass(&self, pass: FirstPass) -> impl Future<Output = Result<Fetched, IndexError>> {
+        let queries = {
+            let mut known = self.known();
+            for (manager, id, pool) in &pass.learnt {
+                known.insert(*manager, *id, *pool);
+            }
+            self.manager_queries(&known, &pass)
+        };
+        self.complete(pass, queries)
+    }
+
+    async fn complete(&self, pass: FirstPass, queries: Vec<LogQuery>) -> Result<Fetched, IndexError> {
+        let FirstPass { blocks, mut logs, .. } = pass;
+        for query in queries {
+            logs.extend(self.logs(query).await?);
+        }
+        in_chain_order(&mut logs)?;
+        let headers = self.headers(blocks, &logs).await?;
+        check_hashes(blocks, &logs, &headers.known)?;
+        let time = |log: &RawLog| block_time(log, &headers.known);
+        let events = join::events(self.pools, &self.known(), &logs, time)?;
+        let through = headers.known[&blocks.last.0];
+        Ok(Fetched { blocks, through, headers: headers.kept, events })
+    }
+
+    /// One manager's logs of the NFTs we know: their ids by topic, in batches. The manager's logs without ids only
+    /// where that is plainly less to read: when the batches outnumber the blocks, or when the range's first pass has
+    /// shown that most of what the manager says is about our pools.
+    fn manager_queries(&self, known: &KnownIds, pass: &FirstPass) -> Vec<LogQuery> {
+        let blocks = pass.blocks;
+        let managers: BTreeSet<Address> =
+            self.pools.iter().filter_map(|pool| pool.position_manager).collect();
+        let flows = vec![manager::DecreaseLiquidity::SIGNATURE_HASH, manager::Collect::SIGNATURE_HASH];
+        let transfer = vec![manager::Transfer::SIGNATURE_HASH];
+        let mut queries = Vec::new();
+        for manager in managers {
+            let query = |topics| LogQuery { addresses: vec![manager], topics, blocks };
+            let batches = known.count(manager).div_ceil(IDS_PER_QUERY_MAX);
+            let outnumber =
+                batches > 1 && u64::try_from(batches).is_ok_and(|batches| batches > blocks.width());
+            if outnumber || (batches > FEW_BATCHES && pass.is_mostly_ours(manager)) {
+                let all = [flows.clone(), transfer.clone()].concat();
+                queries.push(query([all, vec![], vec![], vec![]]));
+                continue;
+            }
+            let ids: Vec<B256> = known.of(manager).into_iter().map(B256::from).collect();
+            for ids in ids.chunks(IDS_PER_QUERY_MAX) {
+                queries.push(query([flows.clone(), ids.to_vec(), vec![], vec![]]));
+                queries.push(query([transfer.clone(), vec![], vec![], ids.to_vec()]));
+            }
+        }
+        queries
+    }
+
+    /// The headers that are needed: of both ends, of every block that may still leave the chain, of blocks whose logs
+    /// carry no time, and of every block where the chain's pace is not even, since nobody could tell their times.
+    async fn headers(&self, blocks: BlockRange, logs: &[RawLog]) -> Result<Headers, IndexError> {
+        let (first, last) = (blocks.first.0, blocks.last.0);
+        let unsettled = first.max(self.final_block.0.saturating_add(1))..=last;
+        let timeless = logs.iter().filter(|log| log.block_timestamp.is_none()).map(|log| log.block_number);
+        let wanted: BTreeSet<u64> = unsettled.clone().chain(timeless).chain([first, last]).collect();
+        let mut known = BTreeMap::new();
+        self.learn_headers(&mut known, wanted).await?;
+        let even = self.block_seconds.is_some_and(|seconds| {
+            known[&last].at.since(known[&first].at) == (last - first).saturating_mul(seconds)
+        });
+        if !even {
+            let missing = (first..=last).filter(|number| !known.contains_key(number)).collect();
+            self.learn_headers(&mut known, missing).await?;
+        }
+        let keep = |number: u64| !even || number == first || number == last || unsettled.contains(&number);
+        let kept: Vec<Header> =
+            known.iter().filter(|(number, _)| keep(**number)).map(|(_, header)| *header).collect();
+        let linked = kept
+            .windows(2)
+            .all(|pair| pair[1].number != pair[0].number.next() || pair[1].parent_hash == pair[0].hash);
+        if linked { Ok(Headers { known, kept }) } else { Err(unsteady(blocks)) }
+    }
+
+    async fn learn_headers(
+        &self,
+        known: &mut BTreeMap<u64, Header>,
+        numbers: BTreeSet<u64>,
+    ) -> Result<(), IndexError> {
+        let numbers: Vec<BlockNumber> = numbers.into_iter().map(BlockNumber).collect();
+        let headers = self.source.headers(&numbers).await?;
+        for (number, header) in numbers.into_iter().zip(headers) {
+            let header = header.ok_or(IndexError::MissingBlock { number })?;
+            known.insert(number.0, header);
+        }
+        Ok(())
+    }
+
+    /// Logs of any range, asked for in parts that the node takes.
+    async fn logs(&self, query: LogQuery) -> Result<Vec<RawLog>, IndexError> {
+        let mut logs = Vec::new();
+        let mut rest = Some(query.blocks);
+        while let Some(blocks) = rest {
+            let part = self.planner().first_part(blocks);
+            match self.source.logs(&LogQuery { blocks: part, ..query.clone() }).await {
+                Ok(found) => {
+                    check_within(part, &query, &found)?;
+                    self.planner().answered(part.width());
+                    logs.extend(found);
+                    rest = after(part, blocks);
+                }
+                Err(SourceError::TooWide { url, message, suggestion }) => {
+                    tracing::debug!(%url, message, width = part.width(), "narrowing");
+                    if !self.planner().refused(part.width(), suggestion) {
+                        return Err(SourceError::TooWide { url, message, suggestion }.into());
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(logs)
+    }
+
+    fn planner(&self) -> MutexGuard<'_, Planner> {
+        self.planner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self) -> MutexGuard<'_, KnownIds> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known after everything fetched so far.
+    pub fn into_known(self) -> KnownIds {
+        self.known().clone()
+    }
+}
+
+fn after(part: BlockRange, whole: BlockRange) -> Option<BlockRange> {
+    (part.last < whole.last).then(|| BlockRange { first: part.last.next(), last: whole.last })
+}
+
+/// Ranges over `blocks` that bridge small gaps, so that busy stretches do not take a question a block.
+fn coalesced(blocks: &BTreeSet<u64>) -> Vec<BlockRange> {
+    let mut ranges: Vec<BlockRange> = Vec::new();
+    for block in blocks.iter().copied().map(BlockNumber) {
+        match ranges.last_mut() {
+            Some(range) if block.0 - range.last.0 <= MINT_GAP_BLOCKS_MAX => range.last = block,
+            _ => ranges.push(BlockRange { first: block, last: block }),
+        }
+    }
+    ranges
+}
+
+/// Sorts by place, and drops what a node sent twice.
+fn in_chain_order(logs: &mut Vec<RawLog>) -> Result<(), IndexError> {
+    logs.sort_by_key(|log| (log.block_number, log.log_index));
+    logs.dedup();
+    match logs
+        .windows(2)
+        .find(|pair| (pair[0].block_number, pair[0].log_index) == (pair[1].block_number, pair[1].log_index))
+    {
+        None => Ok(()),
+        Some(pair) => {
+            let block = BlockNumber(pair[0].block_number);
+            Err(IndexError::Unsteady { first: block, last: block })
+        }
+    }
+}
+
+fn check_within(part: BlockRange, query: &LogQuery, logs: &[RawLog]) -> Result<(), IndexError> {
+    let stray = logs.iter().find(|log| {
+        let block = BlockNumber(log.block_number);
+        log.removed || block < part.first || part.last < block || !query.addresses.contains(&log.address)
+    });
+    match stray {
+        None => Ok(()),
+        Some(log) => Err(SourceError::BadAnswer {
+            url: "the node".to_owned(),
+            method: "eth_getLogs",
+            what: format!("log {} of block {} was not asked for", log.log_index, log.block_number),
+        }
+        .into()),
+    }
+}
+
+/// A log and its block's header must be of the same chain.
+fn check_hashes(
+    blocks: BlockRange,
+    logs: &[RawLog],
+    headers: &BTreeMap<u64, Header>,
+) -> Result<(), IndexError> {
+    let differs = |log: &RawLog| {
+        headers.get(&log.block_number).is_some_and(|header| {
+            header.hash != log.block_hash || log.block_timestamp.is_some_and(|at| at != header.at.0)
+        })
+    };
+    if logs.iter().any(differs) {
+        return Err(unsteady(blocks));
+    }
+    Ok(())
+}
+
+fn unsteady(blocks: BlockRange) -> IndexError {
+    IndexError::Unsteady { first: blocks.first, last: blocks.last }
+}
+
+fn block_time(log: &RawLog, headers: &BTreeMap<u64, Header>) -> UnixSeconds {
+    match log.block_timestamp {
+        Some(at) => UnixSeconds(at),
+        None => headers[&log.block_number].at,
+    }
+}

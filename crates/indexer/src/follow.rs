@@ -1,0 +1,321 @@
+//! The loop: look at the chain's ends, rewind if our newest block left it, fetch what is new, commit it in order.
+
+mod batch;
+mod state;
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use accrual_rewards::campaign::Campaign;
+use accrual_rewards::tracker::Pool;
+use accrual_rewards::unit::{BlockNumber, UnixSeconds};
+use accrual_store::{ChainRow, Db, Header, blocks, chain, commit};
+use futures::StreamExt;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::IndexError;
+use crate::fetch::{FetchOptions, Fetcher};
+use crate::fork::{Search, search};
+use crate::plan::Planner;
+use crate::preflight;
+use crate::source::{BlockRange, Heads, LogSource};
+use crate::tokens;
+use batch::Batch;
+use state::State;
+
+/// What is followed and how.
+#[derive(Debug, Clone)]
+pub struct FollowOptions {
+    /// The chain that the nodes must be on.
+    pub chain_id: u64,
+    /// Which blocks cannot leave the chain.
+    pub finality: Finality,
+    /// Upper bound of a range of blocks asked for at once.
+    pub log_range_blocks_max: u32,
+    /// The chain's fixed time between blocks, if it has one.
+    pub block_seconds: Option<u64>,
+    /// Ranges asked for at the same time.
+    pub ranges_in_flight_max: usize,
+    /// A transaction is closed once it holds so many events.
+    pub commit_events_max: usize,
+    /// A snapshot of the derived state is kept each time so many more events of a pool are folded in.
+    pub snapshot_events: u64,
+    /// Tells the time for rows that say when something was seen.
+    pub now: fn() -> UnixSeconds,
+}
+
+/// Which blocks cannot leave the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finality {
+    /// As the node's `finalized` tag says.
+    Finalized,
+    /// As the node's `safe` tag says.
+    Safe,
+    /// So many blocks below the newest.
+    Confirmations(u64),
+}
+
+impl Finality {
+    /// The newest block that cannot leave the chain; block 0 when the node does not say.
+    fn block(
+        self,
+        latest: BlockNumber,
+        safe: Option<BlockNumber>,
+        finalized: Option<BlockNumber>,
+    ) -> BlockNumber {
+        let number = match self {
+            Self::Finalized => finalized,
+            Self::Safe => safe,
+            Self::Confirmations(depth) => Some(BlockNumber(latest.0.saturating_sub(depth))),
+        };
+        number.unwrap_or_default().min(latest)
+    }
+}
+
+/// Where to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// The newest block.
+    Head,
+    /// The newest block that cannot leave the chain.
+    Finalized,
+    /// This block.
+    Block(BlockNumber),
+    /// The last block at or before this instant.
+    Time(UnixSeconds),
+}
+
+/// How far a sync has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// The first block of this sync.
+    pub from: BlockNumber,
+    /// The newest committed block.
+    pub block: BlockNumber,
+    /// Where this sync ends.
+    pub target: BlockNumber,
+    /// Events committed by this process.
+    pub events: u64,
+}
+
+/// Follows one chain into one database.
+pub struct Follower<S> {
+    source: S,
+    db: Db,
+    options: FollowOptions,
+    campaigns: Vec<Campaign>,
+    planner: Mutex<Planner>,
+    state: State,
+    events: u64,
+    recorded: Option<Heads>,
+}
+
+impl<S: LogSource> Follower<S> {
+    /// Checks the node and the pools, registers them, learns of their tokens, and takes up where the database stands.
+    ///
+    /// # Errors
+    /// A node of another chain, an address that is no pool, a database that holds another pool under the same id.
+    pub async fn open(
+        source: S,
+        db: Db,
+        pools: Vec<Pool>,
+        campaigns: Vec<Campaign>,
+        options: FollowOptions,
+    ) -> Result<Self, IndexError> {
+        preflight::check_chain(&source, options.chain_id).await?;
+        let pairs = preflight::check_pools(&source, &pools).await?;
+        let paired: Vec<_> = pools.iter().cloned().zip(pairs).collect();
+        let state = State::load(&db, options.chain_id, pools, &campaigns).await?;
+        tokens::learn(&source, &db, options.chain_id, &paired, &campaigns).await?;
+        let planner = Mutex::new(Planner::new(options.log_range_blocks_max));
+        Ok(Self { source, db, options, campaigns, planner, state, events: 0, recorded: None })
+    }
+
+    /// Follows until `shutdown`; troubles are logged and tried again, since a tracker must outlive its node.
+    pub async fn follow(&mut self, shutdown: &CancellationToken, progress: &(dyn Fn(Progress) + Sync)) {
+        while !shutdown.is_cancelled() {
+            let pause = async {
+                match self.sync(Target::Head, progress).await {
+                    Ok(_) => self.source.wait_for_block().await,
+                    Err(error) => {
+                        tracing::warn!(%error, "indexing paused");
+                        if let Err(error) = self.reload().await {
+                            tracing::error!(%error, "the database does not answer");
+                        }
+                        sleep(Duration::from_secs(1)).await;
+                    }
+                }
+            };
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = pause => {}
+            }
+        }
+    }
+
+    /// Brings every pool up to `target`, and answers the block that was reached.
+    ///
+    /// # Errors
+    /// Whatever stops it; what was committed before stays. Call [`Self::reload`] before going on.
+    pub async fn sync(
+        &mut self,
+        target: Target,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<BlockNumber, IndexError> {
+        let heads = self.source.heads().await?;
+        self.rewind_if_forked(&heads).await?;
+        let target = self.resolve(target, &heads).await?;
+        self.record(&heads).await?;
+        while let Some((pools, blocks)) = self.state.next_group(target) {
+            self.extend(&pools, blocks, &heads, target, progress).await?;
+        }
+        Ok(target)
+    }
+
+    /// Forgets what is in memory and takes up where the database stands.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn reload(&mut self) -> Result<(), IndexError> {
+        let pools = self.state.pools();
+        self.state = State::load(&self.db, self.options.chain_id, pools, &self.campaigns).await?;
+        Ok(())
+    }
+
+    fn final_block(&self, heads: &Heads) -> BlockNumber {
+        self.options.finality.block(heads.latest.number, heads.safe, heads.finalized)
+    }
+
+    async fn resolve(&self, target: Target, heads: &Heads) -> Result<BlockNumber, IndexError> {
+        let head = heads.latest.number;
+        match target {
+            Target::Head => Ok(head),
+            Target::Finalized => Ok(self.final_block(heads)),
+            Target::Block(number) if number <= head => Ok(number),
+            Target::Block(number) => Err(IndexError::MissingBlock { number }),
+            Target::Time(at) => self.last_block_at_or_before(at, &heads.latest).await,
+        }
+    }
+
+    async fn last_block_at_or_before(
+        &self,
+        at: UnixSeconds,
+        head: &Header,
+    ) -> Result<BlockNumber, IndexError> {
+        if head.at <= at {
+            return Ok(head.number);
+        }
+        let (mut low, mut high) = (self.state.first_block(), head.number);
+        while low.next() < high {
+            let middle = BlockNumber(low.0 + (high.0 - low.0) / 2);
+            if self.header(middle).await?.at <= at { low = middle } else { high = middle }
+        }
+        Ok(low)
+    }
+
+    async fn header(&self, number: BlockNumber) -> Result<Header, IndexError> {
+        let mut headers = self.source.headers(&[number]).await?;
+        headers.pop().flatten().ok_or(IndexError::MissingBlock { number })
+    }
+
+    /// Fetches `blocks` for the pools with these places and commits them, batch by batch.
+    async fn extend(
+        &mut self,
+        pools: &[usize],
+        blocks: BlockRange,
+        heads: &Heads,
+        target: BlockNumber,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<(), IndexError> {
+        let group = self.state.group(pools);
+        let known = self.state.take_known(pools);
+        let options = FetchOptions {
+            final_block: self.final_block(heads),
+            block_seconds: self.options.block_seconds,
+            ranges_in_flight_max: self.options.ranges_in_flight_max,
+        };
+        let fetcher = Fetcher::new(&self.source, &group, &self.planner, known, options);
+        {
+            let mut ranges = std::pin::pin!(fetcher.ranges(blocks));
+            let mut batch = Batch::new(pools.len(), self.options.commit_events_max);
+            while let Some(fetched) = ranges.next().await {
+                batch.push(fetched?, |pool, event| {
+                    self.state.fold(pools[pool], event, self.options.snapshot_events)
+                })?;
+                if batch.is_full() || batch.reaches(blocks.last) {
+                    self.events +=
+                        batch.commit(&self.db, self.options.chain_id, pools, &mut self.state).await?;
+                    let block = batch.clear();
+                    progress(Progress { from: blocks.first, block, target, events: self.events });
+                }
+            }
+        }
+        self.state.put_known(pools, fetcher.into_known());
+        Ok(())
+    }
+
+    /// If our newest block left the chain: back to the newest block that both have.
+    async fn rewind_if_forked(&mut self, heads: &Heads) -> Result<(), IndexError> {
+        let Some(newest) = self.state.newest_checkpoint() else { return Ok(()) };
+        let probe = newest.number.min(heads.latest.number);
+        let stored = blocks::at_or_before(&self.db, self.options.chain_id, probe).await?;
+        let Some(stored) = stored else { return Ok(()) };
+        let theirs = self.source.headers(&[stored.number]).await?.pop().flatten();
+        if theirs.is_some_and(|theirs| theirs.hash == stored.hash) {
+            if heads.latest.number < newest.number {
+                return Err(IndexError::NodeBehind { head: heads.latest.number, stored: newest.number });
+            }
+            return Ok(());
+        }
+        let fork = self.find_fork(stored.number).await?;
+        tracing::warn!(from = newest.number.0, to = fork.number.0, "the chain changed: rewinding");
+        commit::rewind(&self.db, self.options.chain_id, &self.state.pool_ids(), &fork).await?;
+        self.reload().await
+    }
+
+    async fn find_fork(&self, mut from: BlockNumber) -> Result<Header, IndexError> {
+        const STEP: u32 = 64;
+        let chain_id = self.options.chain_id;
+        let finality = self.options.finality;
+        let settled = chain::get(&self.db, chain_id).await?.map_or(BlockNumber(0), |row| {
+            finality.block(row.latest_number, row.safe_number, row.finalized_number)
+        });
+        loop {
+            let stored = blocks::descending_from(&self.db, chain_id, from, STEP).await?;
+            let numbers: Vec<BlockNumber> = stored.iter().map(|header| header.number).collect();
+            let chain = self.source.headers(&numbers).await?;
+            let changed = |stored: BlockNumber, was: String, found: Option<Header>| {
+                let found = found.map_or("no such block".to_owned(), |found| found.hash.to_string());
+                IndexError::FinalBlockChanged { number: stored, stored: was, found }
+            };
+            match (search(&stored, &chain, settled), stored.last()) {
+                (Search::Fork(fork), _) => return Ok(fork),
+                (Search::FinalChanged { stored, found }, _) => {
+                    return Err(changed(stored.number, stored.hash.to_string(), found));
+                }
+                (Search::Older, Some(oldest)) if oldest.number.0 > 0 => from = oldest.number.previous(),
+                (Search::Older, _) => return Err(changed(from, "other blocks".to_owned(), None)),
+            }
+        }
+    }
+
+    /// Keeps what the node says of the chain's ends, for those who only read the database.
+    async fn record(&mut self, heads: &Heads) -> Result<(), IndexError> {
+        if self.recorded.as_ref() == Some(heads) {
+            return Ok(());
+        }
+        let row = ChainRow {
+            chain_id: self.options.chain_id,
+            latest_number: heads.latest.number,
+            latest_hash: heads.latest.hash,
+            latest_at: heads.latest.at,
+            safe_number: heads.safe,
+            finalized_number: heads.finalized,
+            seen_at: (self.options.now)(),
+        };
+        chain::record(&self.db, &row).await?;
+        self.recorded = Some(heads.clone());
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! What the loop keeps in memory: each pool's tracker, how far it is, and which NFTs are its positions.
+
+use accrual_rewards::campaign::Campaign;
+use accrual_rewards::event::PlacedEvent;
+use accrual_rewards::id::{Holding, PoolId};
+use accrual_rewards::ledger::LedgerError;
+use accrual_rewards::tracker::{Pool, PoolTracker};
+use accrual_rewards::unit::BlockNumber;
+use accrual_store::{BlockRef, Checkpoint, Db, Header, PoolRow, Snapshot, checkpoints, pools, rebuild};
+use alloy::primitives::{Address, U256};
+
+use crate::decode::join::KnownIds;
+use crate::error::IndexError;
+use crate::source::BlockRange;
+
+pub(super) struct State {
+    followed: Vec<Followed>,
+}
+
+struct Followed {
+    pool: Pool,
+    tracker: PoolTracker,
+    checkpoint: Option<Checkpoint>,
+    fingerprint: String,
+    known: Option<Vec<(Address, U256)>>,
+}
+
+impl State {
+    pub(super) async fn load(
+        db: &Db,
+        chain_id: u64,
+        pools: Vec<Pool>,
+        campaigns: &[Campaign],
+    ) -> Result<Self, IndexError> {
+        let mut followed = Vec::with_capacity(pools.len());
+        for pool in pools {
+            pools::register(db, &row(chain_id, &pool)).await?;
+            let checkpoint = checkpoints::get(db, &pool.id).await?;
+            let tracker = match &checkpoint {
+                Some(checkpoint) => rebuild::tracker_at(db, &pool, campaigns, checkpoint.number).await?,
+                None => PoolTracker::new(pool.clone(), campaigns.iter().cloned()),
+            };
+            let fingerprint = rebuild::fingerprint(&pool, campaigns);
+            followed.push(Followed { pool, tracker, checkpoint, fingerprint, known: None });
+        }
+        Ok(Self { followed })
+    }
+
+    pub(super) fn pools(&self) -> Vec<Pool> {
+        self.followed.iter().map(|followed| followed.pool.clone()).collect()
+    }
+
+    pub(super) fn pool_ids(&self) -> Vec<PoolId> {
+        self.followed.iter().map(|followed| followed.pool.id.clone()).collect()
+    }
+
+    pub(super) fn first_block(&self) -> BlockNumber {
+        self.followed.iter().map(|followed| followed.pool.created_block).min().unwrap_or_default()
+    }
+
+    pub(super) fn newest_checkpoint(&self) -> Option<&Checkpoint> {
+        self.followed
+            .iter()
+            .filter_map(|followed| followed.checkpoint.as_ref())
+            .max_by_key(|checkpoint| checkpoint.number)
+    }
+
+    /// The pools that are furthest behind, and the blocks that bring them level with the next ones or to `target`.
+    pub(super) fn next_group(&self, target: BlockNumber) -> Option<(Vec<usize>, BlockRange)> {
+        let next: Vec<BlockNumber> = self.followed.iter().map(Followed::next_block).collect();
+        let first = *next.iter().min()?;
+        if first > target {
+            return None;
+        }
+        let level = next.iter().filter(|next| **next > first).map(|next| next.previous()).min();
+        let last = level.unwrap_or(target).min(target);
+        let pools = (0..next.len()).filter(|pool| next[*pool] == first).collect();
+        Some((pools, BlockRange { first, last }))
+    }
+
+    pub(super) fn group(&self, pools: &[usize]) -> Vec<Pool> {
+        pools.iter().map(|pool| self.followed[*pool].pool.clone()).collect()
+    }
+
+    /// The NFTs of these pools, by the pools' places in the group.
+    pub(super) fn take_known(&mut self, pools: &[usize]) -> KnownIds {
+        let mut known = KnownIds::default();
+        for (place, pool) in pools.iter().enumerate() {
+            for (manager, id) in self.followed[*pool].known_ids() {
+                known.insert(manager, id, place);
+            }
+        }
+        known
+    }
+
+    pub(super) fn put_known(&mut self, pools: &[usize], known: KnownIds) {
+        for (place, pool) in pools.iter().enumerate() {
+            self.followed[*pool].known = Some(known.in_pool(place));
+        }
+    }
+
+    /// Folds an event in; a snapshot of the state before it falls due when the event begins a new block.
+    pub(super) fn fold(
+        &mut self,
+        pool: usize,
+        event: &PlacedEvent,
+        snapshot_events: u64,
+    ) -> Result<Option<Snapshot>, LedgerError> {
+        let followed = &mut self.followed[pool];
+        let snapshot =
+            rebuild::due_snapshot(&followed.tracker, &followed.fingerprint, event, snapshot_events);
+        followed.tracker.apply(event)?;
+        Ok(snapshot)
+    }
+
+    pub(super) fn pool_id(&self, pool: usize) -> &PoolId {
+        &self.followed[pool].pool.id
+    }
+
+    pub(super) fn checkpoint(&self, pool: usize) -> Option<BlockRef> {
+        let checkpoint = self.followed[pool].checkpoint.as_ref()?;
+        Some(BlockRef { number: checkpoint.number, hash: checkpoint.hash })
+    }
+
+    pub(super) fn advance(&mut self, pool: usize, through: &Header) {
+        let followed = &mut self.followed[pool];
+        let rewinds = followed.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.rewinds);
+        followed.checkpoint = Some(Checkpoint {
+            pool: followed.pool.id.clone(),
+            number: through.number,
+            hash: through.hash,
+            at: through.at,
+            rewinds,
+        });
+    }
+}
+
+fn row(chain_id: u64, pool: &Pool) -> PoolRow {
+    PoolRow {
+        pool: pool.id.clone(),
+        chain_id,
+        venue: pool.venue,
+        address: pool.address,
+        position_manager: pool.position_manager,
+        created_block: pool.created_block,
+        token0: None,
+        token1: None,
+    }
+}
+
+impl Followed {
+    fn next_block(&self) -> BlockNumber {
+        self.checkpoint.as_ref().map_or(self.pool.created_block, |checkpoint| checkpoint.number.next())
+    }
+
+    fn known_ids(&mut self) -> Vec<(Address, U256)> {
+        self.known.take().unwrap_or_else(|| {
+            let nft = |holding| match holding {
+                Holding::Nft { manager, id } => Some((manager, id)),
+                Holding::Own { .. } => None,
+            };
+            self.tracker.ledger().positions().iter().filter_map(|position| nft(position.holding)).collect()
+        })
+    }
+}
