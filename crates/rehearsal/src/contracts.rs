@@ -1,0 +1,146 @@
+//! What is deployed, and the words to talk to it.
+
+use std::collections::BTreeMap;
+
+use alloy::primitives::Bytes;
+
+use crate::error::RehearsalError;
+use crate::npm::{Npm, read_json};
+
+/// The calls and events that the rehearsal uses.
+#[allow(missing_docs, reason = "the contracts' own names")]
+pub mod abi {
+    alloy::sol! {
+        interface Token {
+            event Transfer(address indexed from, address indexed to, uint256 value);
+            event Approval(address indexed owner, address indexed spender, uint256 value);
+            function constructorArguments(string name, string symbol, uint8 decimals);
+            function name() returns (string);
+            function symbol() returns (string);
+            function decimals() returns (uint8);
+            function totalSupply() returns (uint256);
+            function balanceOf(address account) returns (uint256);
+            function mint(address to, uint256 value);
+            function approve(address spender, uint256 value) returns (bool);
+            function transfer(address to, uint256 value) returns (bool);
+        }
+
+        interface Factory {
+            event PoolCreated(address indexed token0, address indexed token1, uint24 indexed fee, int24 tickSpacing, address pool);
+            event FeeAmountEnabled(uint24 indexed fee, int24 indexed tickSpacing);
+            function owner() returns (address);
+            function feeAmountTickSpacing(uint24 fee) returns (int24);
+            function createPool(address tokenA, address tokenB, uint24 fee) returns (address);
+            function getPool(address tokenA, address tokenB, uint24 fee) returns (address);
+        }
+
+        interface Pool {
+            event Initialize(uint160 sqrtPriceX96, int24 tick);
+            event Mint(address sender, address indexed owner, int24 indexed tickLower, int24 indexed tickUpper, uint128 amount, uint256 amount0, uint256 amount1);
+            event Burn(address indexed owner, int24 indexed tickLower, int24 indexed tickUpper, uint128 amount, uint256 amount0, uint256 amount1);
+            event Swap(address indexed sender, address indexed recipient, int256 amount0, int256 amount1, uint160 sqrtPriceX96, uint128 liquidity, int24 tick);
+            event Collect(address indexed owner, address recipient, int24 indexed tickLower, int24 indexed tickUpper, uint128 amount0, uint128 amount1);
+            event Flash(address indexed sender, address indexed recipient, uint256 amount0, uint256 amount1, uint256 paid0, uint256 paid1);
+            event SetFeeProtocol(uint8 feeProtocol0Old, uint8 feeProtocol1Old, uint8 feeProtocol0New, uint8 feeProtocol1New);
+            event CollectProtocol(address indexed sender, address indexed recipient, uint128 amount0, uint128 amount1);
+            event IncreaseObservationCardinalityNext(uint16 observationCardinalityNextOld, uint16 observationCardinalityNextNew);
+            function factory() returns (address);
+            function token0() returns (address);
+            function token1() returns (address);
+            function fee() returns (uint24);
+            function tickSpacing() returns (int24);
+            function maxLiquidityPerTick() returns (uint128);
+            function slot0() returns (uint160 sqrtPriceX96, int24 tick, uint16 observationIndex, uint16 observationCardinality, uint16 observationCardinalityNext, uint8 feeProtocol, bool unlocked);
+            function liquidity() returns (uint128);
+            function feeGrowthGlobal0X128() returns (uint256);
+            function feeGrowthGlobal1X128() returns (uint256);
+            function protocolFees() returns (uint128 token0, uint128 token1);
+            function ticks(int24 tick) returns (uint128 liquidityGross, int128 liquidityNet, uint256 feeGrowthOutside0X128, uint256 feeGrowthOutside1X128, int56 tickCumulativeOutside, uint160 secondsPerLiquidityOutsideX128, uint32 secondsOutside, bool initialized);
+            function tickBitmap(int16 word) returns (uint256);
+            function positions(bytes32 key) returns (uint128 liquidity, uint256 feeGrowthInside0LastX128, uint256 feeGrowthInside1LastX128, uint128 tokensOwed0, uint128 tokensOwed1);
+            function initialize(uint160 sqrtPriceX96);
+            function setFeeProtocol(uint8 feeProtocol0, uint8 feeProtocol1);
+            function collectProtocol(address recipient, uint128 amount0Requested, uint128 amount1Requested);
+            function increaseObservationCardinalityNext(uint16 observationCardinalityNext);
+        }
+
+        interface Manager {
+            event Transfer(address indexed from, address indexed to, uint256 indexed tokenId);
+            event IncreaseLiquidity(uint256 indexed tokenId, uint128 liquidity, uint256 amount0, uint256 amount1);
+            event DecreaseLiquidity(uint256 indexed tokenId, uint128 liquidity, uint256 amount0, uint256 amount1);
+            event Collect(uint256 indexed tokenId, address recipient, uint256 amount0, uint256 amount1);
+            struct MintParams { address token0; address token1; uint24 fee; int24 tickLower; int24 tickUpper; uint256 amount0Desired; uint256 amount1Desired; uint256 amount0Min; uint256 amount1Min; address recipient; uint256 deadline; }
+            struct IncreaseParams { uint256 tokenId; uint256 amount0Desired; uint256 amount1Desired; uint256 amount0Min; uint256 amount1Min; uint256 deadline; }
+            struct DecreaseParams { uint256 tokenId; uint128 liquidity; uint256 amount0Min; uint256 amount1Min; uint256 deadline; }
+            struct CollectParams { uint256 tokenId; address recipient; uint128 amount0Max; uint128 amount1Max; }
+            function constructorArguments(address factory, address weth9, address descriptor);
+            function mint(MintParams params) returns (uint256 tokenId, uint128 liquidity, uint256 amount0, uint256 amount1);
+            function increaseLiquidity(IncreaseParams params);
+            function decreaseLiquidity(DecreaseParams params);
+            function collect(CollectParams params);
+            function burn(uint256 tokenId);
+            function multicall(bytes[] data);
+            function transferFrom(address from, address to, uint256 tokenId);
+            function factory() returns (address);
+            function WETH9() returns (address);
+            function name() returns (string);
+            function symbol() returns (string);
+            function totalSupply() returns (uint256);
+            function balanceOf(address owner) returns (uint256);
+            function ownerOf(uint256 tokenId) returns (address);
+            function positions(uint256 tokenId) returns (uint96 nonce, address operator, address token0, address token1, uint24 fee, int24 tickLower, int24 tickUpper, uint128 liquidity, uint256 feeGrowthInside0LastX128, uint256 feeGrowthInside1LastX128, uint128 tokensOwed0, uint128 tokensOwed1);
+        }
+
+        interface Holder {
+            function mint(address pool, address owner, int24 lower, int24 upper, uint128 liquidity);
+            function burn(address pool, int24 lower, int24 upper, uint128 liquidity);
+            function collect(address pool, int24 lower, int24 upper);
+            function passThrough(address pool, int24 lower, int24 upper, uint128 liquidity);
+        }
+
+        interface Swapper {
+            function swap(address pool, address to, bool zeroForOne, int256 amount, uint160 priceLimit);
+        }
+
+        interface Flasher {
+            function flash(address pool, uint256 amount0, uint256 amount1, uint256 tip0, uint256 tip1);
+        }
+    }
+}
+
+/// Creation code by contract.
+pub(crate) struct Creation {
+    pub(crate) factory: Bytes,
+    pub(crate) manager: Bytes,
+    own: BTreeMap<String, Bytes>,
+}
+
+impl Creation {
+    /// Uniswap's as published, and ours as compiled now.
+    pub(crate) fn load(npm: &Npm) -> Result<Self, RehearsalError> {
+        let unusable = |error: serde_json::Error| RehearsalError::Compile { reason: error.to_string() };
+        let manager =
+            "v3-periphery/artifacts/contracts/NonfungiblePositionManager.sol/NonfungiblePositionManager.json";
+        Ok(Self {
+            factory: published(
+                npm,
+                "v3-core/artifacts/contracts/UniswapV3Factory.sol/UniswapV3Factory.json",
+            )?,
+            manager: published(npm, manager)?,
+            own: serde_json::from_str(&npm.run_script("compile.mjs")?).map_err(unusable)?,
+        })
+    }
+
+    /// One of `contracts/*.sol`.
+    pub(crate) fn own(&self, name: &str) -> Result<&Bytes, RehearsalError> {
+        let missing = || RehearsalError::Compile { reason: format!("there is no contract {name}") };
+        self.own.get(name).ok_or_else(missing)
+    }
+}
+
+fn published(npm: &Npm, artifact: &str) -> Result<Bytes, RehearsalError> {
+    let path = npm.path("@uniswap").join(artifact);
+    let mut json = read_json(&path)?;
+    serde_json::from_value(json["bytecode"].take())
+        .map_err(|error| RehearsalError::Package { path, reason: error.to_string() })
+}
