@@ -1,0 +1,104 @@
+//! What every answer has in common: a request id, the notice, the body of a problem, a line in the log.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::Api;
+use crate::auth;
+use crate::error::{ApiError, FieldError};
+use crate::key;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The header that repeats the server's notice, e.g. that all data is a rehearsal's.
+pub(crate) const NOTICE: HeaderName = HeaderName::from_static("accrual-notice");
+const REQUEST_ID_CHARS_MAX: usize = 64;
+
+/// The outermost layer: what it answers is what the caller sees.
+pub(crate) async fn finish(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let request_id = accepted_id(request.headers()).unwrap_or_else(|| api.next_request_id());
+    let response = match auth::refuse_key_in_url(&uri) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    };
+    let mut response = with_problem_body(response, &uri, &request_id);
+    tracing::info!(%method, path = key::redact(uri.path()), status = response.status().as_u16(), request_id, "answered");
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, HeaderValue::from_str(&request_id).expect("an id is of safe characters"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(notice) = api.notice_header() {
+        headers.insert(NOTICE, notice);
+    }
+    response
+}
+
+/// The caller's own id when it is at most 64 safe characters.
+fn accepted_id(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(REQUEST_ID)?.to_str().ok()?;
+    let safe = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let good =
+        (1..=REQUEST_ID_CHARS_MAX).contains(&text.len()) && text.bytes().all(safe) && !key::holds_key(text);
+    good.then(|| text.to_owned())
+}
+
+/// Writes the body of a problem: of an [`ApiError`], or of a bare status from routing and its layers.
+fn with_problem_body(mut response: Response, uri: &Uri, request_id: &str) -> Response {
+    if is_bare(&response) {
+        let headers = std::mem::take(response.headers_mut());
+        response = ApiError::of_status(response.status()).into_response();
+        response.headers_mut().extend(headers);
+    }
+    let Some(error) = response.extensions_mut().remove::<ApiError>() else { return response };
+    let body = ProblemBody::of(&error, uri, request_id);
+    let mut headers = std::mem::take(response.headers_mut());
+    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    let mut answer = (error.problem().status, Json(body)).into_response();
+    answer.headers_mut().extend(headers);
+    answer
+}
+
+/// Whether this is a failure that none of our handlers has put into words.
+fn is_bare(response: &Response) -> bool {
+    let json = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    let status: StatusCode = response.status();
+    let failed = status.is_client_error() || status.is_server_error();
+    failed && !json && response.extensions().get::<ApiError>().is_none()
+}
+
+/// RFC 9457, with our `code`, `request_id` and `errors`.
+#[derive(Debug, Serialize)]
+struct ProblemBody<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    code: &'static str,
+    detail: String,
+    instance: String,
+    request_id: &'a str,
+    errors: &'a [FieldError],
+}
+
+impl<'a> ProblemBody<'a> {
+    fn of(error: &'a ApiError, uri: &Uri, request_id: &'a str) -> Self {
+        let problem = error.problem();
+        Self {
+            r#type: format!("/problems/{}", problem.code),
+            title: problem.title,
+            status: problem.status.as_u16(),
+            code: problem.code,
+            detail: key::redact(&error.to_string()),
+            instance: key::redact(uri.path()),
+            request_id,
+            errors: error.fields(),
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What the API is made of, and what every request shares.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use accrual_rewards::apr::{Held, Priced, Usd, value};
+use accrual_rewards::campaign::Campaign;
+use accrual_rewards::id::PoolId;
+use accrual_rewards::tracker::Pool;
+use accrual_rewards::unit::Amount;
+use accrual_store::Db;
+use accrual_store::moment::Moment;
+use alloy_primitives::Address;
+use axum::http::HeaderValue;
+use rust_decimal::Decimal;
+
+use crate::book::{Book, Pair, State, Token};
+use crate::clock::Clock;
+use crate::key::Pepper;
+use crate::last_used::LastUsed;
+use crate::view::{AsOf, Meta, Rfc3339};
+
+/// What the server is told at its start.
+#[derive(Debug)]
+pub struct Settings {
+    /// The chain that the database holds.
+    pub chain_id: u64,
+    /// The chain's fixed time between blocks, if it has one.
+    pub block_seconds: Option<u64>,
+    /// The pools to serve.
+    pub pools: Vec<PoolInfo>,
+    /// The campaigns to serve.
+    pub campaigns: Vec<Campaign>,
+    /// What the configuration says of tokens; the others are learnt from the database.
+    pub tokens: Vec<TokenInfo>,
+    /// Fixed prices: USD for one whole token.
+    pub prices: BTreeMap<Address, Decimal>,
+    /// What turns a key's secret into what is stored.
+    pub pepper: Pepper,
+    /// Tells the time.
+    pub clock: Clock,
+    /// What every reader is told, e.g. that all data is a rehearsal's.
+    pub notice: Option<String>,
+    /// How often the checkpoints are looked at; [`POLL_INTERVAL`] suits most.
+    pub poll_interval: Duration,
+    /// From which age on the newest block counts as old.
+    pub stale_after_seconds: u64,
+}
+
+/// How often the checkpoints are looked at unless told otherwise.
+pub const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// A pool with its tokens, as far as the configuration names them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolInfo {
+    /// The pool.
+    pub pool: Pool,
+    /// The token that the price is told of.
+    pub token0: Option<Address>,
+    /// The token that the price is told in.
+    pub token1: Option<Address>,
+}
+
+/// What the configuration says of a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenInfo {
+    /// Its address.
+    pub address: Address,
+    /// Its symbol.
+    pub symbol: String,
+    /// Its decimals.
+    pub decimals: u8,
+}
+
+/// The API. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Api(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    db: Db,
+    book: Book,
+    last_used: LastUsed,
+    settings: Settings,
+    notice: Option<HeaderValue>,
+    request_prefix: String,
+    requests: AtomicU64,
+}
+
+/// The operating system gives no random numbers.
+#[derive(Debug, thiserror::Error)]
+#[error("the operating system gives no random numbers, so nothing can be told apart or kept secret: {0}")]
+pub struct NoRandom(pub(crate) getrandom::Error);
+
+impl Api {
+    /// The API over what `db` holds. It has nothing to tell until its book is refreshed, which serving does.
+    ///
+    /// # Errors
+    /// The operating system gives no random numbers.
+    pub fn new(db: Db, mut settings: Settings) -> Result<Self, NoRandom> {
+        let pools = std::mem::take(&mut settings.pools);
+        let campaigns = std::mem::take(&mut settings.campaigns);
+        let tokens = std::mem::take(&mut settings.tokens);
+        let (chain_id, block_seconds) = (settings.chain_id, settings.block_seconds);
+        let book = Book::new(db.clone(), chain_id, block_seconds, pools, campaigns, &tokens);
+        let mut prefix = [0_u8; 5];
+        getrandom::fill(&mut prefix).map_err(NoRandom)?;
+        let request_prefix = alloy_primitives::hex::encode(prefix);
+        let notice = settings.notice.as_deref().map(header_text);
+        let (last_used, requests) = (LastUsed::default(), AtomicU64::new(0));
+        Ok(Self(Arc::new(Inner { db, book, last_used, settings, notice, request_prefix, requests })))
+    }
+
+    /// The read model.
+    pub fn book(&self) -> &Book {
+        &self.0.book
+    }
+
+    /// The database.
+    pub fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    /// When keys were used.
+    pub fn last_used(&self) -> &LastUsed {
+        &self.0.last_used
+    }
+
+    /// What the server was told, but for the pools, campaigns and tokens, which the book has.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// A name for a request: this process's own, counted up.
+    pub(crate) fn next_request_id(&self) -> String {
+        let number = self.0.requests.fetch_add(1, Ordering::Relaxed);
+        format!("{}-{number}", self.0.request_prefix)
+    }
+
+    pub(crate) fn notice_header(&self) -> Option<HeaderValue> {
+        self.0.notice.clone()
+    }
+
+    /// What goes with an answer that is true at `moment`.
+    pub(crate) fn meta(&self, state: &State, moment: Option<Moment>, next_cursor: Option<String>) -> Meta {
+        let now = self.settings().clock.now();
+        let age_seconds = |moment: Moment| now.since(moment.at);
+        let newest_age_seconds = state.lowest().map(age_seconds);
+        Meta {
+            as_of: moment.map(|moment| self.as_of(moment)),
+            finality: moment.map(|moment| state.finality(moment.number)),
+            age_seconds: moment.map(age_seconds),
+            stale: newest_age_seconds.is_none_or(|age| age > self.settings().stale_after_seconds),
+            source: "chain",
+            next_cursor,
+            notice: self.settings().notice.clone(),
+        }
+    }
+
+    pub(crate) fn as_of(&self, moment: Moment) -> AsOf {
+        AsOf {
+            chain_id: self.settings().chain_id,
+            block_number: moment.number,
+            block_hash: moment.hash,
+            at: Rfc3339(moment.at),
+        }
+    }
+
+    /// The pool called `id`.
+    pub(crate) fn pool(&self, id: &PoolId) -> Option<&Arc<PoolInfo>> {
+        self.book().pools().iter().find(|info| info.pool.id == *id)
+    }
+
+    /// What is known of a token by now.
+    pub(crate) fn token(&self, address: Address) -> Token {
+        self.book().state().tokens().get(address).cloned().unwrap_or_default()
+    }
+
+    /// The tokens of a pool, as far as they are known by now.
+    pub(crate) fn pair(&self, pool: &PoolId) -> Pair {
+        self.book().state().tokens().pair(pool)
+    }
+
+    /// A token's decimals and USD for a whole one, when both are known.
+    pub(crate) fn price(&self, address: Address) -> Option<(u8, Decimal)> {
+        let price = self.settings().prices.get(&address)?;
+        Some((self.token(address).decimals?, *price))
+    }
+
+    /// What `held` of a pool's tokens is worth, when both are priced.
+    pub(crate) fn worth(&self, pool: &PoolId, held: Held) -> Option<Usd> {
+        let pair = self.pair(pool);
+        let worth = |token: Option<Address>, units: Amount| {
+            let (decimals, price_usd) = self.price(token?)?;
+            value(Priced { units, decimals, price_usd })
+        };
+        worth(pair.token0, held.token0)?.checked_add(worth(pair.token1, held.token1)?)
+    }
+}
+
+/// `text` as a header may carry it: what is not printable ASCII becomes `?`.
+fn header_text(text: &str) -> HeaderValue {
+    let printable = |c: char| if c.is_ascii_graphic() || c == ' ' { c } else { '?' };
+    let text: String = text.chars().map(printable).collect();
+    HeaderValue::from_str(&text).expect("printable ASCII is a header's value")
+}

@@ -1,0 +1,350 @@
+//! The form of an API key: `acr_<env>_<id>_<secret><check>`, 71 characters.
+//!
+//! `id` is the key's public name. `secret` is 256 random bits, of which only a MAC is ever stored. `check` is a
+//! CRC-32 of all before it: it catches typos without a look at the database, and proves nothing.
+
+use std::fmt;
+use std::str::FromStr;
+
+use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const ID_CHARS: usize = 12;
+const SECRET_CHARS: usize = 43;
+const CHECK_CHARS: usize = 6;
+const PEPPER_BYTES_MIN: usize = 32;
+
+/// What a key is good for: the real thing, or trying things out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyEnv {
+    /// Real data and a real quota.
+    Live,
+    /// For tests and rehearsals.
+    Test,
+}
+
+/// A key's public name: 12 of `0-9A-Za-z`. Safe to log.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(String);
+
+/// A whole key, secret included. `Debug` shows the public part only; there is no `Display`.
+#[derive(Clone)]
+pub struct ApiKey {
+    env: KeyEnv,
+    id: KeyId,
+    secret: SecretString,
+}
+
+/// A text that is no key: wrong pattern or wrong check. Says nothing about the text, which may hold a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the key is not of the form acr_live_... or acr_test_... with 71 characters and a right check: copy it again"
+)]
+pub struct MalformedKey;
+
+/// A text that is no key's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a key's id is the 12 letters and digits after acr_live_ or acr_test_: `accrual keys list` shows them"
+)]
+pub struct MalformedKeyId;
+
+/// What turns a secret into what is stored. Comes from the environment or a file, never from the database.
+#[derive(Clone)]
+pub struct Pepper {
+    version: u32,
+    bytes: SecretSlice<u8>,
+}
+
+/// A pepper that protects nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the pepper has {found} bytes and needs at least 32: make one with `openssl rand -hex 32`")]
+pub struct ShortPepper {
+    found: usize,
+}
+
+impl ApiKey {
+    /// A new key from `random`, which fills a buffer with bytes of the operating system's generator.
+    pub fn generate(env: KeyEnv, random: &mut dyn FnMut(&mut [u8])) -> Self {
+        let id = KeyId(base62(ID_CHARS, random));
+        let secret = base62(SECRET_CHARS, random).into();
+        Self { env, id, secret }
+    }
+
+    /// The environment.
+    pub fn env(&self) -> KeyEnv {
+        self.env
+    }
+
+    /// The public name.
+    pub fn id(&self) -> &KeyId {
+        &self.id
+    }
+
+    /// The text to hand to its owner, once.
+    pub fn reveal(&self) -> SecretString {
+        let body = format!("{}_{}_{}", self.env.prefix(), self.id, self.secret.expose_secret());
+        let check = check(&body);
+        (body + &check).into()
+    }
+
+    /// Whether this is the same key. Takes as long for any two keys.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.reveal().expose_secret().as_bytes().ct_eq(other.reveal().expose_secret().as_bytes()).into()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (env, rest) = KeyEnv::strip(text)?;
+        let (id, rest) = rest.split_once('_')?;
+        let base62 = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if id.len() != ID_CHARS || rest.len() != SECRET_CHARS + CHECK_CHARS || !base62(id) || !base62(rest) {
+            return None;
+        }
+        let (body, stated) = text.split_at(text.len() - CHECK_CHARS);
+        let secret = rest[..SECRET_CHARS].to_owned().into();
+        (check(body) == stated).then(|| Self { env, id: KeyId(id.to_owned()), secret })
+    }
+}
+
+impl FromStr for ApiKey {
+    type Err = MalformedKey;
+
+    fn from_str(text: &str) -> Result<Self, MalformedKey> {
+        Self::parse(text).ok_or(MalformedKey)
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}_***", self.env.prefix(), self.id)
+    }
+}
+
+/// `count` characters of base62. A byte's six low bits are taken if they name a character, else thrown away, so that
+/// each character is as likely as any other.
+fn base62(count: usize, random: &mut dyn FnMut(&mut [u8])) -> String {
+    let mut text = String::with_capacity(count);
+    let mut bytes = [0_u8; 64];
+    while text.len() < count {
+        random(&mut bytes);
+        let drawn = bytes.iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 0x3f)));
+        text.extend(drawn.take(count - text.len()).map(|byte| char::from(*byte)));
+    }
+    text
+}
+
+/// CRC-32 (IEEE) of `body` as six characters of base62, the first the most significant.
+fn check(body: &str) -> String {
+    let mut rest = crc32fast::hash(body.as_bytes());
+    let mut digits = [b'0'; CHECK_CHARS];
+    for digit in digits.iter_mut().rev() {
+        let index = usize::try_from(rest % 62).expect("below 62");
+        *digit = ALPHABET[index];
+        rest /= 62;
+    }
+    digits.iter().map(|digit| char::from(*digit)).collect()
+}
+
+/// `text` with the secret part of anything that looks like a key replaced by `***`: what may be echoed or logged.
+pub fn redact(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) =
+        [KeyEnv::Live, KeyEnv::Test].iter().filter_map(|env| rest.find(env.prefix())).min()
+    {
+        let (before, key) = rest.split_at(start);
+        let shown = (KeyEnv::Live.prefix().len() + 1 + ID_CHARS).min(key.len());
+        let shown = (0..=shown).rev().find(|at| key.is_char_boundary(*at)).unwrap_or(0);
+        let end = key.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(key.len());
+        clean.extend([before, &key[..shown.min(end)]]);
+        clean.push_str(if end > shown { "_***" } else { "" });
+        rest = &key[end..];
+    }
+    clean + rest
+}
+
+/// Whether `text` holds anything that looks like a key.
+pub(crate) fn holds_key(text: &str) -> bool {
+    [KeyEnv::Live, KeyEnv::Test].iter().any(|env| text.contains(env.prefix()))
+}
+
+impl KeyEnv {
+    /// The name in a key and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Test => "test",
+        }
+    }
+
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Live => "acr_live",
+            Self::Test => "acr_test",
+        }
+    }
+
+    fn strip(text: &str) -> Option<(Self, &str)> {
+        [Self::Live, Self::Test]
+            .into_iter()
+            .find_map(|env| Some((env, text.strip_prefix(env.prefix())?.strip_prefix('_')?)))
+    }
+}
+
+impl KeyId {
+    /// The text itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::str::FromStr for KeyId {
+    type Err = MalformedKeyId;
+
+    fn from_str(text: &str) -> Result<Self, MalformedKeyId> {
+        let good = text.len() == ID_CHARS && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if good { Ok(Self(text.to_owned())) } else { Err(MalformedKeyId) }
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Pepper {
+    /// The pepper that is called `version` in the database.
+    ///
+    /// # Errors
+    /// Fewer than 32 bytes.
+    pub fn new(version: u32, bytes: Vec<u8>) -> Result<Self, ShortPepper> {
+        let found = bytes.len();
+        let bytes = SecretSlice::from(bytes);
+        if found < PEPPER_BYTES_MIN { Err(ShortPepper { found }) } else { Ok(Self { version, bytes }) }
+    }
+
+    /// Its name in the database.
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// What is stored of a key: HMAC-SHA-256 of its secret, as 64 lower-case hex digits.
+    pub fn secret_mac(&self, key: &ApiKey) -> String {
+        let mac = self.mac(key.secret.expose_secret().as_bytes());
+        alloy_primitives::hex::encode(mac)
+    }
+
+    /// Whether `stored` is the MAC of `key`. Takes as long for any two texts of one length.
+    pub fn admits(&self, key: &ApiKey, stored: &str) -> bool {
+        self.secret_mac(key).as_bytes().ct_eq(stored.as_bytes()).into()
+    }
+
+    /// HMAC-SHA-256 of any message, for what else the server signs.
+    pub(crate) fn mac(&self, message: &[u8]) -> [u8; 32] {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(self.bytes.expose_secret()).expect("HMAC takes any length");
+        mac.update(message);
+        mac.finalize().into_bytes().into()
+    }
+}
+
+impl fmt::Debug for Pepper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pepper {{ version: {}, bytes: *** }}", self.version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same bytes each run, without a short period.
+    fn counting() -> impl FnMut(&mut [u8]) {
+        let mut next = 1_u32;
+        move |buffer| {
+            for byte in buffer {
+                next = next.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                *byte = next.to_be_bytes()[0];
+            }
+        }
+    }
+
+    #[test]
+    fn the_check_is_as_published() {
+        let cases = [
+            (format!("acr_live_000000000000_{}", "0".repeat(43)), "3oHJE4"),
+            ("acr_test_7Q2mZx9KpL4t_5VnR8sT1uW3xY6zA0bC2dE4fG7hJ9kL1mN3pQ5rS8tU".to_owned(), "2czvZh"),
+            (format!("acr_live_zzzzzzzzzzzz_{}", "z".repeat(43)), "1QI5u8"),
+        ];
+        for (body, expected) in cases {
+            assert_eq!(check(&body), expected, "{body}");
+            let key: ApiKey = format!("{body}{expected}").parse().unwrap();
+            assert_eq!(key.reveal().expose_secret(), &format!("{body}{expected}"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_key() {
+        let good = "acr_test_7Q2mZx9KpL4t_5VnR8sT1uW3xY6zA0bC2dE4fG7hJ9kL1mN3pQ5rS8tU2czvZh";
+        assert!(good.parse::<ApiKey>().is_ok());
+        let cases = [
+            String::new(),
+            "hello".to_owned(),
+            good.replace("2czvZh", "2czvZi"),
+            good.replace("5VnR", "5VnS"),
+            good.replace("acr_test", "acr_live"),
+            good.replace("acr_test", "acr_prod"),
+            format!("{good}0"),
+            good[..70].to_owned(),
+            format!(" {good}"),
+            good.replace("5VnR8", "5Vn_8"),
+            good.replace("5VnR8", "5Vñ8"),
+        ];
+        for text in cases {
+            assert_eq!(text.parse::<ApiKey>().err(), Some(MalformedKey), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_new_key_reads_back_and_hides_its_secret() {
+        let mut random = counting();
+        let key = ApiKey::generate(KeyEnv::Test, &mut random);
+        let other = ApiKey::generate(KeyEnv::Test, &mut random);
+        let text = key.reveal();
+        let text = text.expose_secret();
+        assert_eq!(text.len(), 71);
+        assert!(key.is_same(&text.parse().unwrap()));
+        assert!(!key.is_same(&other));
+        assert_eq!(format!("{key:?}"), format!("acr_test_{}_***", key.id()));
+        let shown = format!("/v1/{text}/x?k={text}");
+        assert_eq!(redact(&shown), format!("/v1/{key:?}/x?k={key:?}"));
+        for harmless in ["/v1/pools", "acr_live", "acr_test_é", "x acr_live_abc y"] {
+            assert_eq!(redact(harmless), harmless);
+        }
+    }
+
+    #[test]
+    fn a_mac_needs_the_secret_and_the_pepper() {
+        let mut random = counting();
+        let (key, other) =
+            (ApiKey::generate(KeyEnv::Live, &mut random), ApiKey::generate(KeyEnv::Live, &mut random));
+        let (pepper, salt) = (Pepper::new(1, vec![7; 32]).unwrap(), Pepper::new(1, vec![8; 32]).unwrap());
+        let stored = pepper.secret_mac(&key);
+        assert_eq!(stored.len(), 64);
+        assert!(pepper.admits(&key, &stored));
+        assert!(!pepper.admits(&other, &stored));
+        assert!(!salt.admits(&key, &stored));
+        assert!(!format!("{pepper:?}").contains('7'));
+        assert_eq!(Pepper::new(1, vec![7; 31]).err(), Some(ShortPepper { found: 31 }));
+    }
+}

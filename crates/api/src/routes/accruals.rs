@@ -1,0 +1,122 @@
+//! `GET /v1/campaigns/{id}/accruals`: who earned what, largest first.
+
+use std::sync::Arc;
+
+use accrual_rewards::id::CampaignId;
+use accrual_store::moment::Asked;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+
+use super::{campaign, pool_of};
+use crate::app::Api;
+use crate::book::{PoolState, Report};
+use crate::cursor::Cursor;
+use crate::error::{ApiError, FieldError};
+use crate::params::{self, LIMIT_DEFAULT, Params};
+use crate::view::{By, EarnedRow, List};
+
+/// What the caller asks for.
+struct Page {
+    by: By,
+    limit: usize,
+    at: Option<Asked>,
+    cursor: Option<String>,
+}
+
+/// One page. Its cursor pins the block, so that new blocks and forks neither repeat nor skip a row.
+pub(crate) async fn list(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<Response, ApiError> {
+    let page = Page::read(params)?;
+    let campaign = campaign(&api, &id)?;
+    let info = pool_of(&api, &campaign.pool)?;
+    let list = format!("accruals/{}/{}", campaign.id, page.by.as_str());
+    let cursor =
+        page.cursor.as_deref().map(|text| Cursor::decode(text, &list, &api.settings().pepper)).transpose()?;
+    let pool = match (&cursor, page.at) {
+        (None, None) => api.book().newest(info)?,
+        (None, Some(asked)) => api.book().at(info, asked).await?,
+        (Some(cursor), None) => api.book().pinned(info, cursor).await?,
+        (Some(cursor), Some(asked)) => {
+            let pool = api.book().pinned(info, cursor).await?;
+            same_block(&pool, &*api.book().at(info, asked).await?)?;
+            pool
+        }
+    };
+    let offset = cursor.map_or(0, |cursor| cursor.offset);
+    answer(&api, &pool, &campaign.id, &page, list, offset)
+}
+
+impl Page {
+    fn read(mut params: Params) -> Result<Self, ApiError> {
+        let page = Self {
+            by: params.take("by", By::parse).unwrap_or_default(),
+            limit: params.take("limit", params::limit).unwrap_or(LIMIT_DEFAULT),
+            at: params.take("at", params::asked),
+            cursor: params.take("cursor", |text| Ok(text.to_owned())),
+        };
+        params.done().map(|()| page)
+    }
+}
+
+fn same_block(pinned: &PoolState, asked: &PoolState) -> Result<(), ApiError> {
+    if pinned.moment.number == asked.moment.number {
+        return Ok(());
+    }
+    let detail = format!("is not block {}, which the cursor pins: leave it out", pinned.moment.number);
+    Err(ApiError::BadParameter(vec![FieldError { parameter: "at".to_owned(), detail }]))
+}
+
+fn answer(
+    api: &Api,
+    pool: &Arc<PoolState>,
+    campaign: &CampaignId,
+    page: &Page,
+    list: String,
+    offset: usize,
+) -> Result<Response, ApiError> {
+    let (data, total) = rows(pool, pool.report(campaign)?, page, offset);
+    let end = offset + data.len();
+    let next = (end < total).then(|| next_cursor(api, pool, list, end));
+    let link = next.as_ref().map(|cursor| {
+        let (by, limit) = (page.by.as_str(), page.limit);
+        format!("</v1/campaigns/{campaign}/accruals?by={by}&limit={limit}&cursor={cursor}>; rel=\"next\"")
+    });
+    let meta = api.meta(&api.book().state(), Some(pool.moment), next);
+    let mut response = Json(List { data, meta }).into_response();
+    if let Some(link) = link {
+        let link =
+            HeaderValue::try_from(link).expect("ids and cursors are of characters that a header may hold");
+        response.headers_mut().insert(header::LINK, link);
+    }
+    Ok(response)
+}
+
+/// The rows of one page, and how many there are on all.
+fn rows(pool: &PoolState, report: &Report, page: &Page, offset: usize) -> (Vec<EarnedRow>, usize) {
+    let Report { figures, accounts, positions, .. } = report;
+    match page.by {
+        By::Account => {
+            let rows = accounts.iter().skip(offset).take(page.limit);
+            (rows.map(|row| EarnedRow::account(&pool.tracker, row)).collect(), accounts.len())
+        }
+        By::Position => {
+            let rows = positions.iter().skip(offset).take(page.limit);
+            (
+                rows.map(|row| EarnedRow::position(&pool.tracker, row, figures.earned)).collect(),
+                positions.len(),
+            )
+        }
+    }
+}
+
+fn next_cursor(api: &Api, pool: &Arc<PoolState>, list: String, offset: usize) -> String {
+    api.book().remember(pool);
+    let PoolState { moment, rewinds, .. } = **pool;
+    let (block, hash, at) = (moment.number, moment.hash, moment.at);
+    Cursor { list, block, hash, at, rewinds, offset }.encode(&api.settings().pepper)
+}

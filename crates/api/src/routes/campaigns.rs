@@ -1,0 +1,168 @@
+//! `GET /v1/campaigns`, `GET /v1/campaigns/{id}`: what is promised, and what was paid so far.
+
+use accrual_rewards::apr::{AprUnknown, Usd, reward_percent};
+use accrual_rewards::campaign::{Campaign, Weights};
+use accrual_rewards::unit::{Amount, UnixSeconds};
+use axum::Json;
+use axum::extract::{Path, State};
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+use super::{TokenView, campaign};
+use crate::app::Api;
+use crate::book::{PoolState, State as BookState};
+use crate::error::ApiError;
+use crate::params::Params;
+use crate::view::{AsOf, Eip55, List, One, Rfc3339, SumsView};
+
+/// Decimals of a dollar in answers.
+const USD_PLACES: u32 = 6;
+
+/// All campaigns, in the order of the configuration.
+pub(crate) async fn list(
+    State(api): State<Api>,
+    params: Params,
+) -> Result<Json<List<CampaignView>>, ApiError> {
+    params.done()?;
+    let state = api.book().state();
+    let views: Result<_, _> =
+        api.book().campaigns().iter().map(|one| CampaignView::of(&api, &state, one)).collect();
+    let meta = api.meta(&state, state.lowest(), None);
+    Ok(Json(List { data: views?, meta }))
+}
+
+/// One campaign.
+pub(crate) async fn one(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<Json<One<CampaignView>>, ApiError> {
+    params.done()?;
+    let campaign = campaign(&api, &id)?;
+    let state = api.book().state();
+    let data = CampaignView::of(&api, &state, campaign)?;
+    let moment = state.pool(&campaign.pool).map(|pool| pool.moment);
+    let meta = api.meta(&state, moment, None);
+    Ok(Json(One { data, meta }))
+}
+
+/// A campaign with its sums; these are null before its pool's first checkpoint.
+#[derive(Debug, Serialize)]
+pub(crate) struct CampaignView {
+    id: String,
+    pool: String,
+    merkl_campaign_id: Option<String>,
+    reward_token: TokenView,
+    starts_at: Rfc3339,
+    ends_at: Rfc3339,
+    status: &'static str,
+    scoring: &'static str,
+    run_seconds: Option<u32>,
+    weights: Weights,
+    out_of_range: bool,
+    blacklist: Vec<Eip55>,
+    whitelist: Vec<Eip55>,
+    fee_ppm: u32,
+    budget_units: Amount,
+    emitted_units: Option<Amount>,
+    earned_units: Option<Amount>,
+    undistributed_units: Option<Amount>,
+    undistributed: Option<UndistributedView>,
+    accounts_count: Option<usize>,
+    reward_token_price_usd: Option<Decimal>,
+    /// What the eligible positions hold.
+    tvl_usd: Option<Decimal>,
+    apr: AprView,
+    as_of: Option<AsOf>,
+}
+
+#[derive(Debug, Serialize)]
+struct UndistributedView {
+    nobody_eligible_units: Amount,
+    rounding_units: Amount,
+}
+
+/// The yearly rate with its parts; `reason` says why `reward_percent` is null.
+#[derive(Debug, Serialize)]
+struct AprView {
+    reward_percent: Option<Decimal>,
+    /// Fees are not measured yet, so this is null.
+    base_percent: Option<Decimal>,
+    /// The rate is that of the block itself.
+    window_seconds: u64,
+    tvl_usd: Option<Decimal>,
+    price_source: Option<&'static str>,
+    method: &'static str,
+    reason: Option<&'static str>,
+}
+
+impl CampaignView {
+    fn of(api: &Api, state: &BookState, campaign: &Campaign) -> Result<Self, ApiError> {
+        let pool = state.pool(&campaign.pool).map(AsRef::as_ref);
+        let report = pool.map(|pool| pool.report(&campaign.id)).transpose()?;
+        let sums = report.map(|report| SumsView::of(&report.figures));
+        let eligible = report.and_then(|report| api.worth(&campaign.pool, report.eligible));
+        let now = pool.map(|pool| pool.moment.at);
+        let undistributed = report.map(|report| UndistributedView {
+            nobody_eligible_units: report.figures.undistributed.nobody_eligible,
+            rounding_units: report.figures.undistributed.rounding,
+        });
+        Ok(Self {
+            id: campaign.id.to_string(),
+            pool: campaign.pool.to_string(),
+            merkl_campaign_id: campaign.merkl_campaign_id.map(|id| id.to_string()),
+            reward_token: TokenView::of(api, campaign.reward_token),
+            starts_at: Rfc3339(campaign.window.starts_at),
+            ends_at: Rfc3339(campaign.window.ends_at),
+            status: status(campaign, now.unwrap_or_else(|| api.settings().clock.now())),
+            scoring: campaign.scoring.as_str(),
+            run_seconds: campaign.run_seconds,
+            weights: campaign.weights,
+            out_of_range: campaign.out_of_range,
+            blacklist: campaign.blacklist.iter().copied().map(Eip55).collect(),
+            whitelist: campaign.whitelist.iter().copied().map(Eip55).collect(),
+            fee_ppm: campaign.fee_ppm,
+            budget_units: campaign.budget,
+            emitted_units: sums.map(|sums| sums.emitted_units),
+            earned_units: sums.map(|sums| sums.earned_units),
+            undistributed_units: sums.map(|sums| sums.undistributed_units),
+            undistributed,
+            accounts_count: report.map(|report| report.accounts.len()),
+            reward_token_price_usd: api.price(campaign.reward_token).map(|(_, price)| price),
+            tvl_usd: eligible.and_then(|usd| usd.to_decimal(USD_PLACES)),
+            apr: AprView::of(api, campaign, eligible, pool),
+            as_of: pool.map(|pool| api.as_of(pool.moment)),
+        })
+    }
+}
+
+impl AprView {
+    fn of(api: &Api, campaign: &Campaign, eligible: Option<Usd>, pool: Option<&PoolState>) -> Self {
+        let reward = api.price(campaign.reward_token);
+        let told = match pool {
+            Some(pool) => {
+                reward_percent(campaign, reward, eligible, pool.moment.at).map_err(AprUnknown::as_str)
+            }
+            None => Err("not_indexed"),
+        };
+        Self {
+            reward_percent: told.ok(),
+            base_percent: None,
+            window_seconds: 0,
+            tvl_usd: eligible.and_then(|usd| usd.to_decimal(USD_PLACES)),
+            price_source: reward.and(eligible).map(|_| "fixed"),
+            method: "emission_of_a_year_over_eligible_tvl",
+            reason: told.err(),
+        }
+    }
+}
+
+fn status(campaign: &Campaign, at: UnixSeconds) -> &'static str {
+    if at < campaign.window.starts_at {
+        "scheduled"
+    } else if at < campaign.window.ends_at {
+        "running"
+    } else {
+        "ended"
+    }
+}

@@ -1,0 +1,54 @@
+//! The server: the book that follows the database, the listener that answers from it, and the uses of keys that it keeps.
+
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::Api;
+use crate::router::router;
+
+/// How long running requests may take once the server is told to stop.
+const DRAIN: Duration = Duration::from_secs(3);
+
+/// Why the server stopped by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiServeError {
+    /// The listener failed.
+    #[error("the listener of the API failed: {0}; check the address in server.listen")]
+    Listener(#[from] std::io::Error),
+}
+
+/// Serves `api` on `listener` until `shutdown`, then lets running requests end, for three seconds at most.
+///
+/// # Errors
+/// The listener fails.
+pub async fn serve(
+    api: Api,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> Result<(), ApiServeError> {
+    let stop = shutdown.child_token();
+    let follow = api.book().follow(api.settings().poll_interval, stop.clone());
+    let answer = async {
+        let served = answer_until(&api, listener, stop.clone()).await;
+        // A listener that failed takes the book's follower with it.
+        stop.cancel();
+        served
+    };
+    let keep_uses = api.last_used().follow(api.db(), stop.clone());
+    let (served, (), ()) = tokio::join!(answer, follow, keep_uses);
+    Ok(served?)
+}
+
+async fn answer_until(api: &Api, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
+    let listen = axum::serve(listener, router(api)).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let drained = async {
+        stop.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        served = listen => served,
+        () = drained => Ok(()),
+    }
+}
