@@ -1,0 +1,195 @@
+//! The command line. `interface.md` lists what others rely on.
+
+use std::path::PathBuf;
+
+use accrual_rewards::id::CampaignId;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Recomputes liquidity-mining rewards from the chain, block by block.
+#[derive(Debug, Parser)]
+#[command(name = "accrual", version, about, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// How log lines are written, to standard error.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+    /// More log lines; twice for all.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Errors only.
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Plays the bundled rehearsal: indexes it, computes, shows it in the terminal and in the browser.
+    Demo(Demo),
+    /// Follows the chain and serves the API, in one process.
+    Run(WithConfig),
+    /// Follows the chain; with --to it stops there.
+    Index(Index),
+    /// Serves the API from the database.
+    Serve(WithConfig),
+    /// A campaign's figures, from what is stored.
+    Report(Report),
+    /// Rebuilds everything derived from the stored events.
+    Replay(WithConfig),
+    /// Brings the database to this version's tables.
+    Migrate(WithConfig),
+    /// Checks the configuration, the database or the node.
+    Check(Check),
+    /// Makes and ends API keys.
+    #[command(subcommand)]
+    Keys(Keys),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WithConfig {
+    /// The configuration file.
+    #[arg(long, env = "ACCRUAL_CONFIG", default_value = "accrual.toml")]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Where the API and the page listen.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub(crate) listen: String,
+    /// The database; a fresh SQLite file in the temporary folder when not given.
+    #[arg(long)]
+    pub(crate) db: Option<String>,
+    /// Shows the recording's blocks at so many times the chain's own pace, instead of all at once.
+    #[arg(long, value_name = "N")]
+    pub(crate) speed: Option<u32>,
+    /// Stops after the report.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// How progress is shown.
+    #[arg(long, value_enum, default_value_t = ProgressMode::Auto)]
+    pub(crate) progress: ProgressMode,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Index {
+    #[command(flatten)]
+    pub(crate) with: WithConfig,
+    /// Where to stop: a block number, a time (RFC 3339), `head` or `finalized`. Goes on for ever when not given.
+    #[arg(long)]
+    pub(crate) to: Option<String>,
+    /// How progress is shown.
+    #[arg(long, value_enum, default_value_t = ProgressMode::Auto)]
+    pub(crate) progress: ProgressMode,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressMode {
+    /// A bar on a terminal, lines otherwise.
+    Auto,
+    /// Lines.
+    Plain,
+    /// Nothing.
+    Off,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    #[command(flatten)]
+    pub(crate) with: WithConfig,
+    /// The campaign's id.
+    #[arg(long)]
+    pub(crate) campaign: CampaignId,
+    /// As of this block number or time (RFC 3339); the newest stored block when not given.
+    #[arg(long)]
+    pub(crate) at: Option<String>,
+    /// One row an account, or one a position.
+    #[arg(long, value_enum, default_value_t = By::Account)]
+    pub(crate) by: By,
+    /// Scores by this rule instead of the campaign's own.
+    #[arg(long, value_enum)]
+    pub(crate) scoring: Option<ScoringArg>,
+    /// How the figures are written, to standard output.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum By {
+    Account,
+    Position,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScoringArg {
+    #[value(name = "per_block")]
+    PerBlock,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Json,
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) with: WithConfig,
+    /// What to check; everything when not given.
+    #[arg(value_enum)]
+    pub(crate) what: Option<CheckWhat>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckWhat {
+    /// The file alone: asks no node, makes no database.
+    Config,
+    /// The database.
+    Db,
+    /// The nodes, and the pools on them.
+    Rpc,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Makes a key and shows it, once.
+    Create(KeysCreate),
+    /// Lists the keys, never their secrets.
+    List(WithConfig),
+    /// Ends a key at once and for ever.
+    Revoke(KeysRevoke),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeysCreate {
+    #[command(flatten)]
+    pub(crate) with: WithConfig,
+    /// Whose key it is; made when new.
+    #[arg(long)]
+    pub(crate) client: String,
+    /// The client's plan.
+    #[arg(long, default_value = "free")]
+    pub(crate) plan: String,
+    /// What the key may read.
+    #[arg(long, value_delimiter = ',', default_value = "read:public,read:wallet")]
+    pub(crate) scopes: Vec<String>,
+    /// A word on what it is for.
+    #[arg(long, default_value = "")]
+    pub(crate) note: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeysRevoke {
+    #[command(flatten)]
+    pub(crate) with: WithConfig,
+    /// The key's id: the third part of the key.
+    pub(crate) key_id: String,
+}

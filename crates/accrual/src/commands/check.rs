@@ -1,0 +1,50 @@
+//! `accrual check`: is the configuration right, does the database answer, are the nodes what they should be?
+
+use accrual_indexer::preflight;
+use accrual_indexer::source::LogSource;
+use accrual_store::{Db, Mode, checkpoints};
+
+use crate::cli::{Check, CheckWhat};
+use crate::config::Config;
+use crate::failure::Outcome;
+
+pub(super) async fn check(args: Check) -> Outcome {
+    let config = super::load(&args.with.config)?;
+    let wanted = |what| args.what.is_none_or(|only| only == what);
+    if wanted(CheckWhat::Config) {
+        println!(
+            "config: {} pools, {} campaigns, chain {}",
+            config.pools.len(),
+            config.campaigns.len(),
+            config.chain.id
+        );
+    }
+    if wanted(CheckWhat::Db) {
+        check_db(&config).await?;
+    }
+    if wanted(CheckWhat::Rpc) {
+        check_rpc(&config).await?;
+    }
+    Ok(())
+}
+
+async fn check_db(config: &Config) -> Outcome {
+    let db = Db::open(&config.database, Mode::Read).await?;
+    db.check_schema().await?;
+    println!("db: {} answers, its tables are of this version", config.database);
+    for checkpoint in checkpoints::all(&db).await? {
+        println!("db: pool {} is read up to block {}", checkpoint.pool, checkpoint.number);
+    }
+    db.close().await;
+    Ok(())
+}
+
+async fn check_rpc(config: &Config) -> Outcome {
+    let source = super::source(config, false)?;
+    preflight::check_chain(&source, config.chain.id).await?;
+    let heads = source.heads().await?;
+    println!("rpc: chain {}, newest block {}", config.chain.id, heads.latest.number);
+    preflight::check_pools(&source, &config.pools()).await?;
+    println!("rpc: {} pools answer", config.pools.len());
+    Ok(())
+}

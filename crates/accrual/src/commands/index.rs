@@ -1,0 +1,86 @@
+//! `accrual index`: follow the chain into the database, to a point or for ever.
+
+use accrual_indexer::IndexError;
+use accrual_indexer::follow::Target;
+use accrual_rewards::unit::BlockNumber;
+use accrual_store::Db;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::Index;
+use crate::config::{Config, instant};
+use crate::failure::{Failure, Outcome};
+use crate::progress::Shown;
+use crate::signals;
+
+pub(super) async fn index(args: Index) -> Outcome {
+    let target = args.to.as_deref().map(target).transpose()?;
+    let config = super::load(&args.with.config)?;
+    let shutdown = signals::shutdown()?;
+    let db = super::open_to_write(&config).await?;
+    let shown = Shown::new(args.progress);
+    let outcome = tokio::select! {
+        outcome = read(&config, &db, target, &shown, &shutdown) => outcome,
+        () = shutdown.cancelled() => match target {
+            None => Ok(()),
+            Some(_) => {
+                Err(anyhow::anyhow!("stopped before --to was reached; what was read is kept, run it again to go on").into())
+            }
+        },
+    };
+    shown.finish();
+    // So that SQLite folds its log into the file: whoever then copies the file alone has everything.
+    db.close().await;
+    outcome
+}
+
+async fn read(
+    config: &Config,
+    db: &Db,
+    target: Option<Target>,
+    shown: &Shown,
+    shutdown: &CancellationToken,
+) -> Outcome {
+    let mut follower = super::follower(config, db.clone(), target.is_none()).await?;
+    match target {
+        None => follower.follow(shutdown, &|progress| shown.update(progress)).await,
+        Some(target) => sync(&mut follower, target, shown).await?,
+    }
+    Ok(())
+}
+
+/// A chain that changes while it is read is read again; nothing of the unsteady stretch was kept.
+async fn sync(
+    follower: &mut accrual_indexer::follow::Follower<accrual_indexer::rpc::RpcSource>,
+    target: Target,
+    shown: &Shown,
+) -> Result<(), IndexError> {
+    const TRIES: u32 = 5;
+    let mut tries = 1;
+    loop {
+        match follower.sync(target, &|progress| shown.update(progress)).await {
+            Ok(_) => return Ok(()),
+            Err(error @ (IndexError::Unsteady { .. } | IndexError::MissingBlock { .. })) if tries < TRIES => {
+                tracing::warn!(%error, "reading it again");
+                tries += 1;
+                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+                follower.reload().await?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn target(text: &str) -> Result<Target, Failure> {
+    match text {
+        "head" => Ok(Target::Head),
+        "finalized" => Ok(Target::Finalized),
+        _ => text
+            .parse()
+            .map(|number| Target::Block(BlockNumber(number)))
+            .or_else(|_| instant::parse(text).map(Target::Time))
+            .map_err(|_| {
+                let forms = "a block number, a time as 2025-06-05T17:00:00Z, head or finalized";
+                Failure::usage(format!("--to {text}: it is {forms}"))
+            }),
+    }
+}

@@ -1,0 +1,125 @@
+//! One module a command, and what several of them share.
+
+mod check;
+mod demo;
+mod index;
+mod keys;
+mod migrate;
+mod replay;
+mod report;
+mod serve;
+
+use std::path::Path;
+
+use accrual_api::{PoolInfo, TokenInfo, Tokens};
+use accrual_indexer::follow::{FollowOptions, Follower};
+use accrual_indexer::rpc::{RpcOptions, RpcSource};
+use accrual_rewards::unit::UnixSeconds;
+use accrual_store::{Db, Mode};
+
+use crate::cli::Command;
+use crate::config::{Config, PoolEntry, Token};
+use crate::failure::{Failure, Outcome};
+
+pub(crate) async fn run(command: Command) -> Outcome {
+    match command {
+        Command::Demo(args) => demo::demo(args).await,
+        Command::Run(args) => serve::run(&args.config).await,
+        Command::Index(args) => index::index(args).await,
+        Command::Serve(args) => serve::serve(&args.config).await,
+        Command::Report(args) => report::report(args).await,
+        Command::Replay(args) => replay::replay(&args.config).await,
+        Command::Migrate(args) => migrate::migrate(&args.config).await,
+        Command::Check(args) => check::check(args).await,
+        Command::Keys(args) => keys::keys(args).await,
+    }
+}
+
+fn load(path: &Path) -> Result<Config, Failure> {
+    Ok(Config::load(path)?)
+}
+
+/// Opens the database to write, with this version's tables in it.
+async fn open_to_write(config: &Config) -> Result<Db, Failure> {
+    let db = Db::open(&config.database, Mode::Write).await?;
+    let report = db.migrate().await?;
+    if !report.applied.is_empty() {
+        tracing::info!(database = %config.database, applied = report.applied.len(), "tables brought up to date");
+    }
+    Ok(db)
+}
+
+/// Opens a database that must be there already.
+async fn open_to_read(config: &Config) -> Result<Db, Failure> {
+    let db = Db::open(&config.database, Mode::Read).await?;
+    db.check_schema().await?;
+    Ok(db)
+}
+
+/// Opens a database that must be there already, to read it and to note when keys are used. Where it cannot be
+/// written, as on a replica, it is read, and the keys work all the same.
+async fn open_to_serve(config: &Config) -> Result<Db, Failure> {
+    let readable = open_to_read(config).await?;
+    match Db::open(&config.database, Mode::Write).await {
+        Ok(writable) => {
+            readable.close().await;
+            Ok(writable)
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the time of a key's use is not kept");
+            Ok(readable)
+        }
+    }
+}
+
+/// What is known of tokens: the configuration's word, and where it has none, what `db` learnt from the chain.
+async fn tokens(config: &Config, db: &Db) -> Result<Tokens, Failure> {
+    let mut tokens = Tokens::new(&pool_infos(config), &token_infos(config));
+    tokens.learn(db, config.chain.id).await?;
+    Ok(tokens)
+}
+
+fn pool_infos(config: &Config) -> Vec<PoolInfo> {
+    let pool =
+        |entry: &PoolEntry| PoolInfo { pool: entry.pool.clone(), token0: entry.token0, token1: entry.token1 };
+    config.pools.iter().map(pool).collect()
+}
+
+fn token_infos(config: &Config) -> Vec<TokenInfo> {
+    let token = |token: &Token| TokenInfo {
+        address: token.address,
+        symbol: token.symbol.clone(),
+        decimals: token.decimals,
+    };
+    config.tokens.iter().map(token).collect()
+}
+
+/// A follower over the configured nodes; `patient` ones wait for ever for a node to answer.
+async fn follower(config: &Config, db: Db, patient: bool) -> Result<Follower<RpcSource>, Failure> {
+    let source = source(config, patient)?;
+    let options = FollowOptions {
+        chain_id: config.chain.id,
+        finality: config.chain.finality,
+        log_range_blocks_max: config.chain.log_range_blocks_max,
+        block_seconds: config.chain.block_seconds,
+        ranges_in_flight_max: config.ranges_in_flight_max,
+        commit_events_max: config.commit_events_max,
+        snapshot_events: config.snapshot_events,
+        now,
+    };
+    Ok(Follower::open(source, db, config.pools(), config.campaigns.clone(), options).await?)
+}
+
+fn source(config: &Config, patient: bool) -> Result<RpcSource, Failure> {
+    if config.chain.rpc_urls.is_empty() {
+        return Err(Failure::usage("chain.rpc_urls is empty: give at least one node's URL"));
+    }
+    let patience = (!patient).then_some(std::time::Duration::from_secs(10));
+    let options = RpcOptions { patience, poll_interval: config.chain.poll_interval, ..RpcOptions::default() };
+    Ok(RpcSource::new(&config.chain.rpc_urls, options))
+}
+
+/// The machine's clock; everything below takes the time as an argument.
+fn now() -> UnixSeconds {
+    UnixSeconds(u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default())
+}

@@ -1,0 +1,98 @@
+//! `accrual serve` and `accrual run`: the API, alone or with the follower beside it.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use accrual_api::{Api, Clock, Settings};
+use accrual_store::Db;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::ProgressMode;
+use crate::config::Config;
+use crate::failure::{Failure, Outcome};
+use crate::pepper::pepper;
+use crate::progress::Shown;
+use crate::signals;
+
+pub(super) async fn serve(path: &Path) -> Outcome {
+    let config = super::load(path)?;
+    let shutdown = signals::shutdown()?;
+    let listener = listen(config.server.listen).await?;
+    let db = super::open_to_serve(&config).await?;
+    let api = api(&config, db.clone()).await?;
+    announce(&listener)?;
+    let served = accrual_api::serve(api, listener, shutdown).await;
+    db.close().await;
+    Ok(served?)
+}
+
+pub(super) async fn run(path: &Path) -> Outcome {
+    let config = super::load(path)?;
+    let shutdown = signals::shutdown()?;
+    let listener = listen(config.server.listen).await?;
+    let db = super::open_to_write(&config).await?;
+    let api = api(&config, db.clone()).await?;
+    announce(&listener)?;
+    let following = tokio::spawn(follow(config.clone(), db.clone(), shutdown.clone()));
+    let served = accrual_api::serve(api, listener, shutdown.clone()).await;
+    shutdown.cancel();
+    let followed = following.await?;
+    db.close().await;
+    served?;
+    followed
+}
+
+/// Follows until `shutdown`. While no node answers, the API serves what is stored; a node or a pool that is not what
+/// the configuration says ends both.
+async fn follow(config: Config, db: Db, shutdown: CancellationToken) -> Outcome {
+    let opened = tokio::select! {
+        opened = super::follower(&config, db, true) => opened,
+        () = shutdown.cancelled() => return Ok(()),
+    };
+    let mut follower = opened.inspect_err(|_| shutdown.cancel())?;
+    let shown = Shown::new(ProgressMode::Plain);
+    follower.follow(&shutdown, &|progress| shown.update(progress)).await;
+    Ok(())
+}
+
+/// Binds `address`, or says who to ask when that fails.
+pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let what = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "another program listens there already",
+            std::io::ErrorKind::PermissionDenied => "this user may not listen there",
+            _ => "it cannot be listened on",
+        };
+        anyhow::anyhow!("{address}: {what} ({error}); choose another address with server.listen or --listen")
+            .into()
+    })
+}
+
+/// The API with what is stored already in its book, so that it can answer from its first second on.
+pub(super) async fn api(config: &Config, db: Db) -> Result<Api, Failure> {
+    let api = Api::new(db, settings(config)?)?;
+    api.book().refresh().await?;
+    Ok(api)
+}
+
+fn settings(config: &Config) -> Result<Settings, Failure> {
+    Ok(Settings {
+        chain_id: config.chain.id,
+        block_seconds: config.chain.block_seconds,
+        pools: super::pool_infos(config),
+        campaigns: config.campaigns.clone(),
+        tokens: super::token_infos(config),
+        prices: config.fixed_prices.clone(),
+        pepper: pepper(config)?,
+        clock: Clock::new(super::now),
+        notice: config.server.notice.clone(),
+        poll_interval: accrual_api::app::POLL_INTERVAL,
+        stale_after_seconds: config.server.stale_after_seconds,
+    })
+}
+
+fn announce(listener: &TcpListener) -> Outcome {
+    println!("API and page: http://{}/", listener.local_addr()?);
+    Ok(())
+}

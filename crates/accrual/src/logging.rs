@@ -1,0 +1,25 @@
+//! Log lines to standard error, so that standard output holds answers alone.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{Cli, LogFormat};
+
+pub(crate) fn start(cli: &Cli) {
+    let level = match (cli.quiet, cli.verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn,accrual=info",
+        (false, 1) => "info,accrual=debug,accrual_indexer=debug,accrual_api=debug,accrual_store=debug",
+        (false, _) => "debug",
+    };
+    let filter = EnvFilter::try_from_env("ACCRUAL_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    match cli.log_format {
+        LogFormat::Text => builder.with_target(false).init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}
