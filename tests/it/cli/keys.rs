@@ -1,0 +1,99 @@
+//! The key life cycle on the command line, and the commands around the database.
+
+use std::path::Path;
+
+use accrual_recording::NodeOptions;
+use accrual_tests::binary::{self, command};
+use accrual_tests::config;
+use accrual_tests::played::play;
+use reqwest::StatusCode;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_shown_once_serves_and_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let played = play(NodeOptions::default()).await;
+    let path = super::indexed(folder.path(), &played).await;
+    let config = ["--config", binary::text(&path)];
+    let ok = async |arguments: &[&str]| {
+        let ended = binary::run(&[arguments, &config].concat()).await;
+        assert_eq!(ended.code, 0, "{arguments:?}: {}", ended.stderr);
+        ended
+    };
+    let made = ok(&["keys", "create", "--client", "ann", "--plan", "vip"]).await;
+    let key = made.stdout.trim().to_owned();
+    assert_eq!((key.len(), made.stdout.lines().count()), (71, 1), "the answer is the key alone");
+    let (id, secret) = (&key[9..21], &key[22..65]);
+    assert!(made.stderr.contains(id) && !made.stderr.contains(secret), "{}", made.stderr);
+
+    let listed = ok(&["keys", "list"]).await;
+    let row = listed.stdout.lines().find(|line| line.contains(id)).unwrap();
+    assert!(row.contains("ann") && row.contains("active"), "{row}");
+    assert!(!holds(listed.stdout.as_bytes(), secret));
+
+    let mut api = binary::start(command(&[&["serve"], &config[..]].concat()));
+    let line = api.line_with("API and page: ").await;
+    let url = format!("{}v1/campaigns", line.split_once("page: ").unwrap().1);
+    assert_eq!(status(&url, &key).await, StatusCode::OK);
+    let other = ok(&["keys", "create", "--client", "bob"]).await.stdout;
+    assert_eq!(status(&url, other.trim()).await, StatusCode::OK, "a new key serves at once");
+
+    assert!(ok(&["keys", "revoke", id]).await.stdout.contains("revoked"));
+    assert_eq!(status(&url, &key).await, StatusCode::UNAUTHORIZED, "and a revoked one no longer");
+    assert_eq!(status(&url, other.trim()).await, StatusCode::OK, "nobody else is touched");
+    assert!(ok(&["keys", "revoke", id]).await.stdout.contains("was revoked before"));
+    let listed = ok(&["keys", "list"]).await;
+    assert!(
+        listed.stdout.lines().any(|line| line.contains(id) && line.contains("revoked")),
+        "{}",
+        listed.stdout
+    );
+
+    let ended = api.terminate().await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(!holds(ended.stderr.as_bytes(), secret), "no secret in the log");
+    for (name, bytes) in all_files(folder.path()) {
+        assert!(!holds(&bytes, secret), "the secret is in {name}");
+    }
+}
+
+async fn status(url: &str, key: &str) -> StatusCode {
+    reqwest::Client::new().get(url).header("X-API-Key", key).send().await.unwrap().status()
+}
+
+fn all_files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| (path.display().to_string(), std::fs::read(&path).unwrap())).collect()
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+#[tokio::test]
+async fn the_configuration_is_checked_without_node_or_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let played = play(NodeOptions::default()).await;
+    let text = config::text(&super::sqlite_url(folder.path()), &played);
+    let path = config::write_text(folder.path(), &text.replace(&played.url, "http://127.0.0.1:1"));
+    let ended = binary::run(&["check", "config", "--config", binary::text(&path)]).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stdout.contains("1 pools, 2 campaigns, chain 8453"), "{}", ended.stdout);
+    assert_eq!(all_files(folder.path()).len(), 1, "the configuration is still all there is");
+}
+
+#[tokio::test]
+async fn a_second_migration_finds_nothing_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let played = play(NodeOptions::default()).await;
+    let path = config::write(folder.path(), &super::sqlite_url(folder.path()), &played);
+    let first = binary::run(&["migrate", "--config", binary::text(&path)]).await;
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    assert!(first.stdout.contains("applied 0001"), "{}", first.stdout);
+    let bytes = std::fs::read(super::database(folder.path())).unwrap();
+    let second = binary::run(&["migrate", "--config", binary::text(&path)]).await;
+    assert_eq!(second.code, 0, "{}", second.stderr);
+    assert!(second.stdout.contains("up to date"), "{}", second.stdout);
+    assert!(std::fs::read(super::database(folder.path())).unwrap() == bytes, "bytes changed");
+    let checked = binary::run(&["check", "--config", binary::text(&path)]).await;
+    assert_eq!(checked.code, 0, "{}", checked.stderr);
+}

@@ -1,0 +1,12 @@
+//! One test binary, many modules.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests stop the test")]
+
+mod cli;
+mod documents;
+mod indexing;
+mod layers;
+mod mainnet;
+mod node;
+mod store;
+mod tokens;

@@ -1,0 +1,6 @@
+//! Every store function on both engines.
+
+mod commits;
+mod faults;
+mod samples;
+mod tables;

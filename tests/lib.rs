@@ -1,0 +1,6 @@
+//! Shared helpers of the test binary.
+
+pub mod binary;
+pub mod config;
+pub mod db;
+pub mod played;
