@@ -1,0 +1,56 @@
+//! What the machine must have beside Rust. What may be installed by package name is, and it is said; what may not be is
+//! asked for, with the exact words to type.
+
+use crate::shell::{Failed, output, run};
+
+/// SQLite is compiled from C.
+pub(crate) fn need_c_compiler() -> Result<(), Failed> {
+    if output("cc", ["--version"]).is_some() {
+        return Ok(());
+    }
+    install(&["gcc", "libc6-dev"], "a C compiler, for SQLite")
+}
+
+/// The real EVM node and Uniswap's contracts come as npm packages.
+pub(crate) fn need_node() -> Result<(), Failed> {
+    const MAJOR_MIN: u32 = 18;
+    let major = |version: String| version.trim_start_matches('v').split('.').next()?.parse::<u32>().ok();
+    if output("node", ["--version"]).and_then(major).is_some_and(|major| major >= MAJOR_MIN)
+        && output("npm", ["--version"]).is_some()
+    {
+        return Ok(());
+    }
+    install(&["nodejs", "npm"], "Node.js and npm, for the EVM node and Uniswap's contracts")
+}
+
+/// PostgreSQL 15's server programs; answers the folder that they lie in.
+pub(crate) fn need_postgres() -> Result<String, Failed> {
+    if let Some(folder) = postgres_folder() {
+        return Ok(folder);
+    }
+    install(&["postgresql-15"], "PostgreSQL 15, for the tests")?;
+    postgres_folder().ok_or_else(|| {
+        Failed("postgresql-15 is installed, but its initdb is not in /usr/lib/postgresql/15/bin".to_owned())
+    })
+}
+
+fn postgres_folder() -> Option<String> {
+    const MAJORS: [u32; 5] = [15, 16, 17, 18, 14];
+    let folder = |major| format!("/usr/lib/postgresql/{major}/bin");
+    MAJORS.into_iter().map(folder).find(|folder| output(&format!("{folder}/initdb"), ["--version"]).is_some())
+}
+
+/// Installs Debian packages by name where this user may, else says what to type.
+fn install(packages: &[&str], what_for: &str) -> Result<(), Failed> {
+    let names = packages.join(" ");
+    let by_hand =
+        Failed(format!("this machine lacks {what_for}: install it, e.g. `sudo apt-get install {names}`"));
+    let root = output("id", ["-u"]).is_some_and(|id| id == "0");
+    if !root || output("apt-get", ["--version"]).is_none() {
+        return Err(by_hand);
+    }
+    eprintln!("this machine lacks {what_for}: installing the Debian packages {names}");
+    run("apt-get", ["update", "--quiet"])?;
+    let arguments = ["install", "--yes", "--quiet", "--no-install-recommends"];
+    run("apt-get", arguments.iter().chain(packages))
+}

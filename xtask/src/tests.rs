@@ -1,0 +1,41 @@
+//! `cargo xtask test`: the same here and in CI.
+
+use std::process::Command;
+
+use crate::machine;
+use crate::postgres::Server;
+use crate::shell::{Failed, output, run, run_command, target};
+
+/// Checks everything; with arguments, runs only the tests that these name (after `cargo nextest run`).
+pub(crate) fn test(only: &[String]) -> Result<(), Failed> {
+    machine::need_c_compiler()?;
+    machine::need_node()?;
+    let postgres = machine::need_postgres()?;
+    if only.is_empty() {
+        run("cargo", ["fmt", "--all", "--check"])?;
+        run("cargo", ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])?;
+        docs()?;
+    }
+    // The tests start the demo as a user does, so the binary must be there.
+    run("cargo", ["build", "--package", "accrual"])?;
+    let server = Server::start(postgres)?;
+    let mut command = Command::new("cargo");
+    if output("cargo", ["nextest", "--version"]).is_some() {
+        command.args(["nextest", "run", "--workspace", "--no-fail-fast"]);
+    } else {
+        command.args(["test", "--workspace", "--no-fail-fast"]);
+    }
+    command
+        .args(only)
+        .env("ACCRUAL_TEST_POSTGRES_URL", server.url())
+        .env("ACCRUAL_REQUIRE_POSTGRES", "1")
+        .env("ACCRUAL_BINARY", target("debug/accrual"));
+    run_command(command)
+}
+
+fn docs() -> Result<(), Failed> {
+    let mut command = Command::new("cargo");
+    command.args(["doc", "--workspace", "--no-deps", "--document-private-items"]);
+    command.env("RUSTDOCFLAGS", "--deny warnings");
+    run_command(command)
+}
