@@ -89,6 +89,7 @@ async fn however_it_is_cut_the_rows_are_the_same() {
         log_range_blocks_max: u32,
         in_flight: usize,
         node_range_blocks_max: u64,
+        batch_requests_max: usize,
         block_timestamp: bool,
     }
     let cuts = [
@@ -97,6 +98,7 @@ async fn however_it_is_cut_the_rows_are_the_same() {
             log_range_blocks_max: 10_000,
             in_flight: 4,
             node_range_blocks_max: 10_000,
+            batch_requests_max: 1000,
             block_timestamp: true,
         },
         Cut {
@@ -104,6 +106,7 @@ async fn however_it_is_cut_the_rows_are_the_same() {
             log_range_blocks_max: 500,
             in_flight: 1,
             node_range_blocks_max: 10_000,
+            batch_requests_max: 1000,
             block_timestamp: true,
         },
         Cut {
@@ -111,13 +114,15 @@ async fn however_it_is_cut_the_rows_are_the_same() {
             log_range_blocks_max: 10_000,
             in_flight: 3,
             node_range_blocks_max: 113,
+            batch_requests_max: 1000,
             block_timestamp: true,
         },
         Cut {
-            name: "no times in logs",
+            name: "no times in logs, and small batches",
             log_range_blocks_max: 1000,
             in_flight: 4,
             node_range_blocks_max: 10_000,
+            batch_requests_max: 7,
             block_timestamp: false,
         },
     ];
@@ -125,15 +130,11 @@ async fn however_it_is_cut_the_rows_are_the_same() {
     for cut in cuts {
         let node = NodeOptions {
             log_range_blocks_max: cut.node_range_blocks_max,
+            batch_requests_max: cut.batch_requests_max,
             block_timestamp: cut.block_timestamp,
             ..NodeOptions::default()
         };
         let played = play(node).await;
-        on_each_engine(async |fresh| {
-            let options = options(&played, cut.log_range_blocks_max, cut.in_flight);
-            follower(&played, &fresh.db, options).await.sync(Target::Head, &|_| {}).await.unwrap();
-        })
-        .await;
         let fresh = accrual_tests::db::fresh(accrual_store::Engine::Sqlite).await.unwrap();
         let options = options(&played, cut.log_range_blocks_max, cut.in_flight);
         follower(&played, &fresh.db, options).await.sync(Target::Head, &|_| {}).await.unwrap();

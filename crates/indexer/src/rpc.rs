@@ -4,27 +4,30 @@
 //! for ever. Here a refusal is read by [`crate::refusal`]; what is busy is asked again after a pause, what is
 //! unreachable gives way to the next URL, and what is too wide goes back to be narrowed.
 
+mod question;
+mod wire;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use accrual_rewards::unit::{BlockNumber, UnixSeconds};
+use accrual_rewards::unit::BlockNumber;
 use accrual_store::Header;
-use alloy::primitives::{Address, B256, Bytes};
+use alloy::primitives::{Address, Bytes};
 use alloy::providers::{Provider, ProviderBuilder};
 use alloy::pubsub::Subscription;
 use alloy::rpc::client::{ClientBuilder, RpcClient};
 use alloy::transports::{RpcError, TransportError, TransportErrorKind};
 use futures::{StreamExt, TryStreamExt};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::refusal::{self, Refusal};
 use crate::source::{Heads, LogQuery, LogSource, RawLog, SourceError};
+use question::{Question, Trouble};
+use wire::{LightHeader, filter, quantity};
 
 /// How nodes are asked.
 #[derive(Debug, Clone)]
@@ -54,6 +57,8 @@ impl Default for RpcOptions {
 pub struct RpcSource {
     nodes: Vec<Node>,
     preferred: AtomicUsize,
+    /// Headers in one batch: narrowed to what the node takes.
+    batch_max: AtomicUsize,
     options: RpcOptions,
     answered_at: Mutex<Instant>,
     heads: tokio::sync::Mutex<Option<Subscription<alloy::rpc::types::Header>>>,
@@ -82,6 +87,7 @@ impl RpcSource {
         Self {
             nodes: urls.iter().map(node).collect(),
             preferred: AtomicUsize::new(0),
+            batch_max: AtomicUsize::new(options.batch_max.max(1)),
             options,
             answered_at: Mutex::new(Instant::now()),
             heads: tokio::sync::Mutex::new(None),
@@ -166,43 +172,54 @@ impl RpcSource {
         Err(SourceError::Unreachable { url, reason, seconds: patience.as_secs() })
     }
 
-    async fn header_batch(&self, numbers: Vec<BlockNumber>) -> Result<Vec<Option<Header>>, SourceError> {
-        let tags: Vec<Value> = numbers.iter().map(|number| json!(quantity(*number))).collect();
-        self.header_tags(tags).await
-    }
-
-    /// Several headers in one batch; one by one where the node takes no batches.
+    /// Headers by number or tag, in batches. A node that refuses a batch is asked for smaller ones, in the end one by
+    /// one, and from then on as it likes.
     async fn header_tags(&self, tags: Vec<Value>) -> Result<Vec<Option<Header>>, SourceError> {
-        if let Some(headers) = self.try_batch(&tags).await {
-            return Ok(headers);
-        }
         let mut headers = Vec::with_capacity(tags.len());
-        for tag in tags {
-            let question = Question::new("eth_getBlockByNumber", json!([tag, false]));
+        while headers.len() < tags.len() {
+            let rest = &tags[headers.len()..];
+            let size = self.batch_max.load(Ordering::Relaxed).min(rest.len());
+            let refused = size > 1
+                && match self.try_batch(&rest[..size]).await {
+                    Ok(found) => {
+                        headers.extend(found);
+                        continue;
+                    }
+                    Err(refused) => refused,
+                };
+            if refused {
+                self.batch_max.store(size / 2, Ordering::Relaxed);
+            }
+            // This waits until the node is back, or says that it is gone.
+            let question = Question::new("eth_getBlockByNumber", json!([rest[0], false]));
             headers.push(self.ask::<Option<LightHeader>>(&question).await?.map(Header::from));
         }
         Ok(headers)
     }
 
-    async fn try_batch(&self, tags: &[Value]) -> Option<Vec<Option<Header>>> {
-        if tags.len() < 2 {
-            return None;
-        }
+    /// One batch; on failure, whether the node refused it, and did not just fail to answer.
+    async fn try_batch(&self, tags: &[Value]) -> Result<Vec<Option<Header>>, bool> {
         let (_, node) = self.node();
-        let client = node.client().await.ok()?;
+        let refuses = |error: TransportError| match error {
+            RpcError::Transport(TransportErrorKind::HttpError(error)) => {
+                (400..500).contains(&error.status) && error.status != 429
+            }
+            RpcError::Transport(TransportErrorKind::MissingBatchResponse(_)) => true,
+            RpcError::Transport(_) => false,
+            _ => true,
+        };
+        let client = node.client().await.map_err(refuses)?;
         let mut batch = client.new_batch();
-        let waiters: Vec<_> = tags
-            .iter()
-            .map(|tag| batch.add_call::<_, Option<LightHeader>>("eth_getBlockByNumber", &(tag, false)))
-            .collect::<Result<_, _>>()
-            .ok()?;
+        let ask = |tag| batch.add_call::<_, Option<LightHeader>>("eth_getBlockByNumber", &(tag, false));
+        let waiters: Vec<_> = tags.iter().map(ask).collect::<Result<_, _>>().map_err(refuses)?;
         let answers = async {
             batch.send().await?;
             futures::future::try_join_all(waiters).await
         };
-        let headers = timeout(self.options.request_timeout, answers).await.ok()?.ok()?;
+        let headers =
+            timeout(self.options.request_timeout, answers).await.map_err(|_| true)?.map_err(refuses)?;
         *self.answered_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Instant::now();
-        Some(headers.into_iter().map(|header| header.map(Header::from)).collect())
+        Ok(headers.into_iter().map(|header| header.map(Header::from)).collect())
     }
 
     /// The next head that a websocket node tells of; never where there is none.
@@ -240,9 +257,9 @@ impl LogSource for RpcSource {
     async fn heads(&self) -> Result<Heads, SourceError> {
         let tags = ["latest", "safe", "finalized"].map(|tag| json!(tag)).to_vec();
         let mut headers = match self.try_batch(&tags).await {
-            Some(headers) => headers.into_iter(),
+            Ok(headers) => headers.into_iter(),
             // A node that knows no "safe" refuses the whole batch: the newest block alone then.
-            None => self.header_tags(vec![json!("latest")]).await?.into_iter(),
+            Err(_) => self.header_tags(vec![json!("latest")]).await?.into_iter(),
         };
         let latest = headers.next().flatten().ok_or_else(|| SourceError::BadAnswer {
             url: self.node().1.name.clone(),
@@ -254,7 +271,8 @@ impl LogSource for RpcSource {
     }
 
     async fn headers(&self, numbers: &[BlockNumber]) -> Result<Vec<Option<Header>>, SourceError> {
-        let batches = numbers.chunks(self.options.batch_max).map(|batch| self.header_batch(batch.to_vec()));
+        let tags = |numbers: &[BlockNumber]| numbers.iter().map(|number| json!(quantity(*number))).collect();
+        let batches = numbers.chunks(self.options.batch_max).map(|batch| self.header_tags(tags(batch)));
         let batches: Vec<_> = batches.collect();
         let headers: Vec<Vec<Option<Header>>> =
             futures::stream::iter(batches).buffered(BATCHES_IN_FLIGHT).try_collect().await?;
@@ -313,93 +331,6 @@ impl Node {
     }
 }
 
-struct Question {
-    method: &'static str,
-    params: Value,
-    /// The first block and the width, where narrowing can help.
-    blocks: Option<(u64, u64)>,
-}
-
-/// Why one try did not give an answer.
-enum Trouble {
-    TooWide { message: String, suggestion: Option<crate::plan::Suggestion> },
-    Busy { wait: Option<Duration> },
-    Behind { message: String },
-    Refused { code: i64, message: String },
-    Unreachable { reason: String },
-}
-
-impl Question {
-    fn new(method: &'static str, params: Value) -> Self {
-        Self { method, params, blocks: None }
-    }
-
-    /// A wide question that takes too long may be answered when it is smaller.
-    fn timed_out(&self, limit: Duration) -> Trouble {
-        let reason = format!("no answer to {} within {} s", self.method, limit.as_secs());
-        match self.blocks {
-            Some((_, width)) if width > 1 => Trouble::TooWide { message: reason, suggestion: None },
-            _ => Trouble::Unreachable { reason },
-        }
-    }
-
-    fn trouble(&self, error: TransportError) -> Trouble {
-        match error {
-            RpcError::ErrorResp(payload) => self.refusal(payload.code, &payload.message),
-            RpcError::Transport(TransportErrorKind::HttpError(error)) => {
-                self.http(error.status, &error.body, None)
-            }
-            RpcError::Transport(TransportErrorKind::HttpErrorWithRetryAfter { error, retry_after }) => {
-                self.http(error.status, &error.body, Some(retry_after))
-            }
-            other => Trouble::Unreachable { reason: brief(&other.to_string()) },
-        }
-    }
-
-    fn refusal(&self, code: i64, message: &str) -> Trouble {
-        let (first, width) = self.blocks.unwrap_or((0, 1));
-        let message = || brief(message);
-        match refusal::read(code, &message(), first, width) {
-            Refusal::TooWide(suggestion) if self.blocks.is_some() => {
-                Trouble::TooWide { message: message(), suggestion }
-            }
-            Refusal::Busy => Trouble::Busy { wait: None },
-            Refusal::Behind => Trouble::Behind { message: message() },
-            Refusal::TooWide(_) | Refusal::Final => Trouble::Refused { code, message: message() },
-        }
-    }
-
-    fn http(&self, status: u16, body: &str, wait: Option<Duration>) -> Trouble {
-        match status {
-            413 | 504 if self.blocks.is_some_and(|(_, width)| width > 1) => {
-                Trouble::TooWide { message: format!("HTTP {status}: {}", brief(body)), suggestion: None }
-            }
-            429 | 503 => Trouble::Busy { wait: wait.map(|wait| wait.min(Duration::from_secs(60))) },
-            400 if self.blocks.is_some() => self.refusal(-32600, body),
-            _ => Trouble::Unreachable { reason: format!("HTTP {status}: {}", brief(body)) },
-        }
-    }
-}
-
-/// A header as far as we read it.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LightHeader {
-    #[serde(with = "alloy::serde::quantity")]
-    number: u64,
-    hash: B256,
-    parent_hash: B256,
-    #[serde(with = "alloy::serde::quantity")]
-    timestamp: u64,
-}
-
-impl From<LightHeader> for Header {
-    fn from(header: LightHeader) -> Self {
-        let LightHeader { number, hash, parent_hash, timestamp } = header;
-        Self { number: BlockNumber(number), hash, parent_hash, at: UnixSeconds(timestamp) }
-    }
-}
-
 fn parse<T: DeserializeOwned>(
     node: &Node,
     method: &'static str,
@@ -412,30 +343,9 @@ fn parse<T: DeserializeOwned>(
     })
 }
 
-fn filter(query: &LogQuery) -> Value {
-    let used = query.topics.iter().rposition(|topic| !topic.is_empty()).map_or(0, |last| last + 1);
-    let topic = |values: &Vec<B256>| if values.is_empty() { Value::Null } else { json!(values) };
-    let topics: Vec<Value> = query.topics[..used].iter().map(topic).collect();
-    json!({
-        "fromBlock": quantity(query.blocks.first),
-        "toBlock": quantity(query.blocks.last),
-        "address": query.addresses,
-        "topics": topics,
-    })
-}
-
-fn quantity(number: BlockNumber) -> String {
-    format!("{:#x}", number.0)
-}
-
 fn name(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
     let host = host.rsplit('@').next().unwrap_or(host);
     format!("{scheme}://{host}")
-}
-
-/// A node's words, short enough for a log line.
-fn brief(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(300).collect()
 }
