@@ -1,6 +1,6 @@
 //! The HTTP API and the page that uses it.
 //!
-//! - [`serve`], [`router`]: the server and all its routes.
+//! - [`mod@serve`], [`mod@router`]: the server and all its routes.
 //! - [`app`]: what every request shares; [`clock`]: time as an argument.
 //! - [`book`]: pools and campaigns in memory, as of their checkpoints.
 //! - [`key`], [`keys`], [`auth`]: the form of a key, its life in the database, who may ask for what; [`last_used`]: when

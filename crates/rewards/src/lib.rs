@@ -2,7 +2,7 @@
 //!
 //! Pure: no clock, no network, no database; the same events give the same answer, for ever.
 //!
-//! - [`unit`], [`id`], [`event`]: the vocabulary.
+//! - [`mod@unit`], [`id`], [`event`]: the vocabulary.
 //! - [`math`]: the pool's own arithmetic.
 //! - [`ledger`]: what the events of a pool add up to.
 //! - [`campaign`], [`accrue`]: who is paid for what and when; the split of a budget.
