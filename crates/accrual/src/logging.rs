@@ -9,7 +9,7 @@ use crate::cli::{Cli, LogFormat};
 pub(crate) fn start(cli: &Cli) {
     let level = match (cli.quiet, cli.verbose) {
         (true, _) => "error",
-        (false, 0) => "warn,accrual=info",
+        (false, 0) => "warn,accrual=info,accrual_api=warn",
         (false, 1) => "info,accrual=debug,accrual_indexer=debug,accrual_api=debug,accrual_store=debug",
         (false, _) => "debug",
     };

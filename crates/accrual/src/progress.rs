@@ -27,6 +27,7 @@ pub(crate) struct Lines {
 }
 
 const LINE_EVERY: Duration = Duration::from_secs(2);
+const AT_HEAD_EVERY: Duration = Duration::from_secs(60);
 
 impl Shown {
     pub(crate) fn new(mode: ProgressMode) -> Self {
@@ -76,20 +77,26 @@ impl Bar {
 }
 
 impl Lines {
+    /// A line every two seconds while catching up, one a minute at the head, and one when the first stretch is done.
     fn update(&mut self, progress: Progress) {
         let first = *self.first.get_or_insert(progress.from.0);
-        let done = progress.block >= progress.target && progress.from.0 == first;
-        if !done && self.shown.is_some_and(|shown| shown.elapsed() < LINE_EVERY) {
+        let at_head = progress.block >= progress.target;
+        let first_stretch = progress.from.0 == first;
+        let pause = if at_head { AT_HEAD_EVERY } else { LINE_EVERY };
+        let due = self.shown.is_none_or(|shown| shown.elapsed() >= pause) || (at_head && first_stretch);
+        if !due {
             return;
         }
         self.shown = Some(Instant::now());
-        let blocks = progress.block.0.saturating_sub(first) + 1;
+        let Progress { block, target, events, .. } = progress;
+        if at_head && !first_stretch {
+            eprintln!("block {block}: at the head, {events} events");
+            return;
+        }
+        let blocks = block.0.saturating_sub(first) + 1;
         let milliseconds = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
         let per_second = blocks.saturating_mul(1000) / milliseconds;
-        let left = progress.target.0.saturating_sub(progress.block.0) / per_second.max(1);
-        eprintln!(
-            "block {} of {}: {} events, {per_second} blocks/s, {left} s left",
-            progress.block, progress.target, progress.events
-        );
+        let left = target.0.saturating_sub(block.0) / per_second.max(1);
+        eprintln!("block {block} of {target}: {events} events, {per_second} blocks/s, {left} s left");
     }
 }
