@@ -5,12 +5,13 @@
 
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::event::PlacedEvent;
+use accrual_rewards::id::PoolId;
 use accrual_rewards::ledger::LedgerError;
 use accrual_rewards::tracker::{Pool, PoolTracker};
 use accrual_rewards::unit::BlockNumber;
 use alloy_primitives::keccak256;
 
-use crate::{Db, EventPlace, Snapshot, StoreError, events, snapshots};
+use crate::{Db, EventPlace, Snapshot, StoreError, checkpoints, events, snapshots};
 
 /// Raised when the layout of the derived state changes, so that older snapshots are passed over.
 const LAYOUT: u32 = 1;
@@ -25,6 +26,12 @@ pub enum RebuildError {
     /// The stored events contradict each other.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// Blocks left the chain while the events were folded again.
+    #[error("blocks of pool {pool} were taken back while it was replayed: run `accrual replay` again")]
+    Rewound {
+        /// The pool.
+        pool: PoolId,
+    },
 }
 
 /// A pool with its campaigns after the last event at or before `at`.
@@ -66,7 +73,8 @@ pub async fn extend(db: &Db, tracker: &mut PoolTracker, through: BlockNumber) ->
 /// Folds a pool's stored events again from the first, and puts its snapshots anew. Answers how many events there were.
 ///
 /// # Errors
-/// The database does not answer, or its events contradict each other; the snapshots are then gone, the events stay.
+/// The database does not answer, its events contradict each other, or blocks were taken back meanwhile; the snapshots
+/// are then gone, the events stay.
 pub async fn replay(
     db: &Db,
     pool: &Pool,
@@ -74,7 +82,28 @@ pub async fn replay(
     through: BlockNumber,
     snapshot_events: u64,
 ) -> Result<u64, RebuildError> {
+    let before = rewinds(db, pool).await?;
     snapshots::delete_all(db, &pool.id).await?;
+    let events = fold_again(db, pool, campaigns, through, snapshot_events).await?;
+    if rewinds(db, pool).await? == before {
+        return Ok(events);
+    }
+    // Some of these states may hold events that are no longer on the chain.
+    snapshots::delete_all(db, &pool.id).await?;
+    Err(RebuildError::Rewound { pool: pool.id.clone() })
+}
+
+async fn rewinds(db: &Db, pool: &Pool) -> Result<Option<u64>, StoreError> {
+    Ok(checkpoints::get(db, &pool.id).await?.map(|checkpoint| checkpoint.rewinds))
+}
+
+async fn fold_again(
+    db: &Db,
+    pool: &Pool,
+    campaigns: &[Campaign],
+    through: BlockNumber,
+    snapshot_events: u64,
+) -> Result<u64, RebuildError> {
     let fingerprint = fingerprint(pool, campaigns);
     let mut tracker = PoolTracker::new(pool.clone(), campaigns.iter().cloned());
     let mut after = None;
