@@ -157,6 +157,7 @@ fn with_database(url: &str, name: &str) -> String {
 }
 
 /// Differs between tests that run at once and between runs, also when an earlier one was killed.
+#[expect(clippy::disallowed_methods, reason = "a name that no other run has")]
 fn unique_name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
