@@ -249,6 +249,49 @@ async fn only_this_pools_nfts_are_learnt() {
     .await;
 }
 
+/// The state at an instant is that after the last block at or before it, and before the pool there is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn up_to_an_instant() {
+    let played = play(NodeOptions::default()).await;
+    let fresh = accrual_tests::db::fresh(accrual_store::Engine::Sqlite).await.unwrap();
+    let pool = pool(&played);
+    let mut follower = follower(&played, &fresh.db, options(&played, 2000, 4)).await;
+
+    let born = |block: &&accrual_recording::Block| block.header.number == pool.created_block.0;
+    let born_at = played.recording.blocks.iter().find(born).unwrap().header.timestamp;
+    follower.sync(Target::Time(UnixSeconds(born_at - 1)), &|_| {}).await.unwrap();
+    assert_eq!(checkpoints::get(&fresh.db, &pool.id).await.unwrap(), None, "the pool is not there yet");
+
+    let noon = UnixSeconds(1_749_556_800);
+    follower.sync(Target::Time(noon), &|_| {}).await.unwrap();
+    let reached = checkpoints::get(&fresh.db, &pool.id).await.unwrap().unwrap();
+    let next = played.recording.blocks.iter().find(|block| block.header.timestamp > noon.0).unwrap();
+    assert_eq!(reached.number.next().0, next.header.number);
+    fresh.remove().await;
+}
+
+/// A node that is too busy for us gives way to the next URL.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_node_gives_way() {
+    let busy = axum::Router::new().fallback(|| async { axum::http::StatusCode::TOO_MANY_REQUESTS });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let busy_url = format!("http://{}", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move { axum::serve(listener, busy).await });
+
+    let played = play(NodeOptions::default()).await;
+    let fresh = accrual_tests::db::fresh(accrual_store::Engine::Sqlite).await.unwrap();
+    let pool = pool(&played);
+    let source = RpcSource::new(&[busy_url, played.url.clone()], RpcOptions::default());
+    let options = options(&played, 10_000, 4);
+    let mut follower =
+        Follower::open(source, fresh.db.clone(), vec![pool.clone()], vec![], options).await.unwrap();
+    follower.sync(Target::Head, &|_| {}).await.unwrap();
+    let reached = checkpoints::get(&fresh.db, &pool.id).await.unwrap().unwrap();
+    assert_eq!(reached.number.0, ends(&played).1);
+    fresh.remove().await;
+    serving.abort();
+}
+
 fn ends(played: &Played) -> (u64, u64) {
     let blocks = &played.recording.blocks;
     (pool(played).created_block.0, blocks[blocks.len() - 1].header.number)

@@ -206,7 +206,11 @@ impl<S: LogSource> Follower<S> {
         if head.at <= at {
             return Ok(head.number);
         }
-        let (mut low, mut high) = (self.state.first_block(), head.number);
+        let first = self.state.first_block();
+        if self.header(first).await?.at > at {
+            return Ok(first.previous());
+        }
+        let (mut low, mut high) = (first, head.number);
         while low.next() < high {
             let middle = BlockNumber(low.0 + (high.0 - low.0) / 2);
             if self.header(middle).await?.at <= at { low = middle } else { high = middle }

@@ -119,7 +119,10 @@ impl RpcSource {
                     }
                     self.try_another(index);
                 }
-                Trouble::Busy { wait } => pause = wait.unwrap_or(pause),
+                Trouble::Busy { wait } => {
+                    self.try_another(index);
+                    pause = wait.filter(|_| self.nodes.len() == 1).unwrap_or(pause);
+                }
                 Trouble::Unreachable { reason } => {
                     self.check_patience(node, &reason)?;
                     tracing::debug!(node = node.name, reason, "no answer");
