@@ -72,6 +72,14 @@ async fn the_example_is_a_good_configuration() {
     assert_eq!(ended.stdout.trim(), "config: 1 pools, 1 campaigns, chain 8453");
 }
 
+#[tokio::test]
+async fn the_tmai_configuration_is_a_good_one() {
+    let tmai = root().join("config/tmai-2025-06.toml");
+    let ended = binary::run(&["check", "config", "--config", binary::text(&tmai)]).await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{}", ended.stdout);
+    assert_eq!(ended.stdout.trim(), "config: 1 pools, 1 campaigns, chain 8453");
+}
+
 /// The words after `prefix` in what the documents show as code.
 fn commands(document: &str, prefix: &str) -> BTreeSet<String> {
     let word =

@@ -6,15 +6,17 @@ use accrual_recording::NodeOptions;
 use accrual_rewards::campaign::{Campaign, Scoring, Weights, Window};
 use accrual_rewards::event::PoolEvent;
 use accrual_rewards::id::{Holding, Venue};
+use accrual_rewards::pool::{PoolFacts, Wrapper, WrapperKind};
 use accrual_rewards::tracker::{Pool, PoolTracker};
 use accrual_rewards::unit::{BlockNumber, UnixSeconds};
-use accrual_store::{Db, EventPlace, checkpoints, events, rebuild};
+use accrual_store::{Db, EventPlace, checkpoints, events, pools, rebuild};
 use accrual_tests::db::{Fresh, on_each_engine};
 use accrual_tests::played::{Played, play};
 use alloy::primitives::Address;
 
 /// What must be the same however the chain was cut. Headers are not among it: which are kept follows the ranges.
-const TABLES: [&str; 3] = ["checkpoints", "events", "snapshots"];
+const TABLES: [&str; 7] =
+    ["checkpoints", "events", "snapshots", "pool_points", "campaign_points", "account_points", "series"];
 
 fn pool(played: &Played) -> Pool {
     let text = &played.recording.meta.config_toml;
@@ -33,6 +35,10 @@ fn pool(played: &Played) -> Pool {
         address: in_pool("address").parse().unwrap(),
         position_manager: Some(value("position_manager").parse().unwrap()),
         created_block: BlockNumber(value("created_block").parse().unwrap()),
+        vault: None,
+        feeds: Vec::new(),
+        wrappers: Vec::new(),
+        facts: Default::default(),
     }
 }
 
@@ -51,6 +57,8 @@ fn campaign(pool: &Pool) -> Campaign {
         out_of_range: false,
         blacklist: [].into(),
         whitelist: [].into(),
+        value_min_usd: None,
+        versions: Vec::new(),
     }
     .checked()
     .unwrap()
@@ -196,7 +204,7 @@ async fn figures_at_any_block_come_out_of_snapshots_and_of_events_alike() {
     on_each_engine(async |fresh| {
         let mut follower = follower(&played, &fresh.db, options(&played, 2000, 4)).await;
         follower.sync(Target::Head, &|_| {}).await.unwrap();
-        let pool = pool(&played);
+        let pool = rebuild::with_facts(&fresh.db, &pool(&played)).await.unwrap();
         let campaigns = [campaign(&pool)];
         let all =
             events::page(&fresh.db, &pool.id, None::<EventPlace>, BlockNumber(i64::MAX as u64 / 2), 100_000)
@@ -295,4 +303,66 @@ async fn a_busy_node_gives_way() {
 fn ends(played: &Played) -> (u64, u64) {
     let blocks = &played.recording.blocks;
     (pool(played).created_block.0, blocks[blocks.len() - 1].header.number)
+}
+
+/// What a contract says of itself is stored before the first block, and what was not followed from there on is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn facts_are_kept_and_a_late_wrapper_is_refused() {
+    let played = play(NodeOptions::default()).await;
+    on_each_engine(async |fresh| {
+        let options = || options(&played, 10_000, 4);
+        let mut follower = follower(&played, &fresh.db, options()).await;
+        let known = rebuild::with_facts(&fresh.db, &pool(&played)).await.unwrap();
+        assert_eq!(known.facts.tokens.len(), 2);
+        assert_eq!(known.facts.tick_spacing, known.facts.fee_ppm.map(|fee| i32::try_from(fee / 50).unwrap()));
+        let open = async |change: &dyn Fn(&mut Pool)| {
+            let mut pool = pool(&played);
+            change(&mut pool);
+            let source = RpcSource::new(std::slice::from_ref(&played.url), RpcOptions::default());
+            Follower::open(source, fresh.db.clone(), vec![pool], vec![], options()).await.map(|_| ())
+        };
+        let address = known.facts.tokens[0];
+        let wrap = |pool: &mut Pool| {
+            let kind = WrapperKind::Erc20Vault;
+            pool.wrappers.push(Wrapper { kind, address, holder: address, to: None });
+        };
+        follower.sync(Target::Head, &|_| {}).await.unwrap();
+        open(&|_| {}).await.unwrap();
+        let error = open(&wrap).await.unwrap_err().to_string();
+        assert!(error.contains("give the pool a new pools.id"), "{error}");
+        let other = PoolFacts { tick_spacing: Some(1), ..known.facts.clone() };
+        pools::set_facts(&fresh.db, &known.id, &other).await.unwrap();
+        let error = open(&|_| {}).await.unwrap_err().to_string();
+        assert!(error.contains("its tick spacing is"), "{error}");
+    })
+    .await;
+}
+
+/// Hours that other settings made are made again from the stored events, and are those of a run that had them all along.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_campaign_makes_the_hours_again() {
+    let played = play(NodeOptions::default()).await;
+    let pool = pool(&played);
+    let changed = Campaign { out_of_range: true, ..campaign(&pool) };
+    let mut told = Vec::new();
+    for had_other in [true, false] {
+        let fresh = accrual_tests::db::fresh(accrual_store::Engine::Sqlite).await.unwrap();
+        if had_other {
+            let mut before = follower(&played, &fresh.db, options(&played, 10_000, 4)).await;
+            before.sync(Target::Head, &|_| {}).await.unwrap();
+        }
+        let source = RpcSource::new(std::slice::from_ref(&played.url), RpcOptions::default());
+        let (pools, campaigns) = (vec![pool.clone()], vec![changed.clone()]);
+        let options = options(&played, 10_000, 4);
+        let mut follower = Follower::open(source, fresh.db.clone(), pools, campaigns, options).await.unwrap();
+        if !had_other {
+            follower.sync(Target::Head, &|_| {}).await.unwrap();
+        }
+        let mut rows = rows(&fresh).await;
+        rows.retain(|(name, _)| name.ends_with("_points") || *name == "series");
+        told.push(rows);
+        fresh.remove().await;
+    }
+    assert!(told[0] == told[1], "the hours are not those of a run that had the settings all along");
+    assert!(told[0].iter().all(|(_, rows)| !rows.is_empty()));
 }

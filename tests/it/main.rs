@@ -4,6 +4,7 @@
 
 mod cli;
 mod documents;
+mod figures;
 mod indexing;
 mod layers;
 mod mainnet;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use accrual_indexer::decode::join::{self, KnownIds};
+use accrual_indexer::decode::route::Routes;
 use accrual_indexer::decode::uniswap_v3::{ManagerLog, PoolLog, manager_log, pool_log};
 use accrual_indexer::source::RawLog;
 use accrual_rewards::event::PoolEvent;
@@ -69,6 +70,10 @@ fn pool(address: Address) -> Pool {
         address,
         position_manager: Some(MANAGER),
         created_block: BlockNumber(0),
+        vault: None,
+        feeds: Vec::new(),
+        wrappers: Vec::new(),
+        facts: Default::default(),
     }
 }
 
@@ -121,10 +126,12 @@ fn every_manager_log_joins_the_right_pool_log() {
     all.sort_by_key(|log| (log.block_number, log.log_index));
 
     let mut known = KnownIds::default();
-    for (manager, id, pool) in join::learn(&pools, &all).unwrap() {
+    let routes = Routes::new(&pools);
+    let read = routes.read_all(all.clone()).unwrap();
+    for (manager, id, pool) in join::learn(&routes, &read) {
         known.insert(manager, id, pool);
     }
-    let events = join::events(&pools, &known, &all, |_| UnixSeconds(1)).unwrap();
+    let events = join::events(&routes, &known, &read, |_| UnixSeconds(1)).unwrap();
 
     let mut ranges = BTreeMap::new();
     let mut joined = 0;

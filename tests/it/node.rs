@@ -2,13 +2,20 @@
 //!
 //! - `crowd`: seeded people who do everything that a provider may do, in two pools of one manager.
 //! - `against_chain`: every figure of the ledger against what the contracts answer at the same block.
+//! - `aerodrome`, `slipstream`, `balancer`: the same for the other venues, with gauges and vaults; `venues` helps.
+//! - `discover`: campaigns that were announced on the chain.
 //! - `reorgs`: the chain changes its mind.
 //! - `heads`: how a new block is noticed, and a node that is behind.
 
+mod aerodrome;
 mod against_chain;
+mod balancer;
 mod crowd;
+mod discover;
 mod heads;
 mod reorgs;
+mod slipstream;
+mod venues;
 
 use accrual_indexer::follow::{Finality, FollowOptions, Follower, Target};
 use accrual_indexer::rpc::{RpcOptions, RpcSource};
@@ -28,6 +35,10 @@ fn pools(crowd: &Crowd) -> Vec<Pool> {
         address: pool.address,
         position_manager: Some(crowd.stage.manager),
         created_block: BlockNumber(pool.created_block),
+        vault: None,
+        feeds: Vec::new(),
+        wrappers: Vec::new(),
+        facts: Default::default(),
     };
     crowd.pools.iter().zip(["wide", "narrow"]).map(pool).collect()
 }
@@ -48,6 +59,8 @@ fn campaigns(crowd: &Crowd) -> Vec<Campaign> {
         out_of_range: false,
         blacklist: [].into(),
         whitelist: [].into(),
+        value_min_usd: None,
+        versions: Vec::new(),
     };
     vec![campaign.checked().unwrap()]
 }

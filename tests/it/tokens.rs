@@ -22,9 +22,13 @@ fn rehearsal_pool(text: &str) -> Pool {
     Pool {
         id: "p".parse().unwrap(),
         venue: Venue::UniswapV3,
-        address: configured(text, "address", 3),
+        address: configured(text.split_once("[[pools]]").unwrap().1, "address", 0),
         position_manager: None,
         created_block: BlockNumber(1),
+        vault: None,
+        feeds: Vec::new(),
+        wrappers: Vec::new(),
+        facts: Default::default(),
     }
 }
 
@@ -34,9 +38,9 @@ async fn what_the_contracts_say_is_kept() {
     let played = play(NodeOptions::default()).await;
     let source = RpcSource::new(std::slice::from_ref(&played.url), RpcOptions::default());
     let pool = rehearsal_pool(&text);
-    let pairs = check_pools(&source, std::slice::from_ref(&pool)).await.unwrap();
+    let facts = check_pools(&source, std::slice::from_ref(&pool)).await.unwrap();
     let [usd, tkn]: [Address; 2] = [0, 1].map(|nth| configured(&text, "address", nth));
-    assert_eq!((pairs[0].token0, pairs[0].token1), (usd, tkn));
+    assert_eq!(facts[0].tokens, [usd, tkn]);
     let row = PoolRow {
         pool: pool.id.clone(),
         chain_id: 8453,
@@ -47,7 +51,7 @@ async fn what_the_contracts_say_is_kept() {
         token0: None,
         token1: None,
     };
-    let paired = [(pool.clone(), pairs[0])];
+    let pools_asked = [Pool { facts: facts[0].clone(), ..pool.clone() }];
     on_each_engine(async |fresh| {
         let db = &fresh.db;
         pools::register(db, &row).await.unwrap();
@@ -55,7 +59,7 @@ async fn what_the_contracts_say_is_kept() {
         let renamed =
             TokenRow { chain_id: 8453, address: tkn, symbol: Some("OLD".to_owned()), decimals: None };
         tokens::learn(db, &renamed).await.unwrap();
-        learn(&source, db, 8453, &paired, &[]).await.unwrap();
+        learn(&source, db, 8453, &pools_asked, &[]).await.unwrap();
         let stored: Vec<(Address, Option<String>, Option<u8>)> = tokens::list(db, 8453)
             .await
             .unwrap()
@@ -71,7 +75,7 @@ async fn what_the_contracts_say_is_kept() {
         // What is known is not asked again: a source without a node behind it is not missed.
         let nobody = RpcSource::new(&["http://127.0.0.1:9".to_owned()], RpcOptions::default());
         let before = fresh.dump().await;
-        let again = learn(&nobody, db, 8453, &paired, &[]);
+        let again = learn(&nobody, db, 8453, &pools_asked, &[]);
         tokio::time::timeout(std::time::Duration::from_secs(3), again).await.expect("no question").unwrap();
         assert_eq!(fresh.dump().await, before);
     })

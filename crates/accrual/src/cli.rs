@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use accrual_rewards::id::CampaignId;
+use alloy_primitives::Address;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Recomputes liquidity-mining rewards from the chain, block by block.
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     Report(Report),
     /// Rebuilds everything derived from the stored events.
     Replay(WithConfig),
+    /// Campaigns found on chain, as configuration ready to paste.
+    Discover(Discover),
     /// Brings the database to this version's tables.
     Migrate(WithConfig),
     /// Checks the configuration, the database or the node.
@@ -115,6 +118,9 @@ pub(crate) struct Report {
     /// Scores by this rule instead of the campaign's own.
     #[arg(long, value_enum)]
     pub(crate) scoring: Option<ScoringArg>,
+    /// The length of a run, for --scoring; the campaign's own run_seconds when not given.
+    #[arg(long, requires = "scoring", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) run_seconds: Option<u32>,
     /// How the figures are written, to standard output.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
@@ -130,6 +136,10 @@ pub(crate) enum By {
 pub(crate) enum ScoringArg {
     #[value(name = "per_block")]
     PerBlock,
+    #[value(name = "time_weighted")]
+    TimeWeighted,
+    #[value(name = "swap_weighted")]
+    SwapWeighted,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -137,6 +147,22 @@ pub(crate) enum Format {
     Table,
     Json,
     Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Discover {
+    #[command(flatten)]
+    pub(crate) with: WithConfig,
+    /// Only campaigns that pay this token.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) reward_token: Option<Address>,
+    /// The first block that is looked through; when not given, the configuration's oldest created_block, or where
+    /// Merkl's contract begins.
+    #[arg(long, value_name = "BLOCK")]
+    pub(crate) from: Option<u64>,
+    /// Instead of campaigns: the pools that hold this token with WETH or USDC, as Base's factories and Vaults tell.
+    #[arg(long, value_name = "TOKEN", conflicts_with = "reward_token")]
+    pub(crate) pools_of: Option<Address>,
 }
 
 #[derive(Debug, Args)]

@@ -1,20 +1,17 @@
 //! What the API is made of, and what every request shares.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use accrual_rewards::apr::{Held, Priced, Usd, value};
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::id::PoolId;
+use accrual_rewards::price::Sources;
 use accrual_rewards::tracker::Pool;
-use accrual_rewards::unit::Amount;
 use accrual_store::Db;
 use accrual_store::moment::Moment;
 use alloy_primitives::Address;
 use axum::http::HeaderValue;
-use rust_decimal::Decimal;
 
 use crate::book::{Book, Pair, State, Token};
 use crate::clock::Clock;
@@ -35,8 +32,8 @@ pub struct Settings {
     pub campaigns: Vec<Campaign>,
     /// What the configuration says of tokens; the others are learnt from the database.
     pub tokens: Vec<TokenInfo>,
-    /// Fixed prices: USD for one whole token.
-    pub prices: BTreeMap<Address, Decimal>,
+    /// Where each token's price comes from.
+    pub prices: Sources,
     /// What turns a key's secret into what is stored.
     pub pepper: Pepper,
     /// Tells the time.
@@ -183,20 +180,14 @@ impl Api {
         self.book().state().tokens().pair(pool)
     }
 
-    /// A token's decimals and USD for a whole one, when both are known.
-    pub(crate) fn price(&self, address: Address) -> Option<(u8, Decimal)> {
-        let price = self.settings().prices.get(&address)?;
-        Some((self.token(address).decimals?, *price))
-    }
-
-    /// What `held` of a pool's tokens is worth, when both are priced.
-    pub(crate) fn worth(&self, pool: &PoolId, held: Held) -> Option<Usd> {
+    /// A pool's tokens in its own order: as its contract says, or else as far as the pair is known.
+    pub(crate) fn tokens_of(&self, pool: &PoolId) -> Vec<Address> {
+        let stated = self.pool(pool).map(|info| info.pool.facts.tokens.clone()).unwrap_or_default();
+        if !stated.is_empty() {
+            return stated;
+        }
         let pair = self.pair(pool);
-        let worth = |token: Option<Address>, units: Amount| {
-            let (decimals, price_usd) = self.price(token?)?;
-            value(Priced { units, decimals, price_usd })
-        };
-        worth(pair.token0, held.token0)?.checked_add(worth(pair.token1, held.token1)?)
+        pair.token0.zip(pair.token1).map(|(token0, token1)| vec![token0, token1]).unwrap_or_default()
     }
 }
 

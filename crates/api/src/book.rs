@@ -267,9 +267,10 @@ impl PoolState {
     fn count(&self, id: &CampaignId) -> Result<Report, FiguresError> {
         let accrual =
             self.tracker.campaign(id).expect("a report is kept for each of the tracker's campaigns");
-        let figures = accrual.figures(self.moment.at)?;
+        let figures =
+            self.tracker.figures(id, self.moment.at).expect("it is one of the tracker's campaigns")?;
         let (accounts, positions) = (by_account(&figures), by_position(&figures));
-        let eligible = eligible_holdings(self.tracker.ledger(), accrual.campaign());
+        let eligible = eligible_holdings(&self.tracker, accrual);
         Ok(Report { figures, accounts, positions, eligible })
     }
 }

@@ -6,7 +6,7 @@
 //! - [`key`], [`keys`], [`auth`]: the form of a key, its life in the database, who may ask for what; [`last_used`]: when
 //!   each was used.
 //! - [`answer`], [`error`], [`view`]: what callers see.
-//! - [`params`], [`cursor`]: what callers may send.
+//! - [`params`], [`cursor`]: what callers may send; `csv` and `prices`: rows as tables, USD for tokens.
 //!
 //! It reads the store and never the chain: an answer comes even when every node is down.
 
@@ -15,12 +15,14 @@ pub mod app;
 pub mod auth;
 pub mod book;
 pub mod clock;
+mod csv;
 pub mod cursor;
 pub mod error;
 pub mod key;
 pub mod keys;
 pub mod last_used;
 pub mod params;
+mod prices;
 pub mod router;
 mod routes;
 pub mod serve;

@@ -99,6 +99,14 @@ pub(crate) fn asked(text: &str) -> Result<Asked, String> {
     seconds.map(|seconds| Asked::Time(UnixSeconds(seconds))).ok_or_else(wanted)
 }
 
+/// `from=`, `to=`: an instant in RFC 3339.
+pub(crate) fn instant(text: &str) -> Result<UnixSeconds, String> {
+    match asked(text) {
+        Ok(Asked::Time(at)) => Ok(at),
+        _ => Err("must be an RFC 3339 time such as 2025-06-06T03:00:00Z".to_owned()),
+    }
+}
+
 /// An address in lower case, upper case or EIP-55.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ use crate::answer::{self, NOTICE};
 use crate::app::Api;
 use crate::auth::{self, Scope};
 use crate::error::ApiError;
-use crate::routes::{accounts, accruals, campaigns, health, page, pools};
+use crate::routes::{accounts, accruals, campaigns, health, history, page, pools, simulate, treasury};
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -29,10 +29,16 @@ pub fn router(api: &Api) -> Router {
         .route("/v1/campaigns", get(campaigns::list))
         .route("/v1/campaigns/{id}", get(campaigns::one))
         .route("/v1/campaigns/{id}/accruals", get(accruals::list))
+        .route("/v1/campaigns/{id}/history", get(history::campaign))
+        .route("/v1/campaigns/{id}/treasury", get(treasury::one))
+        .route("/v1/treasury", get(treasury::of_token))
+        .route("/v1/simulate", get(simulate::list))
         .route("/v1/pools", get(pools::list))
-        .route("/v1/pools/{id}", get(pools::one));
+        .route("/v1/pools/{id}", get(pools::one))
+        .route("/v1/pools/{id}/history", get(history::pool));
     let wallet = Router::new()
         .route("/v1/accounts/{address}/positions", get(accounts::positions))
+        .route("/v1/accounts/{address}/history", get(history::account))
         .route("/v1/accounts/{address}/rewards", get(accounts::rewards));
     let open = Router::new()
         .route("/", get(page::index))

@@ -2,12 +2,13 @@
 //!
 //! Amounts are decimal strings of smallest units, addresses EIP-55, times RFC 3339 in UTC; what is not known is null.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use accrual_rewards::accrue::{Earned, Figures};
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::report::{AccountEarned, by_account, share_ppm};
-use accrual_rewards::tracker::PoolTracker;
+use accrual_rewards::tracker::{Pool, PoolTracker};
 use accrual_rewards::unit::{Amount, BlockNumber, UnixSeconds};
 use alloy_primitives::{Address, B256};
 use serde::{Serialize, Serializer};
@@ -157,6 +158,9 @@ pub struct AccountView {
     pub share_ppm: u32,
     /// Position by position, largest first.
     pub positions: Vec<PositionEarned>,
+    /// `contract`: there is code at the account and no wrapper is known there, so it may well hold for others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<&'static str>,
 }
 
 /// What one position earned for an account.
@@ -180,6 +184,9 @@ pub struct PositionRow {
     pub earned: PositionEarned,
     /// Its part of all that was earned, in millionths, rounded down.
     pub share_ppm: u32,
+    /// As [`AccountView::flags`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<&'static str>,
 }
 
 impl ReportView {
@@ -242,7 +249,7 @@ pub fn earned_rows(tracker: &PoolTracker, figures: &Figures, by: By) -> Vec<Earn
 /// The figures by position, largest first; equal ones by account, then position.
 pub fn by_position(figures: &Figures) -> Vec<Earned> {
     let mut rows = figures.rows.clone();
-    let order = |row: &Earned| (std::cmp::Reverse(row.earned), row.account, row.position);
+    let order = |row: &Earned| (std::cmp::Reverse(row.earned), row.account, row.stake, row.through);
     rows.sort_unstable_by_key(order);
     rows
 }
@@ -267,6 +274,24 @@ impl AccountView {
             earned_units: row.earned,
             share_ppm: row.share_ppm,
             positions: row.positions.iter().map(|earned| PositionEarned::of(tracker, earned)).collect(),
+            flags: Vec::new(),
+        }
+    }
+}
+
+impl EarnedRow {
+    /// Flags the row when its account is one of `contracts` and no wrapper of `pool`.
+    pub fn flag(&mut self, pool: &Pool, contracts: &BTreeMap<Address, bool>) {
+        let account = match self {
+            Self::Account(row) => row.account.0,
+            Self::Position(row) => row.account.0,
+        };
+        let is_known = pool.wrappers.iter().any(|one| one.address == account || one.holder == account);
+        if contracts.get(&account) == Some(&true) && !is_known {
+            match self {
+                Self::Account(row) => row.flags.push("contract"),
+                Self::Position(row) => row.flags.push("contract"),
+            }
         }
     }
 }
@@ -274,9 +299,9 @@ impl AccountView {
 impl PositionEarned {
     fn of(tracker: &PoolTracker, earned: &Earned) -> Self {
         Self {
-            position: tracker.key(earned.position).to_string(),
+            position: tracker.stake_key(earned.stake).to_string(),
             earned_units: earned.earned,
-            via: Vec::new(),
+            via: tracker.via(earned).into_iter().map(Eip55).collect(),
         }
     }
 }
@@ -287,6 +312,7 @@ impl PositionRow {
             account: Eip55(earned.account),
             earned: PositionEarned::of(tracker, earned),
             share_ppm: share_ppm(earned.earned, whole),
+            flags: Vec::new(),
         }
     }
 }

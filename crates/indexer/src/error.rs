@@ -36,6 +36,18 @@ pub enum IndexError {
     )]
     NotAPool { pool: PoolId, address: Address, venue: String, what: String },
     #[error(
+        "pool {pool}: {address} says {what} is {found} now, and said {stored} when it was first asked: a node answers wrongly, or the contract is not what it was; ask another node (chain.rpc_urls)"
+    )]
+    FactsChanged { pool: PoolId, address: Address, what: &'static str, stored: String, found: String },
+    #[error("pool {pool}: wrapper {wrapper} is no {kind} of it ({what}); mend pools.wrappers")]
+    NotAWrapper { pool: PoolId, wrapper: Address, kind: &'static str, what: String },
+    #[error(
+        "pool {pool}: wrapper {wrapper} came into the configuration after blocks were stored, and what it did in them was not read; give the pool a new pools.id, so that it is read from its first block"
+    )]
+    WrapperAddedLate { pool: PoolId, wrapper: Address },
+    #[error("pool {pool}: {feed} is no price feed on this chain ({what}); mend the feed's address")]
+    NotAFeed { pool: PoolId, feed: Address, what: String },
+    #[error(
         "block {number} changed below finality: stored {stored}, the node says {found}; ask another node (chain.rpc_urls); if it agrees, what is stored cannot be trusted: read the pools anew into another database (database.url)"
     )]
     FinalBlockChanged { number: BlockNumber, stored: String, found: String },

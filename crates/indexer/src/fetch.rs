@@ -2,8 +2,8 @@
 //!
 //! A range takes two passes, because the position manager serves every pool of the chain and must never be read whole:
 //!
-//! 1. the pools' own logs, and beside their mints through a manager its `IncreaseLiquidity` logs: these show which
-//!    NFTs stand for positions in our pools;
+//! 1. the logs of the pools themselves and of all that speak of them, and beside their mints through a manager its
+//!    `IncreaseLiquidity` logs: these show which NFTs stand for positions in our pools;
 //! 2. the manager's other logs of exactly those NFTs, by indexed topic, and the headers that are needed.
 //!
 //! First passes run ahead in parallel; second passes start in order, each knowing every NFT that came up before it.
@@ -19,8 +19,10 @@ use alloy::primitives::{Address, B256, U256};
 use alloy::sol_types::SolEvent;
 use futures::{Stream, StreamExt, TryStreamExt};
 
+use crate::decode::interest;
 use crate::decode::join::{self, KnownIds};
-use crate::decode::uniswap_v3::{PoolLog, manager, pool_log};
+use crate::decode::route::{ReadLog, Routes};
+use crate::decode::uniswap_v3::{PoolLog, manager};
 use crate::error::IndexError;
 use crate::plan::Planner;
 use crate::source::{BlockRange, LogQuery, LogSource, RawLog, SourceError};
@@ -42,6 +44,7 @@ pub struct Fetched {
 pub struct Fetcher<'a, S> {
     source: &'a S,
     pools: &'a [Pool],
+    routes: Routes<'a>,
     planner: &'a Mutex<Planner>,
     known: Mutex<KnownIds>,
     final_block: BlockNumber,
@@ -59,7 +62,7 @@ const MINT_GAP_BLOCKS_MAX: u64 = 20;
 /// A range after its first pass.
 struct FirstPass {
     blocks: BlockRange,
-    logs: Vec<RawLog>,
+    logs: Vec<ReadLog>,
     learnt: Vec<(Address, U256, usize)>,
 }
 
@@ -67,7 +70,13 @@ impl FirstPass {
     /// Whether at least half of the manager's `IncreaseLiquidity` logs in this range belong to our pools.
     fn is_mostly_ours(&self, manager: Address) -> bool {
         let ours = self.learnt.iter().filter(|(address, _, _)| *address == manager).count();
-        ours > 0 && 2 * ours >= self.logs.iter().filter(|log| log.address == manager).count()
+        ours > 0
+            && 2 * ours
+                >= self
+                    .logs
+                    .iter()
+                    .filter(|read| read.manager.is_some() && read.log.address == manager)
+                    .count()
     }
 }
 
@@ -99,7 +108,8 @@ impl<'a, S: LogSource> Fetcher<'a, S> {
     ) -> Self {
         let FetchOptions { final_block, block_seconds, ranges_in_flight_max } = options;
         let known = Mutex::new(known);
-        Self { source, pools, planner, known, final_block, block_seconds, ranges_in_flight_max }
+        let routes = Routes::new(pools);
+        Self { source, pools, routes, planner, known, final_block, block_seconds, ranges_in_flight_max }
     }
 
     /// Everything in `blocks`, range by range, in chain order.
@@ -120,31 +130,32 @@ impl<'a, S: LogSource> Fetcher<'a, S> {
     }
 
     async fn first_pass(&self, blocks: BlockRange) -> Result<FirstPass, IndexError> {
-        let addresses = self.pools.iter().map(|pool| pool.address).collect();
-        let mut logs = self.logs(LogQuery { addresses, topics: Default::default(), blocks }).await?;
-        for (manager, blocks) in self.mint_blocks(&logs)? {
+        let mut logs = Vec::new();
+        for query in interest::questions(self.pools, blocks) {
+            logs.extend(self.read_logs(query).await?);
+        }
+        for (manager, blocks) in self.mint_blocks(&logs) {
             let topics = [vec![manager::IncreaseLiquidity::SIGNATURE_HASH], vec![], vec![], vec![]];
             for blocks in coalesced(&blocks) {
                 let query = LogQuery { addresses: vec![manager], topics: topics.clone(), blocks };
-                logs.extend(self.logs(query).await?);
+                logs.extend(self.read_logs(query).await?);
             }
         }
         in_chain_order(&mut logs)?;
-        let learnt = join::learn(self.pools, &logs)?;
+        let learnt = join::learn(&self.routes, &logs);
         Ok(FirstPass { blocks, logs, learnt })
     }
 
-    /// The blocks in which a manager minted for its NFTs.
-    fn mint_blocks(&self, logs: &[RawLog]) -> Result<BTreeMap<Address, BTreeSet<u64>>, IndexError> {
+    /// The blocks in which a manager minted for its NFTs, or for those that are staked.
+    fn mint_blocks(&self, logs: &[ReadLog]) -> BTreeMap<Address, BTreeSet<u64>> {
         let mut blocks: BTreeMap<Address, BTreeSet<u64>> = BTreeMap::new();
-        for log in logs {
-            let Some(PoolLog::Mint { owner, sender, .. }) = pool_log(log)? else { continue };
-            let managed = self.pools.iter().any(|pool| pool.position_manager == Some(owner));
-            if managed && sender == owner {
-                blocks.entry(owner).or_default().insert(log.block_number);
+        for read in logs {
+            let Some(PoolLog::Mint { sender, .. }) = read.pool else { continue };
+            if self.pools.iter().any(|pool| pool.position_manager == Some(sender)) {
+                blocks.entry(sender).or_default().insert(read.log.block_number);
             }
         }
-        Ok(blocks)
+        blocks
     }
 
     /// Begun in chain order: what the first pass learnt is known before any later range's second pass begins.
@@ -162,13 +173,13 @@ impl<'a, S: LogSource> Fetcher<'a, S> {
     async fn complete(&self, pass: FirstPass, queries: Vec<LogQuery>) -> Result<Fetched, IndexError> {
         let FirstPass { blocks, mut logs, .. } = pass;
         for query in queries {
-            logs.extend(self.logs(query).await?);
+            logs.extend(self.read_logs(query).await?);
         }
         in_chain_order(&mut logs)?;
         let headers = self.headers(blocks, &logs).await?;
         check_hashes(blocks, &logs, &headers.known)?;
         let time = |log: &RawLog| block_time(log, &headers.known);
-        let events = join::events(self.pools, &self.known(), &logs, time)?;
+        let events = join::events(&self.routes, &self.known(), &logs, time)?;
         let through = headers.known[&blocks.last.0];
         Ok(Fetched { blocks, through, headers: headers.kept, events })
     }
@@ -204,10 +215,11 @@ impl<'a, S: LogSource> Fetcher<'a, S> {
 
     /// The headers that are needed: of both ends, of every block that may still leave the chain, of blocks whose logs
     /// carry no time, and of every block where the chain's pace is not even, since nobody could tell their times.
-    async fn headers(&self, blocks: BlockRange, logs: &[RawLog]) -> Result<Headers, IndexError> {
+    async fn headers(&self, blocks: BlockRange, logs: &[ReadLog]) -> Result<Headers, IndexError> {
         let (first, last) = (blocks.first.0, blocks.last.0);
         let unsettled = first.max(self.final_block.0.saturating_add(1))..=last;
-        let timeless = logs.iter().filter(|log| log.block_timestamp.is_none()).map(|log| log.block_number);
+        let logs = logs.iter().map(|read| &read.log);
+        let timeless = logs.filter(|log| log.block_timestamp.is_none()).map(|log| log.block_number);
         let wanted: BTreeSet<u64> = unsettled.clone().chain(timeless).chain([first, last]).collect();
         let mut known = BTreeMap::new();
         self.learn_headers(&mut known, wanted).await?;
@@ -239,6 +251,11 @@ impl<'a, S: LogSource> Fetcher<'a, S> {
             known.insert(number.0, header);
         }
         Ok(())
+    }
+
+    /// Each log is read when it comes, and once.
+    async fn read_logs(&self, query: LogQuery) -> Result<Vec<ReadLog>, IndexError> {
+        Ok(self.routes.read_all(self.logs(query).await?)?)
     }
 
     /// Logs of any range, asked for in parts that the node takes.
@@ -297,16 +314,14 @@ fn coalesced(blocks: &BTreeSet<u64>) -> Vec<BlockRange> {
 }
 
 /// Sorts by place, and drops what a node sent twice.
-fn in_chain_order(logs: &mut Vec<RawLog>) -> Result<(), IndexError> {
-    logs.sort_by_key(|log| (log.block_number, log.log_index));
-    logs.dedup();
-    match logs
-        .windows(2)
-        .find(|pair| (pair[0].block_number, pair[0].log_index) == (pair[1].block_number, pair[1].log_index))
-    {
+fn in_chain_order(logs: &mut Vec<ReadLog>) -> Result<(), IndexError> {
+    let place = |read: &ReadLog| (read.log.block_number, read.log.log_index);
+    logs.sort_by_key(place);
+    logs.dedup_by(|a, b| a.log == b.log);
+    match logs.windows(2).find(|pair| place(&pair[0]) == place(&pair[1])) {
         None => Ok(()),
         Some(pair) => {
-            let block = BlockNumber(pair[0].block_number);
+            let block = BlockNumber(pair[0].log.block_number);
             Err(IndexError::Unsteady { first: block, last: block })
         }
     }
@@ -331,10 +346,10 @@ fn check_within(part: BlockRange, query: &LogQuery, logs: &[RawLog]) -> Result<(
 /// A log and its block's header must be of the same chain.
 fn check_hashes(
     blocks: BlockRange,
-    logs: &[RawLog],
+    logs: &[ReadLog],
     headers: &BTreeMap<u64, Header>,
 ) -> Result<(), IndexError> {
-    let differs = |log: &RawLog| {
+    let differs = |ReadLog { log, .. }: &ReadLog| {
         headers.get(&log.block_number).is_some_and(|header| {
             header.hash != log.block_hash || log.block_timestamp.is_some_and(|at| at != header.at.0)
         })

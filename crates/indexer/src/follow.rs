@@ -1,6 +1,9 @@
 //! The loop: look at the chain's ends, rewind if our newest block left it, fetch what is new, commit it in order.
 
 mod batch;
+mod contracts;
+mod facts;
+mod recorder;
 mod state;
 
 use std::sync::Mutex;
@@ -109,6 +112,7 @@ pub struct Follower<S> {
     state: State,
     events: u64,
     recorded: Option<Heads>,
+    contracts_asked_at: UnixSeconds,
 }
 
 impl<S: LogSource> Follower<S> {
@@ -124,12 +128,23 @@ impl<S: LogSource> Follower<S> {
         options: FollowOptions,
     ) -> Result<Self, IndexError> {
         preflight::check_chain(&source, options.chain_id).await?;
-        let pairs = preflight::check_pools(&source, &pools).await?;
-        let paired: Vec<_> = pools.iter().cloned().zip(pairs).collect();
+        let pools = facts::stored(&db, pools).await?;
+        let found = preflight::check_pools(&source, &pools).await?;
+        let pools = facts::settle(&db, pools, found).await?;
         let state = State::load(&db, options.chain_id, pools, &campaigns).await?;
-        tokens::learn(&source, &db, options.chain_id, &paired, &campaigns).await?;
+        tokens::learn(&source, &db, options.chain_id, &state.pools(), &campaigns).await?;
         let planner = Mutex::new(Planner::new(options.log_range_blocks_max));
-        Ok(Self { source, db, options, campaigns, planner, state, events: 0, recorded: None })
+        Ok(Self {
+            source,
+            db,
+            options,
+            campaigns,
+            planner,
+            state,
+            events: 0,
+            recorded: None,
+            contracts_asked_at: UnixSeconds(0),
+        })
     }
 
     /// Follows until `shutdown`; troubles are logged and tried again, since a tracker must outlive its node.
@@ -137,7 +152,10 @@ impl<S: LogSource> Follower<S> {
         while !shutdown.is_cancelled() {
             let pause = async {
                 match self.sync(Target::Head, progress).await {
-                    Ok(_) => self.source.wait_for_block().await,
+                    Ok(_) => {
+                        self.learn_contracts().await;
+                        self.source.wait_for_block().await;
+                    }
                     Err(error) => {
                         tracing::warn!(%error, "indexing paused");
                         if let Err(error) = self.reload().await {
@@ -181,6 +199,20 @@ impl<S: LogSource> Follower<S> {
         let pools = self.state.pools();
         self.state = State::load(&self.db, self.options.chain_id, pools, &self.campaigns).await?;
         Ok(())
+    }
+
+    /// At the head, and at most once a minute: which earners are contracts. Trouble with it stops nothing.
+    async fn learn_contracts(&mut self) {
+        let now = (self.options.now)();
+        if now.since(self.contracts_asked_at) < contracts::PAUSE_SECONDS {
+            return;
+        }
+        self.contracts_asked_at = now;
+        let trackers = self.state.trackers();
+        let learnt = contracts::learn(&self.source, &self.db, self.options.chain_id, trackers).await;
+        if let Err(error) = learnt {
+            tracing::warn!(%error, "which earners are contracts is not known yet");
+        }
     }
 
     fn final_block(&self, heads: &Heads) -> BlockNumber {

@@ -1,14 +1,17 @@
 //! From a JSON-RPC node to stored pool events.
 //!
 //! - [`source`]: what is asked of a node; [`rpc`] asks it over HTTP or a websocket; [`refusal`] reads its refusals.
-//! - [`preflight`]: what must hold before a block is read; [`tokens`]: what tokens say of themselves.
+//! - [`preflight`]: what must hold before a block is read, and what contracts say of themselves; [`tokens`]: what tokens
+//!   say.
 //! - [`plan`]: how wide a range to ask for next.
 //! - [`decode`]: from logs to events, without IO.
+//! - [`discover`]: campaigns that were announced on the chain, and the pools they are about.
 //! - [`fetch`]: one range's logs, headers and events, several ranges at a time.
 //! - [`fork`]: which of our blocks left the chain, without IO.
 //! - [`follow`]: the loop that commits what was fetched, in order, and rewinds when the chain changes its mind.
 
 pub mod decode;
+pub mod discover;
 mod error;
 pub mod fetch;
 pub mod follow;

@@ -1,18 +1,21 @@
-//! What must hold before a block is read: the right chain, and pools where the configuration says they are.
+//! What must hold before a block is read: the right chain, pools where the configuration says they are, and contracts
+//! that are what they are taken for.
+//!
+//! Each pool is asked for what it says of itself once and for ever ([`PoolFacts`]). An answer that contradicts the venue
+//! is refused with a sentence. A view that does not answer is refused where the pool cannot be read without it, and
+//! passed over where it only confirms.
 
-use accrual_rewards::tracker::Pool;
-use alloy::primitives::{Address, B256, Bytes};
-use alloy::sol;
-use alloy::sol_types::SolCall;
+mod feeds;
+mod pools;
+mod views;
+mod wrappers;
+
+use accrual_rewards::id::Venue;
+use accrual_rewards::pool::{Pool, PoolFacts};
 
 use crate::error::IndexError;
 use crate::source::LogSource;
-
-sol! {
-    function token0() external view returns (address);
-    function token1() external view returns (address);
-    function tickSpacing() external view returns (int24);
-}
+use views::Views;
 
 /// The nodes must be on the chain that the configuration means.
 ///
@@ -23,42 +26,32 @@ pub async fn check_chain(source: &impl LogSource, expected: u64) -> Result<(), I
     if found == expected { Ok(()) } else { Err(IndexError::WrongChain { expected, found }) }
 }
 
-/// The tokens of a pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pair {
-    /// The token that the price is told of.
-    pub token0: Address,
-    /// The token that the price is told in.
-    pub token1: Address,
-}
-
-/// Every address must answer as a concentrated pool does; the answer is each pool's tokens.
+/// Every address must answer as its venue's pools do, every wrapper and feed as what it is; the answer is what each pool
+/// says of itself, in the order of `pools`. What only an old block tells is not asked again where `pools` know it.
 ///
 /// # Errors
 /// One does not, or no node answers.
-pub async fn check_pools(source: &impl LogSource, pools: &[Pool]) -> Result<Vec<Pair>, IndexError> {
-    let mut pairs = Vec::with_capacity(pools.len());
+pub async fn check_pools(source: &impl LogSource, pools: &[Pool]) -> Result<Vec<PoolFacts>, IndexError> {
+    let mut facts = Vec::with_capacity(pools.len());
     for pool in pools {
-        let token0 = word(source, pool, "token0()", token0Call {}.abi_encode()).await?;
-        let token1 = word(source, pool, "token1()", token1Call {}.abi_encode()).await?;
-        word(source, pool, "tickSpacing()", tickSpacingCall {}.abi_encode()).await?;
-        pairs.push(Pair { token0: Address::from_word(token0), token1: Address::from_word(token1) });
+        facts.push(check_pool(&Views { source, pool }).await?);
     }
-    Ok(pairs)
+    Ok(facts)
 }
 
-/// The one word that a view of the pool answers.
-async fn word(
-    source: &impl LogSource,
-    pool: &Pool,
-    name: &'static str,
-    input: Vec<u8>,
-) -> Result<B256, IndexError> {
-    let output = source.call(pool.address, Bytes::from(input)).await?;
-    output.and_then(|output| B256::try_from(output.as_ref()).ok()).ok_or_else(|| IndexError::NotAPool {
-        pool: pool.id.clone(),
-        address: pool.address,
-        venue: pool.venue.to_string(),
-        what: format!("it does not answer {name}"),
-    })
+async fn check_pool<S: LogSource>(views: &Views<'_, S>) -> Result<PoolFacts, IndexError> {
+    let facts = match views.pool.venue {
+        Venue::UniswapV3 => pools::uniswap_v3(views).await?,
+        Venue::AerodromeCl => pools::aerodrome_cl(views).await?,
+        Venue::AerodromeBasic => pools::aerodrome_basic(views).await?,
+        Venue::BalancerV2 => pools::balancer_v2(views).await?,
+        Venue::BalancerV3 => pools::balancer_v3(views).await?,
+        Venue::Erc20 => pools::erc20(views).await?,
+    };
+    let mut decimals = Vec::with_capacity(facts.tokens.len());
+    for token in &facts.tokens {
+        decimals.push(crate::tokens::decimals_of(views.source, *token).await);
+    }
+    let (feeds, wrappers) = (feeds::ask(views).await?, wrappers::ask(views).await?);
+    Ok(PoolFacts { decimals, feeds, wrappers, ..facts })
 }

@@ -301,14 +301,26 @@ impl LogSource for RpcSource {
         self.ask(&question).await
     }
 
-    async fn call(&self, to: Address, input: Bytes) -> Result<Option<Bytes>, SourceError> {
-        let question = Question::new("eth_call", json!([{ "to": to, "data": input }, "latest"]));
+    async fn call(
+        &self,
+        to: Address,
+        input: Bytes,
+        at: Option<BlockNumber>,
+    ) -> Result<Option<Bytes>, SourceError> {
+        let block = at.map_or(json!("latest"), |number| json!(quantity(number)));
+        let question = Question::new("eth_call", json!([{ "to": to, "data": input }, block]));
         match self.ask::<Bytes>(&question).await {
             Ok(output) if output.is_empty() => Ok(None),
             Ok(output) => Ok(Some(output)),
             Err(SourceError::Refused { .. }) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    async fn has_code(&self, address: Address) -> Result<bool, SourceError> {
+        const DELEGATION: [u8; 3] = [0xef, 0x01, 0x00];
+        let code: Bytes = self.ask(&Question::new("eth_getCode", json!([address, "latest"]))).await?;
+        Ok(!code.is_empty() && !code.starts_with(&DELEGATION))
     }
 
     async fn wait_for_block(&self) {

@@ -141,12 +141,17 @@ pub trait LogSource: Send + Sync {
     /// The logs that match, in chain order. One request; [`SourceError::TooWide`] when it must be made smaller.
     fn logs(&self, query: &LogQuery) -> impl Future<Output = Result<Vec<RawLog>, SourceError>> + Send;
 
-    /// Runs a view of a contract at the newest block; `None` when there is no code or it reverts.
+    /// Runs a view of a contract at the end of block `at`, or of the newest; `None` when there is no code or it reverts,
+    /// or when the node has no state as old as that.
     fn call(
         &self,
         to: Address,
         input: Bytes,
+        at: Option<BlockNumber>,
     ) -> impl Future<Output = Result<Option<Bytes>, SourceError>> + Send;
+
+    /// Whether there is a contract at an address now. An account that only delegates to one (EIP-7702) is none.
+    fn has_code(&self, address: Address) -> impl Future<Output = Result<bool, SourceError>> + Send;
 
     /// Waits until there may be a new block, at most until the poll interval is over.
     fn wait_for_block(&self) -> impl Future<Output = ()> + Send;

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use accrual_rewards::campaign::Campaign;
+use accrual_rewards::id::Venue;
 use accrual_rewards::tracker::Pool;
 use accrual_store::{Db, StoreError, TokenRow, pools, tokens};
 use alloy::primitives::{Address, Bytes, U256};
@@ -16,7 +17,6 @@ use alloy::sol_types::{SolCall, SolType, sol_data};
 use futures::StreamExt;
 use tokio::time::timeout;
 
-use crate::preflight::Pair;
 use crate::source::LogSource;
 
 sol! {
@@ -40,7 +40,7 @@ pub async fn learn(
     source: &impl LogSource,
     db: &Db,
     chain_id: u64,
-    pools: &[(Pool, Pair)],
+    pools: &[Pool],
     campaigns: &[Campaign],
 ) -> Result<(), StoreError> {
     set_pairs(db, pools).await?;
@@ -50,7 +50,8 @@ pub async fn learn(
             .iter()
             .any(|token| token.address == address && token.symbol.is_some() && token.decimals.is_some())
     };
-    let of_pools = pools.iter().flat_map(|(_, pair)| [pair.token0, pair.token1]);
+    let own = pools.iter().filter(|pool| pool.venue == Venue::Erc20).map(|pool| pool.address);
+    let of_pools = pools.iter().flat_map(|pool| pool.facts.tokens.iter().copied()).chain(own);
     let wanted: BTreeSet<Address> =
         of_pools.chain(campaigns.iter().map(|campaign| campaign.reward_token)).collect();
     let unknown: Vec<Address> = wanted.into_iter().filter(|address| !known(*address)).collect();
@@ -66,18 +67,29 @@ pub async fn learn(
     Ok(())
 }
 
-/// Stores which tokens each pool holds, where that is not stored yet.
-async fn set_pairs(db: &Db, pools: &[(Pool, Pair)]) -> Result<(), StoreError> {
+/// Stores which two tokens each pool holds, where that is not stored yet. Pools with more say so in their facts alone.
+async fn set_pairs(db: &Db, pools: &[Pool]) -> Result<(), StoreError> {
     let stored = pools::list(db).await?;
-    for (pool, Pair { token0, token1 }) in pools {
+    for pool in pools {
+        let [token0, token1] = pool.facts.tokens[..] else { continue };
         let is_stored = stored
             .iter()
-            .any(|row| row.pool == pool.id && row.token0 == Some(*token0) && row.token1 == Some(*token1));
+            .any(|row| row.pool == pool.id && row.token0 == Some(token0) && row.token1 == Some(token1));
         if !is_stored {
-            pools::set_tokens(db, &pool.id, *token0, *token1).await?;
+            pools::set_tokens(db, &pool.id, token0, token1).await?;
         }
     }
     Ok(())
+}
+
+/// A token's symbol, made harmless; `None` when it does not say one.
+pub(crate) async fn symbol_of(source: &impl LogSource, token: Address) -> Option<String> {
+    symbol(&view(source, token, symbolCall {}.abi_encode()).await?)
+}
+
+/// A token's decimals, as it says itself; `None` when it does not, or not sensibly.
+pub(crate) async fn decimals_of(source: &impl LogSource, token: Address) -> Option<u8> {
+    decimals(&view(source, token, decimalsCall {}.abi_encode()).await?)
 }
 
 async fn ask(source: &impl LogSource, chain_id: u64, address: Address) -> TokenRow {
@@ -95,7 +107,7 @@ async fn ask(source: &impl LogSource, chain_id: u64, address: Address) -> TokenR
 
 /// The answer of a view; `None` when it reverts, or when no node answers in time.
 async fn view(source: &impl LogSource, token: Address, input: Vec<u8>) -> Option<Bytes> {
-    match timeout(ANSWER_LIMIT, source.call(token, Bytes::from(input))).await {
+    match timeout(ANSWER_LIMIT, source.call(token, Bytes::from(input), None)).await {
         Ok(Ok(output)) => output,
         Ok(Err(error)) => {
             tracing::warn!(%error, %token, "a token could not be asked");
@@ -154,7 +166,12 @@ mod tests {
     const EIGHTEEN: Address = Address::repeat_byte(4);
 
     impl LogSource for Node {
-        async fn call(&self, to: Address, _: Bytes) -> Result<Option<Bytes>, SourceError> {
+        async fn call(
+            &self,
+            to: Address,
+            _: Bytes,
+            _: Option<BlockNumber>,
+        ) -> Result<Option<Bytes>, SourceError> {
             let (url, method, what) = ("node".to_owned(), "eth_call", "nonsense".to_owned());
             match to {
                 SILENT => std::future::pending().await,
@@ -175,6 +192,10 @@ mod tests {
         async fn logs(&self, _: &LogQuery) -> Result<Vec<RawLog>, SourceError> {
             unreachable!("only calls are made")
         }
+        async fn has_code(&self, _: Address) -> Result<bool, SourceError> {
+            unreachable!("tokens are not asked for their code")
+        }
+
         async fn wait_for_block(&self) {}
     }
 

@@ -15,6 +15,8 @@ use crate::npm::Npm;
 /// Enough for the costliest act, the deployment of Uniswap's factory. An estimate would be too low: it is made at the
 /// last block's time, and the first act of a new second also writes the pool's price history.
 const TRANSACTION_GAS: u64 = 7_500_000;
+/// Balancer's factories keep their pools' code in two contracts that they create.
+const CREATION_GAS: u64 = 15_000_000;
 const BLOCK_GAS: u64 = 400_000_000;
 /// How many of the newest blocks can still be asked for their state, and reorganized. They are kept in memory; without
 /// a limit the node writes older ones, gigabytes of them, to the home folder and leaves them there.
@@ -135,7 +137,8 @@ impl Anvil {
     ) -> Result<B256, RehearsalError> {
         // Signatures are made up for accounts without a key, so two accounts with equal nonces could send
         // transactions of equal hashes: a gas limit of its own tells each from all others.
-        let gas = TRANSACTION_GAS + self.sent.fetch_add(1, Ordering::Relaxed);
+        let enough = if to.is_some() { TRANSACTION_GAS } else { CREATION_GAS };
+        let gas = enough + self.sent.fetch_add(1, Ordering::Relaxed);
         let transaction = json!({
             "from": from, "to": to, "data": data,
             "gas": U256::from(gas), "maxFeePerGas": U256::from(GAS_PRICE_MAX), "maxPriorityFeePerGas": "0x0",

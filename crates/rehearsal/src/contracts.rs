@@ -98,6 +98,15 @@ pub mod abi {
             function passThrough(address pool, int24 lower, int24 upper, uint128 liquidity);
         }
 
+        interface MerklCreator {
+            struct Campaign { bytes32 campaignId; address creator; address rewardToken; uint256 amount; uint32 campaignType; uint32 startTimestamp; uint32 duration; bytes campaignData; }
+            event NewCampaign(Campaign campaign);
+            event CampaignOverride(bytes32 campaignId, Campaign campaign);
+            function constructorArguments();
+            function createCampaign(Campaign campaign) returns (bytes32);
+            function overrideCampaign(bytes32 campaignId, Campaign campaign);
+        }
+
         interface Swapper {
             function swap(address pool, address to, bool zeroForOne, int256 amount, uint160 priceLimit);
         }
@@ -105,13 +114,130 @@ pub mod abi {
         interface Flasher {
             function flash(address pool, uint256 amount0, uint256 amount1, uint256 tip0, uint256 tip1);
         }
+
+        interface Authorizer {
+            function constructorArguments(address admin);
+        }
+
+        interface Vault {
+            event PoolRegistered(bytes32 indexed poolId, address indexed poolAddress, uint8 specialization);
+            event PoolBalanceChanged(bytes32 indexed poolId, address indexed liquidityProvider, address[] tokens, int256[] deltas, uint256[] protocolFeeAmounts);
+            event Swap(bytes32 indexed poolId, address indexed tokenIn, address indexed tokenOut, uint256 amountIn, uint256 amountOut);
+            struct Request { address[] assets; uint256[] limits; bytes userData; bool internalBalance; }
+            struct SingleSwap { bytes32 poolId; uint8 kind; address assetIn; address assetOut; uint256 amount; bytes userData; }
+            struct Funds { address sender; bool fromInternalBalance; address recipient; bool toInternalBalance; }
+            function constructorArguments(address authorizer, address weth, uint256 pauseWindowDuration, uint256 bufferPeriodDuration);
+            function joinPool(bytes32 poolId, address sender, address recipient, Request request);
+            function exitPool(bytes32 poolId, address sender, address recipient, Request request);
+            function swap(SingleSwap singleSwap, Funds funds, uint256 limit, uint256 deadline) returns (uint256);
+            function getPool(bytes32 poolId) returns (address pool, uint8 specialization);
+            function getPoolTokens(bytes32 poolId) returns (address[] tokens, uint256[] balances, uint256 lastChangeBlock);
+        }
+
+        interface FeeProvider {
+            function constructorArguments(address vault, uint256 maxYieldValue, uint256 maxAUMValue);
+        }
+
+        interface WeightedFactory {
+            event PoolCreated(address indexed pool);
+            function constructorArguments(address vault, address provider, string factoryVersion, string poolVersion);
+            function create(string name, string symbol, address[] tokens, uint256[] weights, address[] rateProviders, uint256 swapFeePercentage, address owner) returns (address);
+        }
+
+        interface Weighted {
+            event SwapFeePercentageChanged(uint256 swapFeePercentage);
+            function getPoolId() returns (bytes32);
+            function getVault() returns (address);
+            function getNormalizedWeights() returns (uint256[]);
+            function getSwapFeePercentage() returns (uint256);
+            function setSwapFeePercentage(uint256 swapFeePercentage);
+        }
+
+        interface Pair {
+            event Sync(uint256 reserve0, uint256 reserve1);
+            event Fees(address indexed sender, uint256 amount0, uint256 amount1);
+            event Mint(address indexed sender, uint256 amount0, uint256 amount1);
+            event Burn(address indexed sender, address indexed to, uint256 amount0, uint256 amount1);
+            event Swap(address indexed sender, address indexed to, uint256 amount0In, uint256 amount1In, uint256 amount0Out, uint256 amount1Out);
+            function constructorArguments(string name, string symbol, address token0, address token1);
+            function stable() returns (bool);
+            function getReserves() returns (uint256 reserve0, uint256 reserve1, uint256 at);
+            function skim(address to);
+            function sync();
+        }
+
+        interface PairDealer {
+            function add(address pair, uint256 amount0, uint256 amount1, address to);
+            function remove(address pair, uint256 shares, address to);
+            function swap(address pair, bool zeroForOne, uint256 amountIn, address to);
+        }
+
+        interface Gauge {
+            event Deposit(address indexed from, address indexed to, uint256 amount);
+            event Withdraw(address indexed from, uint256 amount);
+            function constructorArguments(address stakingToken);
+            function stakingToken() returns (address);
+            function deposit(uint256 amount, address to);
+            function withdraw(uint256 amount);
+        }
+
+        interface ChildGauge {
+            function constructorArguments(string name, string symbol, address token);
+            function lp_token() returns (address);
+        }
+
+        interface NftGauge {
+            event Deposit(address indexed user, uint256 indexed tokenId, uint128 indexed liquidityToStake);
+            event Withdraw(address indexed user, uint256 indexed tokenId, uint128 indexed liquidityToStake);
+            function constructorArguments(address pool, address nft);
+            function pool() returns (address);
+            function nft() returns (address);
+            function depositorOf(uint256 id) returns (address);
+            function deposit(uint256 id);
+            function withdraw(uint256 id);
+            function setApprovalForAll(address operator, bool approved);
+        }
+
+        interface ShareVault {
+            function constructorArguments(string name, string symbol, address asset);
+            function deposit(uint256 assets, address to);
+            function withdraw(uint256 shares, address to);
+        }
+
+        interface RangeVault {
+            function constructorArguments(string name, string symbol, address pool, int24 lower, int24 upper);
+            function liquidity() returns (uint128);
+            function deposit(uint128 added, address to);
+            function withdraw(uint256 shares, address to);
+            function rebalance(int24 lower, int24 upper);
+        }
+
+        interface Aggregator {
+            event AnswerUpdated(int256 indexed current, uint256 indexed roundId, uint256 updatedAt);
+            function constructorArguments(uint8 decimals);
+            function report(int256 answer);
+        }
+
+        interface Feed {
+            function constructorArguments(string description, address first);
+            function description() returns (string);
+            function decimals() returns (uint8);
+            function aggregator() returns (address);
+            function phaseId() returns (uint16);
+            function phaseAggregators(uint16 phase) returns (address);
+            function latestRoundData() returns (uint80 roundId, int256 answer, uint256 startedAt, uint256 updatedAt, uint80 answeredInRound);
+            function follow(address next);
+        }
     }
 }
 
 /// Creation code by contract.
+#[derive(Debug)]
 pub(crate) struct Creation {
     pub(crate) factory: Bytes,
     pub(crate) manager: Bytes,
+    /// Balancer's Authorizer, Vault, fee provider and factory of weighted pools.
+    pub(crate) balancer: [Bytes; 4],
     own: BTreeMap<String, Bytes>,
 }
 
@@ -119,14 +245,24 @@ impl Creation {
     /// Uniswap's as published, and ours as compiled now.
     pub(crate) fn load(npm: &Npm) -> Result<Self, RehearsalError> {
         let unusable = |error: serde_json::Error| RehearsalError::Compile { reason: error.to_string() };
-        let manager =
-            "v3-periphery/artifacts/contracts/NonfungiblePositionManager.sol/NonfungiblePositionManager.json";
+        let manager = "@uniswap/v3-periphery/artifacts/contracts/NonfungiblePositionManager.sol/NonfungiblePositionManager.json";
+        let balancer = |artifact: &str| {
+            published(npm, &format!("@balancer-labs/v2-deployments/dist/tasks/{artifact}.json"))
+        };
         Ok(Self {
             factory: published(
                 npm,
-                "v3-core/artifacts/contracts/UniswapV3Factory.sol/UniswapV3Factory.json",
+                "@uniswap/v3-core/artifacts/contracts/UniswapV3Factory.sol/UniswapV3Factory.json",
             )?,
             manager: published(npm, manager)?,
+            balancer: [
+                balancer("20210418-authorizer/artifact/Authorizer")?,
+                balancer("20210418-vault/artifact/Vault")?,
+                balancer(
+                    "20220725-protocol-fee-percentages-provider/artifact/ProtocolFeePercentagesProvider",
+                )?,
+                balancer("20230206-weighted-pool-v3/artifact/WeightedPoolFactory")?,
+            ],
             own: serde_json::from_str(&npm.run_script("compile.mjs")?).map_err(unusable)?,
         })
     }
@@ -139,7 +275,7 @@ impl Creation {
 }
 
 fn published(npm: &Npm, artifact: &str) -> Result<Bytes, RehearsalError> {
-    let path = npm.path("@uniswap").join(artifact);
+    let path = npm.path(artifact);
     let mut json = read_json(&path)?;
     serde_json::from_value(json["bytecode"].take())
         .map_err(|error| RehearsalError::Package { path, reason: error.to_string() })

@@ -34,4 +34,7 @@ pub use npm::{Npm, ensure_npm};
 pub use record::{Described, record};
 pub use rng::Rng;
 pub use script::{Played, play};
-pub use stage::{Mined, Pool, Stage, Swap, Transaction, account, range, tkn, usd};
+pub use stage::{
+    Balancer, Mined, Pair, Pool, PriceFeed, Promise, Stage, Swap, Transaction, WeightedPool, account, range,
+    tkn, usd,
+};

@@ -104,6 +104,7 @@ async fn the_served_recording_answers_as_the_node_does() {
         title: "A test".to_owned(),
         config_toml: String::new(),
         pools: vec![pool.clone()],
+        beside: None,
         state_blocks: vec![first.number],
     };
     let recording = record(&stage, &npm, described).await.unwrap();

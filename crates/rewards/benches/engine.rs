@@ -172,7 +172,7 @@ impl Scene {
     }
 
     fn liquidity_at(&self, to: i32) -> Liquidity {
-        let ledger = self.tracker.ledger();
+        let ledger = self.tracker.ledger().concentrated().expect("a concentrated pool");
         let from = ledger.price().expect("the pool has a price").tick.0;
         let crossed = ledger.ticks().range(Tick(from.min(to) + 1)..Tick(from.max(to) + 1));
         let net: i128 = crossed.map(|(_, tick)| tick.net).sum();
@@ -182,7 +182,14 @@ impl Scene {
 
     fn stake(&mut self, id: u64) -> PoolEvent {
         let holding = nft(id);
-        let position = self.tracker.ledger().find(&holding).expect("every id was opened").1;
+        let position = self
+            .tracker
+            .ledger()
+            .concentrated()
+            .expect("a concentrated pool")
+            .find(&holding)
+            .expect("every id was opened")
+            .1;
         let (range, held) = (position.range, position.liquidity);
         if self.below(2) == 0 || held.0 < 10 {
             let liquidity = Liquidity(10_u128.pow(15) + u128::from(self.below(1 << 58)));
@@ -196,7 +203,15 @@ impl Scene {
 
     fn hand_over(&mut self, id: u64) -> PoolEvent {
         let holding = nft(id);
-        let from = self.tracker.ledger().find(&holding).expect("every id was opened").1.holder;
+        let from = self
+            .tracker
+            .ledger()
+            .concentrated()
+            .expect("a concentrated pool")
+            .find(&holding)
+            .expect("every id was opened")
+            .1
+            .holder;
         PoolEvent::HolderChanged { holding, from, to: account(self.below(1 << 40)) }
     }
 
@@ -235,6 +250,10 @@ fn pool() -> Pool {
         address: Address::repeat_byte(0xaa),
         position_manager: None,
         created_block: BlockNumber(0),
+        vault: None,
+        feeds: Vec::new(),
+        wrappers: Vec::new(),
+        facts: Default::default(),
     }
 }
 
@@ -257,6 +276,8 @@ fn campaign() -> Campaign {
         out_of_range: false,
         blacklist: [account(1)].into(),
         whitelist: [].into(),
+        value_min_usd: None,
+        versions: Vec::new(),
     };
     campaign.checked().expect("a payable campaign")
 }

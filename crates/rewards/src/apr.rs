@@ -1,27 +1,43 @@
-//! What a campaign pays a year on what it pays for, in per cent, for people to read.
+//! What positions hold, what it is worth, and what it earns a year in per cent: for people to read.
+//!
+//! A rate has two parts, what a campaign pays ([`reward_percent`]) and what trades pay ([`fees::fee_percent`]).
 //!
 //! ```text
 //! reward_percent = 100 * value(emission of a year) / value(what eligible positions hold)
 //! emission of a year = budget * 31,536,000 / duration_seconds      365 days, simple, nothing compounded
 //! value(units) = units * price_usd / 10^decimals
+//! fee_percent = 100 * fees of a window in USD * 31,536,000 / window_seconds / mean TVL of the window
 //! ```
 //!
 //! All is counted in integers of [`USD_PLACES`] decimals of a dollar. The yearly emission is rounded down to a unit,
 //! each value down to 10^-18 USD, the answer down to 10^-6 per cent: a rate for people, never an input of a payment.
 
+mod fees;
+mod tvl;
+
+pub use fees::fee_percent;
+pub use tvl::{TokenPrice, Tvl, TvlMethod, tvl, worth};
+
 use alloy_primitives::{U256, U512};
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
+use crate::accrue::CampaignAccrual;
 use crate::campaign::{Campaign, Window};
-use crate::ledger::concentrated::{ConcentratedLedger, Position, Price};
+use crate::ledger::Ledger;
+use crate::ledger::concentrated::Position;
 use crate::math::amounts::{Rounding, holdings};
-use crate::unit::{Amount, Liquidity, UnixSeconds};
+use crate::tracker::PoolTracker;
+use crate::unit::{Amount, Liquidity, TickRange, UnixSeconds};
 
 /// Seconds of the year that a rate is told for: 365 days.
 pub const YEAR_SECONDS: u64 = 31_536_000;
 
 /// Decimals of a dollar that a [`Usd`] keeps.
 pub const USD_PLACES: u32 = 18;
+
+/// So long after its start a campaign's rate is our own estimate.
+const ESTIMATE_SECONDS: u64 = 86_400;
 
 /// Decimals of a per cent that a rate keeps.
 const PERCENT_PLACES: u32 = 6;
@@ -44,14 +60,11 @@ pub struct Priced {
     pub price_usd: Decimal,
 }
 
-/// Both tokens that some positions stand for, each position rounded down as the pool pays it out.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Held {
-    /// token0, in its smallest units.
-    pub token0: Amount,
-    /// token1, in its smallest units.
-    pub token1: Amount,
-}
+/// The tokens that some positions stand for, in the pool's order and in smallest units, each position rounded down as
+/// the pool pays it out. Tokens that are not in the list are not held.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Held(pub Vec<Amount>);
 
 /// Why there is no rate to tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,8 +75,25 @@ pub enum AprUnknown {
     NoPrice,
     /// No eligible position holds anything that has a value.
     NobodyEligible,
+    /// The pool holds nothing that has a value.
+    NothingHeld,
+    /// The stored hours do not reach back so far, or one of them is missing.
+    WindowNotCovered,
+    /// A fee in the window could not be known from its log.
+    FeesUnknown,
     /// The rate has more digits than the answer can hold.
     OutOfBounds,
+}
+
+/// A yearly rate in its parts, in per cent; each with its reason where it is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AprParts {
+    /// What the campaign pays.
+    pub reward: Result<Decimal, AprUnknown>,
+    /// What trades pay.
+    pub fees: Result<Decimal, AprUnknown>,
+    /// Whether the campaign's part is our own estimate, since others tell none yet: in its first 24 hours.
+    pub estimate: bool,
 }
 
 impl AprUnknown {
@@ -73,6 +103,9 @@ impl AprUnknown {
             Self::NotRunning => "campaign_not_running",
             Self::NoPrice => "no_price",
             Self::NobodyEligible => "nobody_eligible",
+            Self::NothingHeld => "nothing_held",
+            Self::WindowNotCovered => "window_not_covered",
+            Self::FeesUnknown => "fees_unknown",
             Self::OutOfBounds => "out_of_bounds",
         }
     }
@@ -97,53 +130,140 @@ pub fn reward_percent(
     if eligible.0.is_zero() {
         return Err(AprUnknown::NobodyEligible);
     }
-    let units = yearly_emission(campaign).ok_or(AprUnknown::OutOfBounds)?;
+    let units = emission_over(campaign, YEAR_SECONDS).ok_or(AprUnknown::OutOfBounds)?;
     let yearly = value(Priced { units, decimals, price_usd }).ok_or(AprUnknown::OutOfBounds)?;
-    let scaled = yearly
-        .0
-        .checked_mul(U512::from(100) * power_of_ten(PERCENT_PLACES))
-        .ok_or(AprUnknown::OutOfBounds)?;
-    decimal(scaled / eligible.0, PERCENT_PLACES).ok_or(AprUnknown::OutOfBounds)
+    yearly_percent(yearly, YEAR_SECONDS, eligible)
 }
 
-/// What the campaign would hand out in 365 days at its own pace, rounded down to a unit.
-fn yearly_emission(campaign: &Campaign) -> Option<Amount> {
-    campaign.budget.mul_div(U256::from(YEAR_SECONDS), U256::from(campaign.window.duration_seconds()))
+/// The yearly rate in per cent of `earned` in so many seconds on `held`: simple, of 365 days, rounded down to 10^-6.
+///
+/// # Errors
+/// `held` is nothing, `seconds` is zero, or the rate is past the bounds.
+pub fn yearly_percent(earned: Usd, seconds: u64, held: Usd) -> Result<Decimal, AprUnknown> {
+    if held.0.is_zero() {
+        return Err(AprUnknown::NothingHeld);
+    }
+    let factor = U512::from(100) * power_of_ten(PERCENT_PLACES) * U512::from(YEAR_SECONDS);
+    let percent = earned.0.checked_mul(factor).zip(held.0.checked_mul(U512::from(seconds)));
+    let percent = percent.filter(|(_, whole)| !whole.is_zero()).map(|(part, whole)| part / whole);
+    percent.and_then(|percent| decimal(percent, PERCENT_PLACES)).ok_or(AprUnknown::OutOfBounds)
 }
 
-/// What the eligible positions of a campaign hold: admitted, and in range unless the campaign pays out of range too.
-pub fn eligible_holdings(ledger: &ConcentratedLedger, campaign: &Campaign) -> Held {
-    held(ledger, |position, price| {
-        campaign.admits(position.holder) && (campaign.out_of_range || position.range.contains(price.tick))
-    })
+/// What the campaign hands out in so many seconds at its own pace, rounded down to a unit; `None` past 256 bits.
+pub fn emission_over(campaign: &Campaign, seconds: u64) -> Option<Amount> {
+    campaign.budget.mul_div(U256::from(seconds), U256::from(campaign.window.duration_seconds()))
 }
 
-/// What all positions of a pool hold, without fees owed to them.
-pub fn all_holdings(ledger: &ConcentratedLedger) -> Held {
-    held(ledger, |_, _| true)
+/// Whether `at` is in the first 24 hours that the campaign pays, in which a rate is our own estimate.
+pub fn is_estimate(campaign: &Campaign, at: UnixSeconds) -> bool {
+    campaign.window.starts_at <= at && at.since(campaign.window.starts_at) < ESTIMATE_SECONDS
 }
 
-fn held(ledger: &ConcentratedLedger, wanted: impl Fn(&Position, Price) -> bool) -> Held {
-    let Some(price) = ledger.price() else { return Held::default() };
-    let positions = ledger.positions().iter().filter(|position| position.liquidity > Liquidity(0));
-    positions.filter(|position| wanted(position, price)).fold(Held::default(), |sum, position| {
-        let one = position_holdings(position, price);
-        Held { token0: plus(sum.token0, one.token0), token1: plus(sum.token1, one.token1) }
-    })
+impl AprParts {
+    /// Both parts together. A campaign that does not run pays nothing, which is known.
+    ///
+    /// # Errors
+    /// Why one of them is unknown, the campaign's first.
+    pub fn total(&self) -> Result<Decimal, AprUnknown> {
+        let reward = match self.reward {
+            Err(AprUnknown::NotRunning) => Decimal::ZERO,
+            reward => reward?,
+        };
+        reward.checked_add(self.fees?).ok_or(AprUnknown::OutOfBounds)
+    }
 }
 
-/// What one position stands for at `price`, rounded down.
-pub fn position_holdings(position: &Position, price: Price) -> Held {
-    let Position { liquidity, range, .. } = position;
-    let (token0, token1) = holdings(*liquidity, *range, price.tick, price.sqrt_price_x96, Rounding::Down)
-        .expect(
-            "the ledger refuses ranges that do not exist, and 128 bits of liquidity hold below 2^256 units",
-        );
-    Held { token0, token1 }
+/// What the eligible stakes of a campaign hold: admitted, and in range unless the campaign pays out of range too.
+pub fn eligible_holdings(tracker: &PoolTracker, accrual: &CampaignAccrual) -> Held {
+    eligible_where(tracker, accrual, accrual.campaign().out_of_range)
 }
 
-fn plus(sum: Amount, one: Amount) -> Amount {
-    sum.checked_add(one).expect("a pool's balance fits 256 bits")
+/// What the admitted stakes of a campaign hold, in range or not: what Merkl divides its rate by.
+pub fn admitted_holdings(tracker: &PoolTracker, accrual: &CampaignAccrual) -> Held {
+    eligible_where(tracker, accrual, true)
+}
+
+fn eligible_where(tracker: &PoolTracker, accrual: &CampaignAccrual, everywhere: bool) -> Held {
+    let ledger = tracker.ledger();
+    let held = accrual.eligible().filter_map(|(stake, liquidity)| {
+        let position =
+            &ledger.positions()[tracker.ownership().stakes()[stake.as_usize()].position.as_usize()];
+        let counts = everywhere || ledger.price().is_none_or(|price| position.range.contains(price.tick));
+        counts.then(|| holdings_of(ledger, position.range, liquidity))
+    });
+    held.fold(Held::default(), Held::plus)
+}
+
+/// What all positions of a pool hold, without fees owed to them; of a pool with shares, its reserves.
+pub fn all_holdings(ledger: &Ledger) -> Held {
+    match ledger {
+        Ledger::Concentrated(_) => holdings_where(ledger, |_| true),
+        Ledger::Pooled(pooled) => Held(pooled.reserves().to_vec()),
+    }
+}
+
+/// What the positions in range hold; of a pool with shares, its reserves.
+pub fn holdings_in_range(ledger: &Ledger) -> Held {
+    let Some(price) = ledger.price() else { return all_holdings(ledger) };
+    holdings_where(ledger, |position| position.range.contains(price.tick))
+}
+
+fn holdings_where(ledger: &Ledger, counts: impl Fn(&Position) -> bool) -> Held {
+    let positions = ledger.positions().iter();
+    let counted = positions.filter(|position| position.liquidity > Liquidity(0) && counts(position));
+    counted.map(|position| position_holdings(ledger, position)).fold(Held::default(), Held::plus)
+}
+
+/// What one position stands for, rounded down.
+pub fn position_holdings(ledger: &Ledger, position: &Position) -> Held {
+    holdings_of(ledger, position.range, position.liquidity)
+}
+
+/// What `liquidity` in `range`, or so many shares, stands for now, rounded down; nothing while there is no price.
+pub fn holdings_of(ledger: &Ledger, range: TickRange, liquidity: Liquidity) -> Held {
+    match ledger {
+        Ledger::Concentrated(ledger) => {
+            let Some(price) = ledger.price() else { return Held::default() };
+            let held = holdings(liquidity, range, price.tick, price.sqrt_price_x96, Rounding::Down);
+            let (token0, token1) = held.expect(
+                "the ledger refuses ranges that do not exist, and 128 bits of liquidity hold below 2^256 units",
+            );
+            Held(vec![token0, token1])
+        }
+        Ledger::Pooled(ledger) => {
+            let (shares, supply) = (U256::from(liquidity.0), U256::from(ledger.supply().0));
+            let part = |reserve: &Amount| reserve.mul_div(shares, supply).unwrap_or_default();
+            Held(ledger.reserves().iter().map(part).collect())
+        }
+    }
+}
+
+impl Held {
+    /// Of the pool's first token.
+    pub fn token0(&self) -> Amount {
+        self.units(0)
+    }
+
+    /// Of the pool's second token.
+    pub fn token1(&self) -> Amount {
+        self.units(1)
+    }
+
+    /// Of one of the pool's tokens, by its place.
+    pub fn units(&self, token: usize) -> Amount {
+        self.0.get(token).copied().unwrap_or_default()
+    }
+
+    /// Both together.
+    ///
+    /// # Panics
+    /// Past 256 bits, which no pool's balance is.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        let tokens = self.0.len().max(other.0.len());
+        let sum = |token| self.units(token).checked_add(other.units(token));
+        Self((0..tokens).map(|token| sum(token).expect("a pool's balance fits 256 bits")).collect())
+    }
 }
 
 /// `units * price_usd / 10^decimals`, rounded down to 10^-18 USD; `None` for a price below zero or past the bounds.
@@ -169,6 +289,37 @@ impl Usd {
         self.0.checked_add(other.0).map(Self)
     }
 
+    /// `self * part / whole`, rounded down; `None` when `whole` is zero or past the bounds.
+    pub fn mul_div(self, part: u128, whole: u128) -> Option<Self> {
+        self.0.checked_mul(U512::from(part))?.checked_div(U512::from(whole)).map(Self)
+    }
+
+    /// The difference, or `None` below zero.
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(Self)
+    }
+
+    /// Whole dollars and their decimals, rounded down to 10^-18; `None` below zero.
+    pub fn from_decimal(dollars: Decimal) -> Option<Self> {
+        value(Priced { units: Amount(U256::ONE), decimals: 0, price_usd: dollars })
+    }
+
+    /// `self / other`, rounded down to `places` decimals; `None` when `other` is nothing or past the bounds.
+    pub fn ratio(self, other: Self, places: u32) -> Option<Decimal> {
+        let scaled = self.0.checked_mul(power_of_ten(places))?.checked_div(other.0)?;
+        decimal(scaled, places)
+    }
+
+    /// Whether it is nothing.
+    pub fn is_zero(self) -> bool {
+        self.0.is_zero()
+    }
+
+    /// The sum in units of 10^-18 USD.
+    pub(crate) fn units_e18(self) -> U512 {
+        self.0
+    }
+
     /// The dollars with `places` decimals, rounded down; `None` when they need more than 96 bits.
     pub fn to_decimal(self, places: u32) -> Option<Decimal> {
         let places = places.min(USD_PLACES);
@@ -182,75 +333,4 @@ fn decimal(scaled: U512, places: u32) -> Option<Decimal> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use alloy_primitives::Address;
-
-    use super::*;
-    use crate::campaign::{Scoring, Weights};
-
-    fn campaign(budget: &str, duration_seconds: u64) -> Campaign {
-        Campaign {
-            id: "c".parse().unwrap(),
-            pool: "p".parse().unwrap(),
-            merkl_campaign_id: None,
-            reward_token: Address::ZERO,
-            budget: budget.parse().unwrap(),
-            fee_ppm: 0,
-            window: Window { starts_at: UnixSeconds(1000), ends_at: UnixSeconds(1000 + duration_seconds) },
-            scoring: Scoring::PerBlock,
-            run_seconds: None,
-            weights: Weights { fees: 1, token0: 0, token1: 0 },
-            out_of_range: false,
-            blacklist: BTreeSet::new(),
-            whitelist: BTreeSet::new(),
-        }
-    }
-
-    fn usd(units: &str, decimals: u8, price: &str) -> Option<Usd> {
-        value(Priced { units: units.parse().unwrap(), decimals, price_usd: price.parse().unwrap() })
-    }
-
-    #[test]
-    fn values_round_down() {
-        let cases = [
-            ("a whole token", "1000000", 6, "1.5", "1.500000"),
-            ("a large balance", "14920000000000000000000000", 18, "0.0001234567", "1841.973964"),
-            ("two thirds of the last place", "2", 0, "0.0000003", "0.000000"),
-            ("free", "1000000", 6, "0", "0.000000"),
-        ];
-        for (name, units, decimals, price, expected) in cases {
-            let told = usd(units, decimals, price).and_then(|usd| usd.to_decimal(6)).unwrap();
-            assert_eq!(told.to_string(), expected, "{name}");
-        }
-        assert_eq!(usd("1", 61, "1"), None, "no token has 61 decimals");
-        assert_eq!(usd("1", 18, "-1"), None, "no price is below zero");
-    }
-
-    #[test]
-    fn a_year_of_emission_over_what_is_held() {
-        let year = campaign("100000000", YEAR_SECONDS);
-        let half = campaign("100000000", YEAR_SECONDS / 2);
-        let huge = campaign("340282366920938463463374607431768211455", 1);
-        let reward = |price: &str| Some((6, price.parse().unwrap()));
-        let held = |dollars: &str| usd(dollars, 0, "1");
-        let now = 1000;
-        let cases = [
-            ("100 USD a year on 1000", &year, reward("1"), held("1000"), now, Ok("10.000000")),
-            ("twice the pace", &half, reward("1"), held("1000"), now, Ok("20.000000")),
-            ("thirds round down", &year, reward("1"), held("3"), now, Ok("3333.333333")),
-            ("a free reward", &year, reward("0"), held("3"), now, Ok("0.000000")),
-            ("not begun", &year, reward("1"), held("3"), now - 1, Err(AprUnknown::NotRunning)),
-            ("over", &year, reward("1"), held("3"), now + YEAR_SECONDS, Err(AprUnknown::NotRunning)),
-            ("no reward price", &year, None, held("3"), now, Err(AprUnknown::NoPrice)),
-            ("no pool price", &year, reward("1"), None, now, Err(AprUnknown::NoPrice)),
-            ("nobody", &year, reward("1"), held("0"), now, Err(AprUnknown::NobodyEligible)),
-            ("too much", &huge, reward("1"), held("1"), now, Err(AprUnknown::OutOfBounds)),
-        ];
-        for (name, campaign, reward, eligible, at, expected) in cases {
-            let told = reward_percent(campaign, reward, eligible, UnixSeconds(at));
-            assert_eq!(told.map(|percent| percent.to_string()), expected.map(str::to_owned), "{name}");
-        }
-    }
-}
+mod tests;

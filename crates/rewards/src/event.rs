@@ -88,6 +88,137 @@ pub enum PoolEvent {
         /// Denominator for token1, 0 for none.
         denominator1: u8,
     },
+    /// The protocol took its part of the fees out of the pool.
+    ProtocolFeesCollected {
+        /// token0 paid out.
+        amount0: Amount,
+        /// token1 paid out.
+        amount1: Amount,
+    },
+    /// Shares of the pool changed hands; from zero when they are minted, to zero when they are burnt.
+    SharesMoved {
+        /// Who held them.
+        from: Address,
+        /// Who holds them now.
+        to: Address,
+        /// How many.
+        shares: Amount,
+    },
+    /// The pool stated its reserves (Aerodrome's `Sync`).
+    ReservesStated {
+        /// token0 that is the pool's.
+        reserve0: Amount,
+        /// token1 that is the pool's.
+        reserve1: Amount,
+    },
+    /// Liquidity came in at both reserves (Aerodrome's `Mint`).
+    ReservesAdded {
+        /// token0 paid in.
+        amount0: Amount,
+        /// token1 paid in.
+        amount1: Amount,
+    },
+    /// Liquidity went out of both reserves (Aerodrome's `Burn`).
+    ReservesTaken {
+        /// token0 paid out.
+        amount0: Amount,
+        /// token1 paid out.
+        amount1: Amount,
+    },
+    /// A trade with both reserves (Aerodrome's `Swap`); what came in counts before the fee.
+    PairSwapped {
+        /// token0 paid in.
+        in0: Amount,
+        /// token1 paid in.
+        in1: Amount,
+        /// token0 paid out.
+        out0: Amount,
+        /// token1 paid out.
+        out1: Amount,
+    },
+    /// Fees were set aside, out of the reserves (Aerodrome's `Fees`).
+    FeesTaken {
+        /// In token0.
+        amount0: Amount,
+        /// In token1.
+        amount1: Amount,
+    },
+    /// Balances changed by a join or an exit (Balancer).
+    BalancesChanged {
+        /// By token, in the pool's order: positive into the pool.
+        deltas: Vec<SignedAmount>,
+        /// Swap fees that the change itself paid, by token, in smallest units; empty where the event does not say.
+        fees: Vec<Amount>,
+        /// All shares after it, where the event says so.
+        total_supply: Option<Amount>,
+    },
+    /// One token was traded for another (Balancer).
+    TokenSwapped {
+        /// What came in, as an index into the pool's tokens.
+        token_in: u8,
+        /// What went out.
+        token_out: u8,
+        /// What came in, with the fee.
+        amount_in: Amount,
+        /// What went out.
+        amount_out: Amount,
+        /// The fee in `token_in`, where the event says it.
+        fee: Option<Amount>,
+    },
+    /// The swap fee was set (Balancer).
+    SwapFeeSet {
+        /// Parts of 10^18 of what comes in.
+        fraction_e18: Amount,
+    },
+    /// The protocol's and the creator's part of swap fees was set (Balancer's third Vault).
+    AggregateFeeSet {
+        /// Parts of 10^18 of the fee.
+        fraction_e18: Amount,
+    },
+    /// Recovery mode, in which no protocol fee is taken, was switched (Balancer).
+    RecoveryModeSet {
+        /// Whether it is on.
+        on: bool,
+    },
+    /// A position's NFT was staked in a gauge that says for whom.
+    NftStaked {
+        /// The gauge.
+        wrapper: Address,
+        /// The position.
+        holding: Holding,
+        /// Who staked it.
+        depositor: Address,
+    },
+    /// A staked NFT was taken back.
+    NftUnstaked {
+        /// The gauge.
+        wrapper: Address,
+        /// The position.
+        holding: Holding,
+        /// Who had staked it.
+        depositor: Address,
+    },
+    /// A wrapper's shares changed hands: a gauge's deposits, a vault's token. From zero when they come to be, to zero
+    /// when they end.
+    WrapperSharesMoved {
+        /// The wrapper.
+        wrapper: Address,
+        /// Who held them.
+        from: Address,
+        /// Who holds them now.
+        to: Address,
+        /// How many.
+        shares: Amount,
+    },
+    /// A price feed answered anew.
+    PriceAnswered {
+        /// The feed, as the configuration names it.
+        feed: Address,
+        /// Its answer, with the feed's own decimals.
+        answer: SignedAmount,
+        /// When the feed says that it was observed.
+        updated_at: UnixSeconds,
+    },
 }
 
 /// A [`PoolEvent`] with its place on the chain.

@@ -14,14 +14,44 @@ use crate::unit::{ParseUnitError, Tick, TickRange};
 pub enum Venue {
     /// Uniswap v3: ranges of ticks, positions as NFTs or straight in the pool.
     UniswapV3,
+    /// Aerodrome Slipstream: as Uniswap v3, with fees that move and gauges that take NFTs.
+    AerodromeCl,
+    /// An Aerodrome pool of two reserves, volatile or stable, whose shares are a token.
+    AerodromeBasic,
+    /// A weighted pool of Balancer's second Vault, whose shares are a token.
+    BalancerV2,
+    /// A weighted pool of Balancer's third Vault, which keeps balances and shares.
+    BalancerV3,
+    /// Any token, paid by balance; it has neither price nor reserves.
+    Erc20,
 }
 
 impl Venue {
+    /// Every venue.
+    pub const ALL: [Self; 6] = [
+        Self::UniswapV3,
+        Self::AerodromeCl,
+        Self::AerodromeBasic,
+        Self::BalancerV2,
+        Self::BalancerV3,
+        Self::Erc20,
+    ];
+
     /// The name used in configuration, JSON and the database.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UniswapV3 => "uniswap_v3",
+            Self::AerodromeCl => "aerodrome_cl",
+            Self::AerodromeBasic => "aerodrome_basic",
+            Self::BalancerV2 => "balancer_v2",
+            Self::BalancerV3 => "balancer_v3",
+            Self::Erc20 => "erc20",
         }
+    }
+
+    /// Whether liquidity lies in ranges of ticks; otherwise shares are a token that moves by transfers.
+    pub fn is_concentrated(self) -> bool {
+        matches!(self, Self::UniswapV3 | Self::AerodromeCl)
     }
 }
 
@@ -35,10 +65,9 @@ impl FromStr for Venue {
     type Err = ParseUnitError;
 
     fn from_str(text: &str) -> Result<Self, ParseUnitError> {
-        match text {
-            "uniswap_v3" => Ok(Self::UniswapV3),
-            _ => Err(ParseUnitError::new(text, "a venue that accrual follows (uniswap_v3)")),
-        }
+        let known = "a venue (uniswap_v3, aerodrome_cl, aerodrome_basic, balancer_v2, balancer_v3 or erc20)";
+        let found = Self::ALL.into_iter().find(|venue| venue.as_str() == text);
+        found.ok_or_else(|| ParseUnitError::new(text, known))
     }
 }
 
@@ -59,9 +88,15 @@ pub enum Holding {
         /// Its range.
         range: TickRange,
     },
+    /// A balance of a pool's share token.
+    Share {
+        /// The holder, as the token's transfers name it.
+        owner: Address,
+    },
 }
 
-/// One position of one pool: `uniswap_v3:0xPOOL:nft:0xMANAGER:123` or `uniswap_v3:0xPOOL:own:0xOWNER:LOWER:UPPER`.
+/// One position of one pool: `uniswap_v3:0xPOOL:nft:0xMANAGER:123`, `uniswap_v3:0xPOOL:own:0xOWNER:LOWER:UPPER`, or of a
+/// pool with a share token `balancer_v2:0xPOOL:own:0xOWNER`.
 ///
 /// `{}` writes addresses in EIP-55, for people and JSON; `{:#}` in lower case, for the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -86,6 +121,7 @@ impl fmt::Display for PositionKey {
             Holding::Own { owner, range } => {
                 write!(f, "own:{}:{}:{}", text(owner), range.lower, range.upper)
             }
+            Holding::Share { owner } => write!(f, "own:{}", text(owner)),
         }
     }
 }
@@ -97,7 +133,7 @@ impl FromStr for PositionKey {
         let error = || {
             ParseUnitError::new(
                 text,
-                "a position key (VENUE:0xPOOL:nft:0xMANAGER:ID or VENUE:0xPOOL:own:0xOWNER:LOWER:UPPER)",
+                "a position key (VENUE:0xPOOL:nft:0xMANAGER:ID, VENUE:0xPOOL:own:0xOWNER:LOWER:UPPER or VENUE:0xPOOL:own:0xOWNER)",
             )
         };
         let parts: Vec<&str> = text.split(':').collect();
@@ -116,6 +152,7 @@ impl FromStr for PositionKey {
                 owner: address(owner)?,
                 range: TickRange { lower: tick(lower)?, upper: tick(upper)? },
             },
+            ["own", owner] => Holding::Share { owner: address(owner)? },
             _ => return Err(error()),
         };
         Ok(Self { venue, pool, holding })

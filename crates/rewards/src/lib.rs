@@ -5,18 +5,30 @@
 //! - [`mod@unit`], [`id`], [`event`]: the vocabulary.
 //! - [`math`]: the pool's own arithmetic.
 //! - [`ledger`]: what the events of a pool add up to.
+//! - [`pool`], [`ownership`]: a pool to follow, and who stands behind its holders.
 //! - [`campaign`], [`accrue`]: who is paid for what and when; the split of a budget.
 //! - [`tracker`]: a pool's ledger with its campaigns, the one thing that others fold events into.
-//! - [`apr`]: the yearly rate, for people to read.
+//! - [`price`]: USD for a token.
+//! - [`apr`]: what is held, and the yearly rate, for people to read.
+//! - [`series`], [`treasury`]: a pool and its campaigns at the full hour, and what a campaign bought.
+//! - [`explain`], [`simulate`]: when a position earned and why not, and what a new one would.
 //! - [`report`]: figures by account, as people read them.
 
 pub mod accrue;
 pub mod apr;
 pub mod campaign;
 pub mod event;
+pub mod explain;
 pub mod id;
 pub mod ledger;
 pub mod math;
+mod minimum;
+pub mod ownership;
+pub mod pool;
+pub mod price;
 pub mod report;
+pub mod series;
+pub mod simulate;
 pub mod tracker;
+pub mod treasury;
 pub mod unit;

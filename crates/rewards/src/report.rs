@@ -33,7 +33,7 @@ pub fn by_account(figures: &Figures) -> Vec<AccountEarned> {
 }
 
 fn total(account: Address, mut positions: Vec<Earned>, whole: Amount) -> AccountEarned {
-    positions.sort_by(|a, b| b.earned.cmp(&a.earned).then(a.position.cmp(&b.position)));
+    positions.sort_by(|a, b| b.earned.cmp(&a.earned).then(a.stake.cmp(&b.stake)));
     let earned = positions
         .iter()
         .try_fold(Amount::ZERO, |sum, row| sum.checked_add(row.earned))

@@ -1,41 +1,43 @@
 //! A pool with its campaigns: the one thing that the indexer, the API and the reports fold events into.
 
+use std::collections::BTreeMap;
+
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 
-use crate::accrue::{CampaignAccrual, Figures, FiguresError};
+use crate::accrue::{CampaignAccrual, Earned, Figures, FiguresError, Shape, When};
 use crate::campaign::Campaign;
-use crate::event::PlacedEvent;
-use crate::id::{CampaignId, PoolId, PositionKey, Venue};
-use crate::ledger::concentrated::ConcentratedLedger;
-use crate::ledger::{Fault, LedgerError, Place, PositionIndex};
-use crate::unit::{BlockNumber, UnixSeconds};
+use crate::event::{PlacedEvent, PoolEvent};
+use crate::id::{CampaignId, Holding, PositionKey};
+use crate::ledger::{Change, Fault, Ledger, LedgerError, Place, PositionIndex, PriceChange};
+use crate::minimum;
+use crate::ownership::{Move, Ownership, StakeIndex};
+use crate::price::{FeedAnswer, PriceLog};
+use crate::unit::{BlockNumber, SqrtPriceX96, Tick, UnixSeconds};
 
-/// A pool to follow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pool {
-    /// Its short name.
-    pub id: PoolId,
-    /// What kind of contract it is.
-    pub venue: Venue,
-    /// Its address.
-    pub address: Address,
-    /// The contract whose NFTs stand for positions in it.
-    pub position_manager: Option<Address>,
-    /// Where its events begin.
-    pub created_block: BlockNumber,
-}
+pub use crate::pool::Pool;
 
 /// A pool's ledger and the accruals of its campaigns, after some event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoolTracker {
     pool: Pool,
-    ledger: ConcentratedLedger,
+    ledger: Ledger,
+    ownership: Ownership,
     campaigns: Vec<CampaignAccrual>,
+    prices: PriceLog,
+    feeds: BTreeMap<Address, FeedAnswer>,
     last: Option<LastEvent>,
     events: u64,
     events_before_last_block: u64,
 }
+
+/// Where pools with shares stand for ever.
+const EVERYTHING: PriceChange = PriceChange {
+    from: None,
+    to: Tick(0),
+    sqrt_price_x96: SqrtPriceX96(alloy_primitives::U256::from_limbs([0, 1 << 32, 0, 0])),
+    price_x192: None,
+};
 
 /// The place of the newest event folded in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,11 +51,20 @@ impl PoolTracker {
     /// A pool before its first event. Campaigns of other pools are left out.
     pub fn new(pool: Pool, campaigns: impl IntoIterator<Item = Campaign>) -> Self {
         let own = |campaign: &Campaign| campaign.pool == pool.id;
-        let campaigns = campaigns.into_iter().filter(own).map(CampaignAccrual::new).collect();
+        let shape = if pool.venue.is_concentrated() { Shape::Concentrated } else { Shape::Pooled };
+        let mut campaigns: Vec<CampaignAccrual> =
+            campaigns.into_iter().filter(own).map(|campaign| CampaignAccrual::new(campaign, shape)).collect();
+        if !pool.venue.is_concentrated() {
+            let start = Move::Pool(Change::Price(EVERYTHING));
+            campaigns.iter_mut().for_each(|campaign| campaign.apply(When::default(), &start));
+        }
         Self {
+            ledger: Ledger::new(&pool),
+            ownership: Ownership::new(pool.wrappers.clone()),
             pool,
-            ledger: ConcentratedLedger::default(),
             campaigns,
+            prices: PriceLog::default(),
+            feeds: BTreeMap::new(),
             last: None,
             events: 0,
             events_before_last_block: 0,
@@ -65,12 +76,17 @@ impl PoolTracker {
     /// # Errors
     /// The event contradicts what was folded in before. The tracker must not be used afterwards.
     pub fn apply(&mut self, event: &PlacedEvent) -> Result<(), LedgerError> {
-        let error = |fault| LedgerError { place: Place::of(&self.pool.id, event), fault: Box::new(fault) };
-        self.check_order(event).map_err(error)?;
-        let change = self.ledger.apply(&event.event).map_err(error)?;
+        self.leave_out_small_stakes(event.block_at);
+        let folded = self.check_order(event).and_then(|()| self.fold(event));
+        let moves = folded.map_err(|fault| LedgerError {
+            place: Place::of(&self.pool.id, event),
+            fault: Box::new(fault),
+        })?;
+        let when = When { block: event.block_number, at: event.block_at };
         for campaign in &mut self.campaigns {
-            campaign.apply(event.block_at, &change);
+            moves.iter().for_each(|one| campaign.apply(when, one));
         }
+        self.note_prices(event);
         if self.last_block() != Some(event.block_number) {
             self.events_before_last_block = self.events;
         }
@@ -78,6 +94,27 @@ impl PoolTracker {
             Some(LastEvent { block: event.block_number, log_index: event.log_index, at: event.block_at });
         self.events += 1;
         Ok(())
+    }
+
+    fn fold(&mut self, event: &PlacedEvent) -> Result<Vec<Move>, Fault> {
+        self.ownership.begin(event.block_number)?;
+        let change = self.ledger.apply(&event.event)?;
+        let mut moves = self.ownership.follow(change)?;
+        let ledger = &self.ledger;
+        let find = |holding: &Holding| ledger.concentrated()?.find(holding).map(|(position, _)| position);
+        moves.extend(self.ownership.apply(&event.event, find)?);
+        Ok(moves)
+    }
+
+    /// Before runs that are over at `now` are paid: says which stakes are worth too little for them.
+    fn leave_out_small_stakes(&mut self, now: UnixSeconds) {
+        for index in 0..self.campaigns.len() {
+            let accrual = &self.campaigns[index];
+            let Some(minimum) = &accrual.campaign().value_min_usd else { continue };
+            let Some(ends_at) = accrual.run_ends_at().filter(|ends_at| *ends_at <= now) else { continue };
+            let small = minimum::below(self, minimum, ends_at);
+            self.campaigns[index].leave_out(&small);
+        }
     }
 
     fn check_order(&self, event: &PlacedEvent) -> Result<(), Fault> {
@@ -90,14 +127,29 @@ impl PoolTracker {
         Err(Fault::OutOfOrder { block: last.block, log_index: last.log_index, at: last.at })
     }
 
+    /// Keeps what later prices are made of.
+    fn note_prices(&mut self, event: &PlacedEvent) {
+        self.prices.observe(event.block_at, self.ledger.price_x192());
+        if let PoolEvent::PriceAnswered { feed, answer, updated_at } = event.event {
+            let facts = self.pool.facts.feeds.iter().find(|facts| facts.feed == feed);
+            let decimals = facts.map(|facts| facts.decimals);
+            self.feeds.insert(feed, FeedAnswer { answer, decimals, updated_at });
+        }
+    }
+
     /// The pool.
     pub fn pool(&self) -> &Pool {
         &self.pool
     }
 
     /// What the events add up to.
-    pub fn ledger(&self) -> &ConcentratedLedger {
+    pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Who stands behind the holders.
+    pub fn ownership(&self) -> &Ownership {
+        &self.ownership
     }
 
     /// How many events are folded in.
@@ -115,6 +167,21 @@ impl PoolTracker {
         self.last.map(|last| last.block)
     }
 
+    /// The time of the block of the newest event folded in.
+    pub fn last_at(&self) -> Option<UnixSeconds> {
+        self.last.map(|last| last.at)
+    }
+
+    /// The pool's prices of the last day.
+    pub fn prices(&self) -> &PriceLog {
+        &self.prices
+    }
+
+    /// What each feed answered last, by the feed as the configuration names it.
+    pub fn feeds(&self) -> &BTreeMap<Address, FeedAnswer> {
+        &self.feeds
+    }
+
     /// The pool's campaigns.
     pub fn campaigns(&self) -> &[CampaignAccrual] {
         &self.campaigns
@@ -130,7 +197,22 @@ impl PoolTracker {
     /// # Errors
     /// `at` is before the newest event folded in.
     pub fn figures(&self, id: &CampaignId, at: UnixSeconds) -> Option<Result<Figures, FiguresError>> {
-        self.campaign(id).map(|accrual| accrual.figures(at))
+        let accrual = self.campaign(id)?;
+        let Some(minimum) = &accrual.campaign().value_min_usd else { return Some(accrual.figures(at)) };
+        let mut accrual = accrual.clone();
+        let looked_at = accrual.run_ends_at().map_or(at, |ends_at| ends_at.min(at));
+        accrual.leave_out(&minimum::below(self, minimum, looked_at));
+        Some(accrual.figures(at))
+    }
+
+    /// The full name of the position that a stake is a part of.
+    pub fn stake_key(&self, stake: StakeIndex) -> PositionKey {
+        self.key(self.ownership.stakes()[stake.as_usize()].position)
+    }
+
+    /// The wrappers between a position's holder and the account that earned with it, the holder's first.
+    pub fn via(&self, earned: &Earned) -> Vec<Address> {
+        self.ownership.via(earned.stake, earned.through, earned.account)
     }
 
     /// The full name of a position.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use accrual_rewards::accrue::{CampaignAccrual, Earned, Figures, Undistributed};
+use accrual_rewards::accrue::{CampaignAccrual, Earned, Figures, Shape, Undistributed, When};
 use accrual_rewards::campaign::{Campaign, CampaignError, Scoring, Weights, Window};
-use accrual_rewards::ledger::{Change, PositionIndex};
+use accrual_rewards::ledger::{Change, PriceChange};
 use accrual_rewards::math::tick::sqrt_ratio;
+use accrual_rewards::ownership::{Move, Owner, StakeIndex};
 use accrual_rewards::report::{by_account, share_ppm};
-use accrual_rewards::unit::{Amount, Liquidity, Tick, TickRange, UnixSeconds};
+use accrual_rewards::unit::{Amount, BlockNumber, Liquidity, Tick, TickRange, UnixSeconds};
 use alloy_primitives::{Address, U256};
 
 const ALICE: Address = Address::repeat_byte(0xa1);
@@ -237,8 +238,8 @@ fn splits_known_by_hand() {
 
 #[test]
 fn nobody_asks_about_the_past() {
-    let mut accrual = CampaignAccrual::new(campaign());
-    accrual.apply(UnixSeconds(105), &Change::None);
+    let mut accrual = CampaignAccrual::new(campaign(), Shape::Concentrated);
+    accrual.apply(when(105), &Move::Pool(Change::None));
     let error = accrual.figures(UnixSeconds(104)).unwrap_err().to_string();
     assert!(error.contains("asked for figures at 104") && error.contains("up to 105"), "{error}");
     assert!(accrual.figures(UnixSeconds(105)).is_ok());
@@ -246,14 +247,16 @@ fn nobody_asks_about_the_past() {
 
 #[test]
 fn accounts_stand_largest_first_with_their_share() {
-    let row = |position, account, earned| Earned {
-        position: PositionIndex(position),
+    let row = |stake, account, earned| Earned {
+        stake: StakeIndex(stake),
         account,
+        through: None,
         earned: units(earned),
     };
     let rows =
         vec![row(0, ALICE, 100), row(1, BOB, 350), row(2, ALICE, 250), row(3, CAROL, 300), row(4, BOB, 0)];
-    let undistributed = Undistributed { total: units(0), nobody_eligible: units(0), rounding: units(0) };
+    let undistributed =
+        Undistributed { total: units(0), nobody_eligible: units(0), waiting: units(0), rounding: units(0) };
     let at = UnixSeconds(110);
     let figures =
         Figures { at, budget: units(1000), emitted: units(1000), earned: units(1000), undistributed, rows };
@@ -263,8 +266,8 @@ fn accounts_stand_largest_first_with_their_share() {
         seen,
         [(ALICE, units(350), 350_000), (BOB, units(350), 350_000), (CAROL, units(300), 300_000)]
     );
-    let positions: Vec<_> = accounts[0].positions.iter().map(|row| row.position).collect();
-    assert_eq!(positions, [PositionIndex(2), PositionIndex(0)]);
+    let stakes: Vec<_> = accounts[0].positions.iter().map(|row| row.stake).collect();
+    assert_eq!(stakes, [StakeIndex(2), StakeIndex(0)]);
 }
 
 #[test]
@@ -284,15 +287,21 @@ fn shares_in_millionths_are_rounded_down() {
 }
 
 fn settle(campaign: Campaign, tick: i32, positions: &[(Address, i32, i32, u128)]) -> Figures {
-    let mut accrual = CampaignAccrual::new(campaign.checked().expect("a payable campaign"));
+    let mut accrual =
+        CampaignAccrual::new(campaign.checked().expect("a payable campaign"), Shape::Concentrated);
     let sqrt_price_x96 = sqrt_ratio(Tick(tick)).expect("a tick that exists");
-    accrual.apply(UnixSeconds(50), &Change::Price { from: None, to: Tick(tick), sqrt_price_x96 });
-    for (position, (holder, lower, upper, liquidity)) in (0..).map(PositionIndex).zip(positions) {
+    let price = PriceChange { from: None, to: Tick(tick), sqrt_price_x96, price_x192: None };
+    accrual.apply(when(50), &Move::Pool(Change::Price(price)));
+    for (stake, (holder, lower, upper, liquidity)) in (0..).map(StakeIndex).zip(positions) {
         let range = TickRange { lower: Tick(*lower), upper: Tick(*upper) };
-        let change = Change::Stake { position, range, liquidity: Liquidity(*liquidity), holder: *holder };
-        accrual.apply(UnixSeconds(60), &change);
+        let owner = Owner::Account(*holder);
+        accrual.apply(when(60), &Move::Stake { stake, range, liquidity: Liquidity(*liquidity), owner });
     }
     accrual.figures(UnixSeconds(500)).expect("not the past")
+}
+
+fn when(at: u64) -> When {
+    When { block: BlockNumber(at), at: UnixSeconds(at) }
 }
 
 fn units(number: u64) -> Amount {
@@ -314,6 +323,8 @@ fn campaign() -> Campaign {
         out_of_range: false,
         blacklist: BTreeSet::new(),
         whitelist: BTreeSet::new(),
+        value_min_usd: None,
+        versions: Vec::new(),
     }
 }
 

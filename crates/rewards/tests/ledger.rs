@@ -261,9 +261,9 @@ fn a_position_taken_out_leaves_no_tick_behind() {
     for (index, event) in events.into_iter().enumerate() {
         tracker.apply(&placed(index, event)).unwrap();
     }
-    assert!(tracker.ledger().ticks().is_empty());
+    assert!(tracker.ledger().concentrated().unwrap().ticks().is_empty());
     assert_eq!(tracker.ledger().liquidity(), Liquidity(0));
-    let (_, position) = tracker.ledger().find(&NFT).unwrap();
+    let (_, position) = tracker.ledger().concentrated().unwrap().find(&NFT).unwrap();
     assert_eq!((position.liquidity, position.range), (Liquidity(0), range(0, 60)));
     assert_eq!((tracker.events(), tracker.events_before_last_block()), (5, 4));
 }
@@ -275,6 +275,10 @@ fn tracker() -> PoolTracker {
         address: Address::repeat_byte(0xaa),
         position_manager: None,
         created_block: BlockNumber(1),
+        vault: None,
+        feeds: Vec::new(),
+        wrappers: Vec::new(),
+        facts: Default::default(),
     };
     PoolTracker::new(pool, [])
 }

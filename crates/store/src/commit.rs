@@ -3,6 +3,7 @@
 use accrual_rewards::event::PlacedEvent;
 use accrual_rewards::id::PoolId;
 
+use crate::series::{self, SeriesRows};
 use crate::{BlockRef, Db, EventPlace, Header, Snapshot, StoreError, blocks, checkpoints, events, snapshots};
 
 /// New blocks of one chain, for one or more pools that move on together.
@@ -29,6 +30,8 @@ pub struct PoolExtension<'a> {
     pub events: &'a [PlacedEvent],
     /// Its states to keep, none above `through`.
     pub snapshots: &'a [Snapshot],
+    /// The full hours that passed, with the fingerprint of what made them; `None` keeps no series.
+    pub series: Option<(&'a str, &'a SeriesRows)>,
 }
 
 /// Stores new blocks and moves the checkpoints of their pools, all of it or nothing.
@@ -54,6 +57,10 @@ pub async fn extend(db: &Db, extension: &Extension<'_>) -> Result<(), StoreError
         events::insert(&mut tx, pool.pool, pool.events).await?;
         for snapshot in pool.snapshots {
             snapshots::insert(&mut tx, pool.pool, snapshot).await?;
+        }
+        if let Some((fingerprint, rows)) = pool.series {
+            series::insert(&mut tx, pool.pool, rows).await?;
+            series::settle(&mut tx, pool.pool, fingerprint).await?;
         }
     }
     tx.commit().await
@@ -91,6 +98,7 @@ pub async fn rewind(db: &Db, chain_id: u64, pools: &[PoolId], to: &Header) -> Re
         if checkpoints::take_back(&mut tx, pool, to).await? {
             events::delete_above(&mut tx, pool, to.number).await?;
             snapshots::delete_above(&mut tx, pool, to.number).await?;
+            series::delete_from(&mut tx, pool, to.at).await?;
         }
     }
     blocks::delete_above(&mut tx, chain_id, to.number).await?;

@@ -8,7 +8,7 @@ use crate::db::on;
 use crate::{Db, StoreError};
 
 /// The tables that can be shown: name, columns with the key first, and how many of them are the key.
-const TABLES: [(&str, &[&str], usize); 9] = [
+const TABLES: [(&str, &[&str], usize); 14] = [
     (
         "chain",
         &[
@@ -24,7 +24,17 @@ const TABLES: [(&str, &[&str], usize); 9] = [
     ),
     (
         "pools",
-        &["pool_id", "chain_id", "venue", "address", "position_manager", "created_block", "token0", "token1"],
+        &[
+            "pool_id",
+            "chain_id",
+            "venue",
+            "address",
+            "position_manager",
+            "created_block",
+            "token0",
+            "token1",
+            "facts",
+        ],
         1,
     ),
     ("tokens", &["chain_id", "address", "symbol", "decimals"], 2),
@@ -32,6 +42,11 @@ const TABLES: [(&str, &[&str], usize); 9] = [
     ("blocks", &["chain_id", "block_number", "block_hash", "parent_hash", "block_at"], 2),
     ("events", &["pool_id", "block_number", "log_index", "block_at", "kind", "body"], 3),
     ("snapshots", &["pool_id", "fingerprint", "block_number", "state"], 3),
+    ("pool_points", &["pool_id", "at", "block_number", "body"], 2),
+    ("campaign_points", &["pool_id", "campaign_id", "at", "body"], 3),
+    ("account_points", &["campaign_id", "account", "at", "earned_units", "has_stake"], 3),
+    ("series", &["pool_id", "fingerprint", "at"], 1),
+    ("accounts", &["chain_id", "address", "has_code"], 2),
     ("clients", &["client_id", "name", "plan", "created_at"], 1),
     (
         "api_keys",
@@ -72,8 +87,7 @@ pub async fn table(db: &Db, name: &str) -> Result<Vec<Vec<String>>, StoreError> 
         let known: Vec<&str> = names().collect();
         return Err(StoreError::UnknownTable { name: name.to_owned(), known: known.join(", ") });
     };
-    let cells: Vec<String> =
-        columns.iter().map(|column| format!("coalesce(cast({column} as text), 'null')")).collect();
+    let cells: Vec<String> = columns.iter().map(|column| as_text(column)).collect();
     // Safe: every word comes from the list above.
     let text = format!("select {} from {name}", cells.join(", "));
     let mut rows: Vec<Vec<String>> = on!(db, pool => {
@@ -83,6 +97,14 @@ pub async fn table(db: &Db, name: &str) -> Result<Vec<Vec<String>>, StoreError> 
     // Here and not in SQL: servers sort text by the rules of a language, each by its own.
     rows.sort_by(|a, b| by_key(&a[..*key_columns], &b[..*key_columns]));
     Ok(rows)
+}
+
+/// Each engine has its own text for what is true or false.
+fn as_text(column: &str) -> String {
+    if column.starts_with("has_") {
+        return format!("case when {column} then 'true' else 'false' end");
+    }
+    format!("coalesce(cast({column} as text), 'null')")
 }
 
 /// Cell by cell; numbers by value, texts by their bytes.

@@ -12,6 +12,7 @@ mod explain;
 mod migrate;
 mod url;
 
+pub mod accounts;
 pub mod blocks;
 pub mod chain;
 pub mod checkpoints;
@@ -23,6 +24,8 @@ pub mod keys;
 pub mod moment;
 pub mod pools;
 pub mod rebuild;
+pub mod record;
+pub mod series;
 pub mod snapshots;
 pub mod tokens;
 

@@ -1,6 +1,7 @@
 //! Table `pools`: what is followed, under the name that the configuration gives it.
 
 use accrual_rewards::id::{PoolId, Venue};
+use accrual_rewards::pool::{Pool, PoolFacts};
 use accrual_rewards::unit::BlockNumber;
 use alloy_primitives::Address;
 
@@ -73,6 +74,42 @@ pub async fn set_tokens(db: &Db, pool: &PoolId, token0: Address, token1: Address
         return Err(StoreError::UnknownPool { at: db.at(), pool: pool.clone() });
     }
     tx.commit().await
+}
+
+const SET_FACTS: &str = "update pools set facts = $2 where pool_id = $1";
+
+/// Stores what a registered pool's contract says of itself.
+///
+/// # Errors
+/// [`StoreError::UnknownPool`], or the database's own.
+pub async fn set_facts(db: &Db, pool: &PoolId, facts: &PoolFacts) -> Result<(), StoreError> {
+    let text = serde_json::to_string(facts).expect("facts are plain data with text keys");
+    let mut tx = db.begin().await?;
+    let changed = within!(&mut tx, conn => sqlx::query(SET_FACTS)
+        .bind(pool.as_str()).bind(text)
+        .execute(conn).await.map(|done| done.rows_affected()))?;
+    if changed == 0 {
+        return Err(StoreError::UnknownPool { at: db.at(), pool: pool.clone() });
+    }
+    tx.commit().await
+}
+
+const FACTS: &str = "select facts from pools where pool_id = $1 and address = $2 and venue = $3";
+
+/// What a pool's contract said of itself; `None` while it was not asked, or where the id stands for another contract.
+///
+/// # Errors
+/// [`StoreError::Damaged`], or the database's own.
+pub async fn facts(db: &Db, pool: &Pool) -> Result<Option<PoolFacts>, StoreError> {
+    let (id, venue) = (pool.id.as_str(), pool.venue.as_str());
+    let address = format!("{:#x}", pool.address);
+    let cell: Option<Option<String>> = on!(db, open => sqlx::query_scalar(FACTS)
+        .bind(id).bind(&address).bind(venue).fetch_optional(open).await)?;
+    let row = Row { db, table: "pools", key: id };
+    let read = |text: String| {
+        serde_json::from_str(&text).map_err(|error| row.damaged(format!("facts are none ({error})")))
+    };
+    cell.flatten().map(read).transpose()
 }
 
 #[derive(sqlx::FromRow)]

@@ -11,10 +11,10 @@ use accrual_rewards::tracker::{Pool, PoolTracker};
 use accrual_rewards::unit::BlockNumber;
 use alloy_primitives::keccak256;
 
-use crate::{Db, EventPlace, Snapshot, StoreError, checkpoints, events, snapshots};
+use crate::{Db, EventPlace, Snapshot, StoreError, checkpoints, events, pools, record, snapshots};
 
 /// Raised when the layout of the derived state changes, so that older snapshots are passed over.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 3;
 const PAGE: u32 = 20_000;
 
 /// Why derived state could not be rebuilt.
@@ -44,6 +44,7 @@ pub async fn tracker_at(
     campaigns: &[Campaign],
     at: BlockNumber,
 ) -> Result<PoolTracker, RebuildError> {
+    let pool = &with_facts(db, pool).await?;
     let fingerprint = fingerprint(pool, campaigns);
     let snapshot = snapshots::newest(db, &pool.id, &fingerprint, at).await?;
     let from_snapshot = snapshot.and_then(|snapshot| from_bytes(&snapshot.state));
@@ -51,6 +52,15 @@ pub async fn tracker_at(
         from_snapshot.unwrap_or_else(|| PoolTracker::new(pool.clone(), campaigns.iter().cloned()));
     extend(db, &mut tracker, at).await?;
     Ok(tracker)
+}
+
+/// The pool with what is stored of its contract's own words; as it is where nothing is stored.
+///
+/// # Errors
+/// The database does not answer, or holds something else.
+pub async fn with_facts(db: &Db, pool: &Pool) -> Result<Pool, StoreError> {
+    let facts = pools::facts(db, pool).await?.unwrap_or_else(|| pool.facts.clone());
+    Ok(Pool { facts, ..pool.clone() })
 }
 
 /// Folds in the stored events after the tracker's last block, up to `through`.
@@ -70,7 +80,7 @@ pub async fn extend(db: &Db, tracker: &mut PoolTracker, through: BlockNumber) ->
     }
 }
 
-/// Folds a pool's stored events again from the first, and puts its snapshots anew. Answers how many events there were.
+/// Folds a pool's stored events again from the first, and puts its snapshots and hourly rows anew. Answers how many events there were.
 ///
 /// # Errors
 /// The database does not answer, its events contradict each other, or blocks were taken back meanwhile; the snapshots
@@ -82,9 +92,11 @@ pub async fn replay(
     through: BlockNumber,
     snapshot_events: u64,
 ) -> Result<u64, RebuildError> {
+    let pool = &with_facts(db, pool).await?;
     let before = rewinds(db, pool).await?;
     snapshots::delete_all(db, &pool.id).await?;
     let events = fold_again(db, pool, campaigns, through, snapshot_events).await?;
+    record::rewrite(db, pool, campaigns).await?;
     if rewinds(db, pool).await? == before {
         return Ok(events);
     }
@@ -137,7 +149,7 @@ pub fn due_snapshot(
     Some(Snapshot { fingerprint: fingerprint.to_owned(), block_number, state: to_bytes(tracker) })
 }
 
-/// What a snapshot depends on beside the events, as a short text.
+/// What a snapshot depends on beside the events, as a short text; of a pool with its stored facts ([`with_facts`]).
 pub fn fingerprint(pool: &Pool, campaigns: &[Campaign]) -> String {
     let own: Vec<&Campaign> = campaigns.iter().filter(|campaign| campaign.pool == pool.id).collect();
     let shaped_by = serde_json::to_vec(&(LAYOUT, pool, own)).expect("pools and campaigns are plain data");

@@ -26,7 +26,7 @@ const REPORT: &str = "report --config CONFIG --campaign rehearsal-usd-tkn";
 const CHECK: &str = "check config --config CONFIG";
 
 /// Wrong usage or configuration: exit 2.
-const MEANT_WRONG: [Case; 24] = [
+const MEANT_WRONG: [Case; 26] = [
     Case {
         name: "missing file",
         command: "report --config nowhere.toml --campaign a",
@@ -108,6 +108,20 @@ const MEANT_WRONG: [Case; 24] = [
         edit: ("blacklist = [\"0xa694c7", "blacklist = [\"0xA694c7"),
         command: CHECK,
         words: &["campaigns.1.blacklist.0", "EIP-55"],
+        ..GOOD
+    },
+    Case {
+        name: "a run without its length",
+        edit: ("scoring = \"per_block\"", "scoring = \"time_weighted\""),
+        command: CHECK,
+        words: &["line ", "campaigns.0.run_seconds", "time_weighted pays run by run"],
+        ..GOOD
+    },
+    Case {
+        name: "a position manager where there are no positions",
+        edit: ("\"uniswap_v3\"", "\"aerodrome_basic\""),
+        command: CHECK,
+        words: &["pools.0.position_manager", "a position of aerodrome_basic is a share"],
         ..GOOD
     },
     Case {

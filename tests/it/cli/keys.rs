@@ -77,7 +77,7 @@ async fn the_configuration_is_checked_without_node_or_database() {
     let path = config::write_text(folder.path(), &text.replace(&played.url, "http://127.0.0.1:1"));
     let ended = binary::run(&["check", "config", "--config", binary::text(&path)]).await;
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert!(ended.stdout.contains("1 pools, 2 campaigns, chain 8453"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("3 pools, 6 campaigns, chain 8453"), "{}", ended.stdout);
     assert_eq!(all_files(folder.path()).len(), 1, "the configuration is still all there is");
 }
 

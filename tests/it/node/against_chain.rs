@@ -6,7 +6,7 @@ use accrual_indexer::follow::{Finality, Target};
 use accrual_rehearsal::{Pool as PoolOnStage, RehearsalError, Stage, abi};
 use accrual_rewards::id::Holding;
 use accrual_rewards::tracker::PoolTracker;
-use accrual_rewards::unit::{BlockNumber, SqrtPriceX96, Tick, TickRange};
+use accrual_rewards::unit::{Amount, BlockNumber, SqrtPriceX96, Tick, TickRange};
 use accrual_store::rebuild;
 use accrual_tests::db::{Fresh, on_each_engine};
 use alloy::primitives::aliases::I24;
@@ -92,11 +92,24 @@ async fn compare_price(chain: &Chain<'_>, tracker: &PoolTracker) {
     assert_eq!(price.tick, Tick(slot0.tick.as_i32()), "tick of {pool} at {height}");
     let liquidity = chain.read(pool, &abi::Pool::liquidityCall {}).await.unwrap();
     assert_eq!(tracker.ledger().liquidity().0, liquidity, "liquidity of {pool} at {height}");
+    compare_fees(chain, tracker).await;
+}
+
+/// Replayed from the swaps' logs, bit for bit.
+async fn compare_fees(chain: &Chain<'_>, tracker: &PoolTracker) {
+    let (pool, height) = (tracker.pool().address, chain.height);
+    let fees = tracker.ledger().concentrated().unwrap().fees();
+    let growth0 = chain.read(pool, &abi::Pool::feeGrowthGlobal0X128Call {}).await.unwrap();
+    let growth1 = chain.read(pool, &abi::Pool::feeGrowthGlobal1X128Call {}).await.unwrap();
+    assert_eq!(fees.growth_global_x128(), Some((growth0, growth1)), "fee growth of {pool} at {height}");
+    let owed = chain.read(pool, &abi::Pool::protocolFeesCall {}).await.unwrap();
+    let owed = [owed.token0, owed.token1].map(|units| Amount(U256::from(units)));
+    assert_eq!(fees.protocol_owed(), Some(owed.into()), "protocol fees of {pool} at {height}");
 }
 
 /// Every tick of the ledger, and that the pool's bitmap has no other.
 async fn compare_ticks(chain: &Chain<'_>, on_stage: &PoolOnStage, tracker: &PoolTracker) -> usize {
-    let ticks = tracker.ledger().ticks();
+    let ticks = tracker.ledger().concentrated().unwrap().ticks();
     for (tick, ours) in ticks {
         let theirs =
             chain.read(on_stage.address, &abi::Pool::ticksCall { tick: tick24(*tick) }).await.unwrap();
@@ -122,7 +135,7 @@ async fn compare_pool_positions(chain: &Chain<'_>, tracker: &PoolTracker) -> usi
     for position in tracker.ledger().positions() {
         let owner = match position.holding {
             Holding::Nft { manager, .. } => manager,
-            Holding::Own { owner, .. } => owner,
+            Holding::Own { owner, .. } | Holding::Share { owner } => owner,
         };
         *ours.entry((owner, position.range)).or_default() += position.liquidity.0;
     }

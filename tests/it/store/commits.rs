@@ -57,7 +57,8 @@ async fn a_batch_of_many_statements_is_whole() {
         let many: Vec<_> = (0..12_347).map(|i| flash(100 + u64::from(i / 4), i % 4)).collect();
         let through = header(4_000);
         let headers: Vec<Header> = (100..4_000).map(header).collect();
-        let pools = [PoolExtension { pool: &pool("a"), after: None, events: &many, snapshots: &[] }];
+        let pools =
+            [PoolExtension { pool: &pool("a"), after: None, events: &many, snapshots: &[], series: None }];
         let batch = Extension { chain_id: CHAIN, through, headers: &headers, pools: &pools };
         commit::extend(&fresh.db, &batch).await.unwrap();
         assert_eq!(read(fresh, "a", BlockNumber(4_000), 5_000).await, many);
@@ -75,8 +76,8 @@ async fn pools_move_on_together_and_are_remembered() {
         let (a, b, through) = (pool("a"), pool("b"), header(110));
         let (events, states) = ([flash(110, 0)], [snapshot(105, b"old"), snapshot(110, b"new")]);
         let pools = [
-            PoolExtension { pool: &b, after: None, events: &[], snapshots: &[] },
-            PoolExtension { pool: &a, after: None, events: &events, snapshots: &states },
+            PoolExtension { pool: &b, after: None, events: &[], snapshots: &[], series: None },
+            PoolExtension { pool: &a, after: None, events: &events, snapshots: &states, series: None },
         ];
         let headers = [header(104), header(105), through];
         commit::extend(db, &Extension { chain_id: CHAIN, through, headers: &headers, pools: &pools })
@@ -170,8 +171,14 @@ async fn a_batch_that_fails_leaves_nothing() {
         ];
         for (name, second, events, last) in cases {
             let pools = [
-                PoolExtension { pool: &a, after: None, events: &good, snapshots: &[snapshot(105, b"a")] },
-                PoolExtension { pool: second, after: None, events, snapshots: &[] },
+                PoolExtension {
+                    pool: &a,
+                    after: None,
+                    events: &good,
+                    snapshots: &[snapshot(105, b"a")],
+                    series: None,
+                },
+                PoolExtension { pool: second, after: None, events, snapshots: &[], series: None },
             ];
             let batch = Extension {
                 chain_id: CHAIN,

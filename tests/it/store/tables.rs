@@ -1,10 +1,11 @@
 //! What goes into a table comes out of it.
 
-use accrual_rewards::unit::{BlockNumber, UnixSeconds};
+use accrual_rewards::pool::{Pool, PoolFacts, ToldBy, WrapperFacts};
+use accrual_rewards::unit::{Amount, BlockNumber, UnixSeconds};
 use accrual_store::{ChainRow, ClientRow, KeyRow, PoolRow, StoreError, TokenRow};
-use accrual_store::{blocks, chain, clients, dump, keys, pools, tokens};
+use accrual_store::{blocks, chain, clients, dump, keys, pools, rebuild, tokens};
 use accrual_tests::db::on_each_engine;
-use alloy::primitives::{Address, B256};
+use alloy::primitives::{Address, B256, U256};
 
 use super::samples::{CHAIN, header, header_on, pool, pool_row};
 
@@ -76,6 +77,44 @@ async fn a_pools_tokens_come_later_and_change_nothing_else() {
         assert_eq!(pools::list(&fresh.db).await.unwrap()[1], told, "registering again keeps the tokens");
         let error = pools::set_tokens(&fresh.db, &pool("c"), one, other).await.unwrap_err();
         assert!(matches!(error, StoreError::UnknownPool { .. }), "{error}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_pool_says_of_itself_is_kept_for_its_contract() {
+    on_each_engine(async |fresh| {
+        let row = pool_row("a");
+        let asked = Pool {
+            id: row.pool.clone(),
+            venue: row.venue,
+            address: row.address,
+            position_manager: row.position_manager,
+            created_block: row.created_block,
+            vault: None,
+            feeds: Vec::new(),
+            wrappers: Vec::new(),
+            facts: PoolFacts::default(),
+        };
+        let facts = PoolFacts {
+            tokens: vec![Address::repeat_byte(1)],
+            decimals: vec![None],
+            weights_e18: vec![Amount(U256::MAX)],
+            wrappers: vec![WrapperFacts { address: Address::repeat_byte(2), told_by: ToldBy::Deposits }],
+            ..PoolFacts::default()
+        };
+        let error = pools::set_facts(&fresh.db, &row.pool, &facts).await.unwrap_err();
+        assert!(matches!(error, StoreError::UnknownPool { .. }), "{error}");
+        pools::register(&fresh.db, &row).await.unwrap();
+        assert_eq!(pools::facts(&fresh.db, &asked).await.unwrap(), None);
+        pools::set_facts(&fresh.db, &row.pool, &facts).await.unwrap();
+        assert_eq!(pools::facts(&fresh.db, &asked).await.unwrap(), Some(facts.clone()));
+        assert_eq!(rebuild::with_facts(&fresh.db, &asked).await.unwrap(), Pool { facts, ..asked.clone() });
+        let elsewhere = Pool { address: Address::repeat_byte(3), ..asked.clone() };
+        assert_eq!(pools::facts(&fresh.db, &elsewhere).await.unwrap(), None);
+        fresh.raw("update pools set facts = '{' where pool_id = 'a'").await;
+        let error = pools::facts(&fresh.db, &asked).await.unwrap_err();
+        assert!(matches!(error, StoreError::Damaged { table: "pools", .. }), "{error}");
     })
     .await;
 }

@@ -3,6 +3,8 @@
 //! No shortcut: the recording is served as a node on loopback, and everything behind that is what `accrual run` does,
 //! with a configuration file that can be used by every other command afterwards.
 
+mod rate;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,15 +12,11 @@ use std::sync::Arc;
 use accrual_api::auth::Scope;
 use accrual_api::keys::{self as key_store, NewKey};
 use accrual_api::view::By;
-use accrual_api::{ApiKey, KeyEnv, Pair, Tokens};
+use accrual_api::{ApiKey, KeyEnv};
 use accrual_indexer::follow::Target;
 use accrual_recording::{HeadRule, NodeOptions, REHEARSAL, Recording};
-use accrual_rewards::apr::{AprUnknown, Priced, eligible_holdings, reward_percent, value};
 use accrual_rewards::campaign::Campaign;
-use accrual_rewards::unit::{Amount, UnixSeconds};
 use accrual_store::Db;
-use accrual_store::moment::Asked;
-use alloy_primitives::Address;
 use anyhow::Context;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
@@ -182,50 +180,8 @@ async fn figures(db: &Db, config: &Config, campaign: &Campaign) -> Result<String
     let tokens = super::tokens(config, db).await?;
     let mut text = table::report(&view, tokens.get(campaign.reward_token), EARNERS_SHOWN);
     text.push_str("\nreward APR at the rehearsal's made-up prices\n");
-    for (name, at) in moments(campaign) {
-        text.push_str(&format!("  {name:<12} {}\n", apr(db, config, &tokens, campaign, at).await?));
-    }
+    text.push_str(&rate::lines(db, config, campaign).await?);
     Ok(text)
-}
-
-fn moments(campaign: &Campaign) -> [(&'static str, UnixSeconds); 3] {
-    const DAY_SECONDS: u64 = 86_400;
-    let (starts, ends) = (campaign.window.starts_at.0, campaign.window.ends_at.0);
-    [
-        ("first day", UnixSeconds(starts + DAY_SECONDS.min((ends - starts) / 2))),
-        ("half time", UnixSeconds(starts + (ends - starts) / 2)),
-        ("last hour", UnixSeconds(ends - 3600.min((ends - starts) / 2))),
-    ]
-}
-
-async fn apr(
-    db: &Db,
-    config: &Config,
-    tokens: &Tokens,
-    campaign: &Campaign,
-    at: UnixSeconds,
-) -> Result<String, Failure> {
-    // With --speed the chain may not have come so far.
-    let Ok((moment, tracker)) = report::tracker_at(db, config, campaign, Some(Asked::Time(at))).await else {
-        return Ok("not reached yet".to_owned());
-    };
-    let held = eligible_holdings(tracker.ledger(), campaign);
-    let priced = |token: Address| Some((tokens.get(token)?.decimals?, *config.fixed_prices.get(&token)?));
-    let worth = |token: Option<Address>, units: Amount| {
-        let (decimals, price_usd) = priced(token?)?;
-        value(Priced { units, decimals, price_usd })
-    };
-    let Pair { token0, token1 } = tokens.pair(&campaign.pool);
-    let eligible = worth(token0, held.token0)
-        .zip(worth(token1, held.token1))
-        .and_then(|(usd0, usd1)| usd0.checked_add(usd1));
-    Ok(match reward_percent(campaign, priced(campaign.reward_token), eligible, moment.at) {
-        Ok(percent) => format!("{:>10} %   at block {}", percent.round_dp(2), moment.number),
-        Err(AprUnknown::NobodyEligible) => {
-            format!("{:>10}     at block {}: nobody in range", "none", moment.number)
-        }
-        Err(unknown) => format!("{:>10}     {}", "unknown", unknown.as_str()),
-    })
 }
 
 async fn vip_key(db: &Db, config: &Config) -> Result<ApiKey, Failure> {

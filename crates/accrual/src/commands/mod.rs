@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod discover;
 mod index;
 mod keys;
 mod migrate;
@@ -29,6 +30,7 @@ pub(crate) async fn run(command: Command) -> Outcome {
         Command::Serve(args) => serve::serve(&args.config).await,
         Command::Report(args) => report::report(args).await,
         Command::Replay(args) => replay::replay(&args.config).await,
+        Command::Discover(args) => discover::discover(args).await,
         Command::Migrate(args) => migrate::migrate(&args.config).await,
         Command::Check(args) => check::check(args).await,
         Command::Keys(args) => keys::keys(args).await,

@@ -1,21 +1,22 @@
 //! `accrual report`: a campaign's figures, from what is stored.
 
 use accrual_api::view::{AsOf, By as RowsBy, Finality, ReportAsOf, ReportView, Rfc3339};
-use accrual_rewards::campaign::Campaign;
+use accrual_rewards::campaign::{Campaign, Scoring};
 use accrual_rewards::tracker::PoolTracker;
 use accrual_rewards::unit::BlockNumber;
 use accrual_store::moment::{Asked, Moment, resolve};
 use accrual_store::{Checkpoint, Db, chain, checkpoints, rebuild};
 use anyhow::anyhow;
 
-use crate::cli::{By, Format, Report};
+use crate::cli::{By, Format, Report, ScoringArg};
 use crate::config::{Config, instant};
 use crate::failure::{Failure, Outcome};
 use crate::table;
 
 pub(super) async fn report(args: Report) -> Outcome {
     let config = super::load(&args.with.config)?;
-    let campaign = config.campaign(&args.campaign).map_err(Failure::usage)?;
+    let campaign = scored(config.campaign(&args.campaign).map_err(Failure::usage)?, &args)?;
+    let campaign = &campaign;
     let asked = args.at.as_deref().map(asked).transpose()?;
     let db = super::open_to_read(&config).await?;
     let by = match args.by {
@@ -32,6 +33,26 @@ pub(super) async fn report(args: Report) -> Outcome {
     }
     db.close().await;
     Ok(())
+}
+
+/// The campaign as it would be with another scoring, if one is asked for. Its figures are then folded from the events
+/// alone: snapshots are of the campaign as it is configured.
+fn scored(campaign: &Campaign, args: &Report) -> Result<Campaign, Failure> {
+    let Some(scoring) = args.scoring else { return Ok(campaign.clone()) };
+    let scoring = match scoring {
+        ScoringArg::PerBlock => Scoring::PerBlock,
+        ScoringArg::TimeWeighted => Scoring::TimeWeighted,
+        ScoringArg::SwapWeighted => Scoring::SwapWeighted,
+    };
+    let run_seconds = args.run_seconds.or(campaign.run_seconds);
+    if scoring.is_by_run() && run_seconds.is_none() {
+        let name = scoring.as_str();
+        let what =
+            format!("--scoring {name} pays run by run: give --run-seconds, or run_seconds in the campaign");
+        return Err(Failure::usage(what));
+    }
+    let scored = Campaign { scoring, run_seconds, ..campaign.clone() };
+    scored.checked().map_err(|error| Failure::usage(error.to_string()))
 }
 
 /// A campaign's report as of `asked`, or of the newest stored block.
@@ -76,7 +97,9 @@ pub(super) async fn tracker_at(
             moment
         }
     };
-    let tracker = rebuild::tracker_at(db, pool, &config.campaigns, moment.number).await?;
+    let as_configured = config.campaigns.contains(campaign);
+    let campaigns = if as_configured { &config.campaigns } else { &vec![campaign.clone()] };
+    let tracker = rebuild::tracker_at(db, pool, campaigns, moment.number).await?;
     Ok((moment, tracker))
 }
 

@@ -83,7 +83,7 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         pools: super::pool_infos(config),
         campaigns: config.campaigns.clone(),
         tokens: super::token_infos(config),
-        prices: config.fixed_prices.clone(),
+        prices: config.prices.clone(),
         pepper: pepper(config)?,
         clock: Clock::new(super::now),
         notice: config.server.notice.clone(),

@@ -1,28 +1,28 @@
 //! From what is written to what is meant; each fault names its key.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod campaigns;
+mod pools;
+mod prices;
+
 use std::str::FromStr;
 use std::time::Duration;
 
 use accrual_indexer::follow::Finality;
-use accrual_rewards::campaign::{Campaign, CampaignError, Scoring, Weights, Window};
-use accrual_rewards::id::{PoolId, Venue};
-use accrual_rewards::tracker::Pool;
-use accrual_rewards::unit::{Amount, BlockNumber};
 use accrual_store::DbUrl;
-use alloy_primitives::{Address, B256, address};
-use rust_decimal::Decimal;
+use alloy_primitives::{Address, address};
 
 use super::file::{self, File};
 use super::load::{ConfigError, Written};
-use super::{Chain, Config, PoolEntry, Server, Token};
+use super::{Chain, Config, Server, Token};
 
-type Checked<T> = Result<T, ConfigError>;
+pub(super) type Checked<T> = Result<T, ConfigError>;
 
 pub(super) fn check(file: File, written: &Written) -> Checked<Config> {
     let chain = chain(&file.chain, written)?;
-    let pools = pools(&file.pools, chain.id, written)?;
-    let campaigns = campaigns(&file.campaigns, &pools, written)?;
+    let mut pools = pools::pools(&file.pools, chain.id, written)?;
+    let prices = prices::prices(&file.prices, &pools, written)?;
+    let campaigns = campaigns::campaigns(&file.campaigns, &pools, &prices, written)?;
+    prices::follow_feeds(&mut pools, &prices);
     let database = DbUrl::from_str(&file.database.url)
         .map_err(|error| written.error("database.url", error.to_string()))?;
     Ok(Config {
@@ -33,7 +33,8 @@ pub(super) fn check(file: File, written: &Written) -> Checked<Config> {
         commit_events_max: usize::try_from(file.index.commit_events_max.max(1)).unwrap_or(usize::MAX),
         snapshot_events: u64::from(file.index.snapshot_events.max(1)),
         tokens: tokens(&file.tokens, written)?,
-        fixed_prices: fixed_prices(&file.prices, written)?,
+        prices,
+        distribution_creator: distribution_creator(&file.merkl, written)?,
         chain,
         pools,
         campaigns,
@@ -87,13 +88,11 @@ fn known_block_seconds(chain_id: u64) -> Option<u64> {
     }
 }
 
-/// Uniswap v3's position manager where it is not configured (`facts/protocols.md` 1.1).
-fn known_position_manager(chain_id: u64) -> Option<Address> {
-    match chain_id {
-        1 | 10 | 137 | 42161 => Some(address!("C36442b4a4522E871399CD717aBDD847Ab11FE88")),
-        8453 => Some(address!("03a520b32C04BF3bEEf7BEb72E919cf822Ed34f1")),
-        _ => None,
-    }
+/// Where a default contract is not configured: the chain's own (`facts/merkl.md` 3.1).
+fn distribution_creator(file: &file::Merkl, written: &Written) -> Checked<Address> {
+    let text = file.distribution_creator.as_ref();
+    let given = text.map(|text| address_at("merkl.distribution_creator", text, written)).transpose()?;
+    Ok(given.unwrap_or(address!("8BB4C975Ff3c250e0ceEA271728547f3802B36Fd")))
 }
 
 fn server(file: &file::Server, written: &Written) -> Checked<Server> {
@@ -115,135 +114,7 @@ fn tokens(file: &[file::Token], written: &Written) -> Checked<Vec<Token>> {
     file.iter().enumerate().map(token).collect()
 }
 
-fn pools(file: &[file::Pool], chain_id: u64, written: &Written) -> Checked<Vec<PoolEntry>> {
-    let mut ids = BTreeSet::new();
-    let mut pools = Vec::with_capacity(file.len());
-    for (index, entry) in file.iter().enumerate() {
-        let key = |name: &str| format!("pools[{index}].{name}");
-        let id: PoolId = parse_at(&key("id"), &entry.id, written)?;
-        if !ids.insert(id.clone()) {
-            return Err(written.error(&key("id"), format!("{id} is the id of two pools: ids are unique")));
-        }
-        if let Some(wrapper) = entry.wrappers.first() {
-            let what = format!(
-                "wrappers of kind {:?} are not followed by this version: take them out, and rewards stay with the holder itself",
-                wrapper.kind
-            );
-            return Err(written.error(&key("wrappers"), what));
-        }
-        let optional = |name: &str, text: &Option<String>| {
-            text.as_ref().map(|text| address_at(&key(name), text, written)).transpose()
-        };
-        let position_manager = optional("position_manager", &entry.position_manager)?;
-        pools.push(PoolEntry {
-            pool: Pool {
-                id,
-                venue: parse_at::<Venue>(&key("venue"), &entry.venue, written)?,
-                address: address_at(&key("address"), &entry.address, written)?,
-                position_manager: position_manager.or(known_position_manager(chain_id)),
-                created_block: BlockNumber(entry.created_block),
-            },
-            token0: optional("token0", &entry.token0)?,
-            token1: optional("token1", &entry.token1)?,
-        });
-    }
-    Ok(pools)
-}
-
-fn campaigns(file: &[file::Campaign], pools: &[PoolEntry], written: &Written) -> Checked<Vec<Campaign>> {
-    let mut ids = BTreeSet::new();
-    let mut campaigns = Vec::with_capacity(file.len());
-    for (index, entry) in file.iter().enumerate() {
-        let campaign = campaign(index, entry, pools, written)?;
-        if !ids.insert(campaign.id.clone()) {
-            let what = format!("{} is the id of two campaigns: ids are unique", campaign.id);
-            return Err(written.error(&format!("campaigns[{index}].id"), what));
-        }
-        campaigns.push(campaign);
-    }
-    Ok(campaigns)
-}
-
-fn campaign(
-    index: usize,
-    entry: &file::Campaign,
-    pools: &[PoolEntry],
-    written: &Written,
-) -> Checked<Campaign> {
-    let key = |name: &str| format!("campaigns[{index}].{name}");
-    let pool: PoolId = parse_at(&key("pool"), &entry.pool, written)?;
-    if !pools.iter().any(|entry| entry.pool.id == pool) {
-        let known: Vec<&str> = pools.iter().map(|entry| entry.pool.id.as_str()).collect();
-        let what = format!("there is no pool {pool} in [[pools]] (there are: {})", known.join(", "));
-        return Err(written.error(&key("pool"), what));
-    }
-    if entry.scoring != Scoring::PerBlock.as_str() {
-        let what = format!("{:?} is no scoring of this version: it has per_block", entry.scoring);
-        return Err(written.error(&key("scoring"), what));
-    }
-    let accounts = |name: &str, list: &[String]| -> Checked<BTreeSet<Address>> {
-        let at =
-            |(place, text): (usize, &String)| address_at(&format!("{}[{place}]", key(name)), text, written);
-        list.iter().enumerate().map(at).collect()
-    };
-    let weights = entry.weights.map_or(Weights { fees: 1, token0: 0, token1: 0 }, |weights| Weights {
-        fees: weights.fees,
-        token0: weights.token0,
-        token1: weights.token1,
-    });
-    let merkl_campaign_id = match &entry.merkl_campaign_id {
-        Some(text) => Some(parse_at::<B256>(&key("merkl_campaign_id"), text, written)?),
-        None => None,
-    };
-    let campaign = Campaign {
-        id: parse_at(&key("id"), &entry.id, written)?,
-        pool,
-        merkl_campaign_id,
-        reward_token: address_at(&key("reward_token"), &entry.reward_token, written)?,
-        budget: parse_at::<Amount>(&key("budget_units"), &entry.budget_units, written)?,
-        fee_ppm: entry.fee_ppm,
-        window: Window { starts_at: entry.starts_at.0, ends_at: entry.ends_at.0 },
-        scoring: Scoring::PerBlock,
-        run_seconds: entry.run_seconds,
-        weights,
-        out_of_range: entry.out_of_range,
-        blacklist: accounts("blacklist", &entry.blacklist)?,
-        whitelist: accounts("whitelist", &entry.whitelist)?,
-    };
-    campaign.checked().map_err(|error| {
-        let name = match &error {
-            CampaignError::EndsBeforeStart { .. } => "ends_at",
-            CampaignError::NoWeight { .. } => "weights",
-            CampaignError::OutOfBounds { .. } => "id",
-        };
-        written.error(&key(name), error.to_string())
-    })
-}
-
-fn fixed_prices(file: &[file::Price], written: &Written) -> Checked<BTreeMap<Address, Decimal>> {
-    let mut prices = BTreeMap::new();
-    for (index, entry) in file.iter().enumerate() {
-        let key = |name: &str| format!("prices[{index}].{name}");
-        if entry.source != "fixed" {
-            let what = format!(
-                "{:?} is no price source of this version: it has fixed, with price_usd",
-                entry.source
-            );
-            return Err(written.error(&key("source"), what));
-        }
-        let token = address_at(&key("token"), &entry.token, written)?;
-        let text = entry.price_usd.as_ref().ok_or_else(|| {
-            written.error(&key("price_usd"), "is missing: a fixed price needs it, as \"1.00\"")
-        })?;
-        let price = Decimal::from_str(text).ok().filter(|price| price.is_sign_positive());
-        let wrong =
-            || written.error(&key("price_usd"), format!("{text:?} is no price: write it as \"1.00\""));
-        prices.insert(token, price.ok_or_else(wrong)?);
-    }
-    Ok(prices)
-}
-
-fn address_at(key: &str, text: &str, written: &Written) -> Checked<Address> {
+pub(super) fn address_at(key: &str, text: &str, written: &Written) -> Checked<Address> {
     let address: Address = text
         .parse()
         .map_err(|_| written.error(key, format!("{text:?} is no address: 0x and 40 hexadecimal digits")))?;
@@ -259,7 +130,7 @@ fn address_at(key: &str, text: &str, written: &Written) -> Checked<Address> {
     Err(written.error(key, what))
 }
 
-fn parse_at<T>(key: &str, text: &str, written: &Written) -> Checked<T>
+pub(super) fn parse_at<T>(key: &str, text: &str, written: &Written) -> Checked<T>
 where
     T: FromStr,
     T::Err: std::fmt::Display,

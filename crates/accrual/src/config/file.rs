@@ -24,6 +24,8 @@ pub(crate) struct File {
     pub(crate) campaigns: Vec<Campaign>,
     #[serde(default)]
     pub(crate) prices: Vec<Price>,
+    #[serde(default)]
+    pub(crate) merkl: Merkl,
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,6 +90,7 @@ pub(crate) struct Pool {
     pub(crate) created_block: u64,
     pub(crate) token0: Option<String>,
     pub(crate) token1: Option<String>,
+    pub(crate) vault: Option<String>,
     #[serde(default)]
     pub(crate) wrappers: Vec<Wrapper>,
 }
@@ -96,10 +99,9 @@ pub(crate) struct Pool {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wrapper {
     pub(crate) kind: String,
-    #[serde(rename = "address")]
-    _address: String,
-    #[serde(rename = "to")]
-    _to: Option<String>,
+    pub(crate) address: String,
+    pub(crate) holder: Option<String>,
+    pub(crate) to: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -124,6 +126,22 @@ pub(crate) struct Campaign {
     pub(crate) blacklist: Vec<String>,
     #[serde(default)]
     pub(crate) whitelist: Vec<String>,
+    pub(crate) value_min_usd: Option<String>,
+    #[serde(default)]
+    pub(crate) versions: Vec<Version>,
+}
+
+/// What an override changed; what is left out stays as it was.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Version {
+    pub(crate) since: Instant,
+    pub(crate) starts_at: Option<Instant>,
+    pub(crate) ends_at: Option<Instant>,
+    pub(crate) weights: Option<Weights>,
+    pub(crate) out_of_range: Option<bool>,
+    pub(crate) blacklist: Option<Vec<String>>,
+    pub(crate) whitelist: Option<Vec<String>>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -143,8 +161,18 @@ pub(crate) struct Price {
     pub(crate) token: String,
     pub(crate) source: String,
     pub(crate) price_usd: Option<String>,
-    #[serde(rename = "feed")]
-    _feed: Option<String>,
+    pub(crate) feed: Option<String>,
+    pub(crate) stale_after_seconds: Option<u64>,
+    pub(crate) sequencer_feed: Option<String>,
+    pub(crate) sequencer_grace_seconds: Option<u64>,
+    pub(crate) pool: Option<String>,
+    pub(crate) window_seconds: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Merkl {
+    pub(crate) distribution_creator: Option<String>,
 }
 
 /// `"finalized"`, `"safe"` or a number of confirmations.

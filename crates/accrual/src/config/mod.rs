@@ -7,7 +7,6 @@ mod file;
 pub(crate) mod instant;
 mod load;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,10 +14,10 @@ use std::time::Duration;
 use accrual_indexer::follow::Finality;
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::id::CampaignId;
+use accrual_rewards::price::Sources;
 use accrual_rewards::tracker::Pool;
 use accrual_store::DbUrl;
 use alloy_primitives::Address;
-use rust_decimal::Decimal;
 
 pub(crate) use load::ConfigError;
 
@@ -35,7 +34,8 @@ pub(crate) struct Config {
     pub(crate) tokens: Vec<Token>,
     pub(crate) pools: Vec<PoolEntry>,
     pub(crate) campaigns: Vec<Campaign>,
-    pub(crate) fixed_prices: BTreeMap<Address, Decimal>,
+    pub(crate) prices: Sources,
+    pub(crate) distribution_creator: Address,
 }
 
 #[derive(Debug, Clone)]

@@ -1,32 +1,57 @@
 //! `GET /v1/accounts/{address}/positions` and `/rewards`: what an account holds, and what it has earned.
 
+use std::collections::BTreeMap;
+
+use accrual_rewards::accrue::CampaignAccrual;
 use accrual_rewards::apr::position_holdings;
+use accrual_rewards::explain::standing;
 use accrual_rewards::ledger::PositionIndex;
-use accrual_rewards::ledger::concentrated::{Position, Price};
 use accrual_rewards::unit::{Amount, Liquidity, Tick};
 use alloy_primitives::Address;
 use axum::Json;
 use axum::extract::{Path, State};
+use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::TokenView;
+use super::stretches::{self, TimelineView};
 use crate::app::Api;
 use crate::book::PoolState;
 use crate::error::ApiError;
 use crate::params::{self, Params};
+use crate::prices::{NoValue, Prices, USD_PLACES};
 use crate::view::{AccountView, AsOf, Eip55, List};
 
-/// The account's positions that have liquidity, pool by pool.
+/// The account's positions that have liquidity, pool by pool: those that it holds itself, and those that wrappers hold
+/// for it. `explain=true` adds when each earned, when it stood idle, and why.
 pub(crate) async fn positions(
     State(api): State<Api>,
     Path(address): Path<String>,
-    params: Params,
+    mut params: Params,
 ) -> Result<Json<List<PositionView>>, ApiError> {
+    let explain = params.take("explain", stretches::flag).unwrap_or(false);
     params.done()?;
     let account = params::address(&address)?;
     let state = api.book().state();
-    let pools = api.book().pools().iter().filter_map(|info| state.pool(&info.pool.id));
-    let data = pools.flat_map(|pool| held_by(&api, pool, account)).collect();
+    let mut data = Vec::new();
+    for pool in api.book().pools().iter().filter_map(|info| state.pool(&info.pool.id)) {
+        let held = held_by(pool, account)?;
+        let prices = Prices::now(&api, &state, pool.moment.at);
+        let mut views: Vec<PositionView> =
+            held.iter().map(|(index, via)| PositionView::of(&api, pool, &prices, *index, via)).collect();
+        if explain {
+            let keys: Vec<_> = held.keys().map(|index| pool.tracker.key(*index)).collect();
+            let tokens = api.tokens_of(&pool.info.pool.id);
+            let tokens: Vec<_> = tokens.iter().map(|token| prices.priced(*token).ok()).collect();
+            for timeline in stretches::timelines(&api, pool, &keys, &tokens).await? {
+                let of = views.iter_mut().find(|view| timeline.is_of(&view.position));
+                if let Some(view) = of {
+                    view.timelines.get_or_insert_default().push(timeline);
+                }
+            }
+        }
+        data.extend(views);
+    }
     Ok(Json(List { data, meta: api.meta(&state, state.lowest(), None) }))
 }
 
@@ -71,7 +96,28 @@ pub(crate) struct PositionView {
     token1_units: Amount,
     token0: Option<TokenView>,
     token1: Option<TokenView>,
+    /// By token, in the pool's order.
+    held_units: Vec<Amount>,
+    value_usd: Option<Decimal>,
+    value_reason: Option<&'static str>,
+    /// The wrappers between the holder and the account, the holder's first.
+    via: Vec<Eip55>,
+    /// Whether the account has only a share of it, as a member of a vault; figures are the whole position's.
+    shared: bool,
+    /// How it stands in each campaign of its pool now.
+    campaigns: Vec<StandingView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timelines: Option<Vec<TimelineView>>,
     as_of: AsOf,
+}
+
+/// How a position stands in a campaign now.
+#[derive(Debug, Serialize)]
+pub(crate) struct StandingView {
+    campaign: String,
+    earning: bool,
+    /// Why it is idle; `earning` when it is not.
+    reason: &'static str,
 }
 
 /// What an account earned in one campaign.
@@ -85,19 +131,49 @@ pub(crate) struct RewardView {
     as_of: AsOf,
 }
 
-fn held_by(api: &Api, pool: &PoolState, account: Address) -> Vec<PositionView> {
-    let ledger = pool.tracker.ledger();
-    let Some(price) = ledger.price() else { return Vec::new() };
-    let positions = (0..).map(PositionIndex).zip(ledger.positions());
-    positions
-        .filter(|(_, position)| position.holder == account && position.liquidity > Liquidity(0))
-        .map(|(index, position)| PositionView::of(api, pool, index, position, price))
-        .collect()
+/// By what way a position is an account's.
+struct Via {
+    wrappers: Vec<Address>,
+    shared: bool,
+}
+
+/// The positions with liquidity that an account holds, or that wrappers hold for it as far as a campaign tells.
+fn held_by(pool: &PoolState, account: Address) -> Result<BTreeMap<PositionIndex, Via>, ApiError> {
+    let (tracker, mut held) = (&pool.tracker, BTreeMap::new());
+    let positions = tracker.ledger().positions();
+    for campaign in tracker.campaigns() {
+        let accounts = &pool.report(&campaign.campaign().id)?.accounts;
+        let Some(row) = accounts.iter().find(|row| row.account == account) else { continue };
+        for earned in &row.positions {
+            let index = tracker.ownership().stakes()[earned.stake.as_usize()].position;
+            let via = Via { wrappers: tracker.via(earned), shared: earned.through.is_some() };
+            let is_behind = positions[index.as_usize()].holder == account || !via.wrappers.is_empty();
+            if is_behind {
+                held.insert(index, via);
+            }
+        }
+    }
+    for (index, position) in (0..).map(PositionIndex).zip(positions) {
+        if position.holder == account {
+            held.entry(index).or_insert(Via { wrappers: Vec::new(), shared: false });
+        }
+    }
+    held.retain(|index, _| positions[index.as_usize()].liquidity > Liquidity(0));
+    Ok(held)
 }
 
 impl PositionView {
-    fn of(api: &Api, pool: &PoolState, index: PositionIndex, position: &Position, price: Price) -> Self {
-        let held = position_holdings(position, price);
+    fn of(api: &Api, pool: &PoolState, prices: &Prices<'_>, index: PositionIndex, via: &Via) -> Self {
+        let ledger = pool.tracker.ledger();
+        let position = &ledger.positions()[index.as_usize()];
+        let held = position_holdings(ledger, position);
+        let in_range = ledger.price().is_none_or(|price| position.range.contains(price.tick));
+        let value = prices.worth(&pool.info.pool.id, &held);
+        let standing = |accrual: &CampaignAccrual| {
+            let standing = standing(&pool.tracker, accrual, index, pool.moment.at);
+            let campaign = accrual.campaign().id.to_string();
+            StandingView { campaign, earning: standing.is_earning(), reason: standing.as_str() }
+        };
         let pair = api.pair(&pool.info.pool.id);
         let token = |address: Option<Address>| address.map(|address| TokenView::of(api, address));
         Self {
@@ -107,11 +183,18 @@ impl PositionView {
             tick_lower: position.range.lower,
             tick_upper: position.range.upper,
             liquidity: position.liquidity.to_string(),
-            in_range: position.range.contains(price.tick),
-            token0_units: held.token0,
-            token1_units: held.token1,
+            in_range,
+            token0_units: held.token0(),
+            token1_units: held.token1(),
             token0: token(pair.token0),
             token1: token(pair.token1),
+            held_units: held.0.clone(),
+            value_usd: value.as_ref().ok().and_then(|value| value.to_decimal(USD_PLACES)),
+            value_reason: value.as_ref().err().map(NoValue::as_str),
+            via: via.wrappers.iter().copied().map(Eip55).collect(),
+            shared: via.shared,
+            campaigns: pool.tracker.campaigns().iter().map(standing).collect(),
+            timelines: None,
             as_of: api.as_of(pool.moment),
         }
     }

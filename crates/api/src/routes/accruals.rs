@@ -1,9 +1,12 @@
 //! `GET /v1/campaigns/{id}/accruals`: who earned what, largest first.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use accrual_rewards::id::CampaignId;
+use accrual_store::accounts;
 use accrual_store::moment::Asked;
+use alloy_primitives::Address;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
@@ -48,7 +51,8 @@ pub(crate) async fn list(
         }
     };
     let offset = cursor.map_or(0, |cursor| cursor.offset);
-    answer(&api, &pool, &campaign.id, &page, list, offset)
+    let contracts = accounts::all(api.db(), api.settings().chain_id).await?;
+    answer(&api, &pool, &campaign.id, &page, list, offset, &contracts)
 }
 
 impl Page {
@@ -78,8 +82,10 @@ fn answer(
     page: &Page,
     list: String,
     offset: usize,
+    contracts: &BTreeMap<Address, bool>,
 ) -> Result<Response, ApiError> {
-    let (data, total) = rows(pool, pool.report(campaign)?, page, offset);
+    let (mut data, total) = rows(pool, pool.report(campaign)?, page, offset);
+    data.iter_mut().for_each(|row| row.flag(&pool.info.pool, contracts));
     let end = offset + data.len();
     let next = (end < total).then(|| next_cursor(api, pool, list, end));
     let link = next.as_ref().map(|cursor| {

@@ -1,6 +1,6 @@
 //! `GET /v1/campaigns`, `GET /v1/campaigns/{id}`: what is promised, and what was paid so far.
 
-use accrual_rewards::apr::{AprUnknown, Usd, reward_percent};
+use accrual_rewards::apr::{AprUnknown, Usd, is_estimate, reward_percent};
 use accrual_rewards::campaign::{Campaign, Weights};
 use accrual_rewards::unit::{Amount, UnixSeconds};
 use axum::Json;
@@ -8,15 +8,13 @@ use axum::extract::{Path, State};
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::{TokenView, campaign};
+use super::{TokenView, campaign, rates};
 use crate::app::Api;
 use crate::book::{PoolState, State as BookState};
 use crate::error::ApiError;
 use crate::params::Params;
+use crate::prices::{NoValue, PriceView, Prices, USD_PLACES, source_of};
 use crate::view::{AsOf, Eip55, List, One, Rfc3339, SumsView};
-
-/// Decimals of a dollar in answers.
-const USD_PLACES: u32 = 6;
 
 /// All campaigns, in the order of the configuration.
 pub(crate) async fn list(
@@ -35,12 +33,19 @@ pub(crate) async fn list(
 pub(crate) async fn one(
     State(api): State<Api>,
     Path(id): Path<String>,
-    params: Params,
+    mut params: Params,
 ) -> Result<Json<One<CampaignView>>, ApiError> {
+    let window_seconds = params.take("window", rates::window).unwrap_or(rates::WINDOW_DEFAULT_SECONDS);
     params.done()?;
     let campaign = campaign(&api, &id)?;
     let state = api.book().state();
-    let data = CampaignView::of(&api, &state, campaign)?;
+    let mut data = CampaignView::of(&api, &state, campaign)?;
+    if let Some(pool) = state.pool(&campaign.pool) {
+        let fees = rates::fees(&api, pool, window_seconds).await?;
+        data.apr.window_seconds = window_seconds;
+        data.apr.base_percent = fees.ok();
+        data.apr.base_reason = fees.err().map(AprUnknown::as_str);
+    }
     let moment = state.pool(&campaign.pool).map(|pool| pool.moment);
     let meta = api.meta(&state, moment, None);
     Ok(Json(One { data, meta }))
@@ -70,8 +75,12 @@ pub(crate) struct CampaignView {
     undistributed: Option<UndistributedView>,
     accounts_count: Option<usize>,
     reward_token_price_usd: Option<Decimal>,
+    /// The same, with the way to it.
+    reward_token_price: PriceView,
     /// What the eligible positions hold.
     tvl_usd: Option<Decimal>,
+    tvl_method: &'static str,
+    tvl_reason: Option<&'static str>,
     apr: AprView,
     as_of: Option<AsOf>,
 }
@@ -86,12 +95,15 @@ struct UndistributedView {
 #[derive(Debug, Serialize)]
 struct AprView {
     reward_percent: Option<Decimal>,
-    /// Fees are not measured yet, so this is null.
+    /// What trades pay on the mean of what all positions held; lists do not read the stored hours for it.
     base_percent: Option<Decimal>,
-    /// The rate is that of the block itself.
+    base_reason: Option<&'static str>,
+    /// How long back fees are counted; the campaign's part is that of the block itself.
     window_seconds: u64,
+    /// In a campaign's first 24 hours the rate is our own estimate: nothing was measured for so long.
+    estimate: bool,
     tvl_usd: Option<Decimal>,
-    price_source: Option<&'static str>,
+    price_source: Option<String>,
     method: &'static str,
     reason: Option<&'static str>,
 }
@@ -101,8 +113,9 @@ impl CampaignView {
         let pool = state.pool(&campaign.pool).map(AsRef::as_ref);
         let report = pool.map(|pool| pool.report(&campaign.id)).transpose()?;
         let sums = report.map(|report| SumsView::of(&report.figures));
-        let eligible = report.and_then(|report| api.worth(&campaign.pool, report.eligible));
         let now = pool.map(|pool| pool.moment.at);
+        let prices = Prices::now(api, state, now.unwrap_or_else(|| api.settings().clock.now()));
+        let eligible = report.map(|report| prices.worth(&campaign.pool, &report.eligible));
         let undistributed = report.map(|report| UndistributedView {
             nobody_eligible_units: report.figures.undistributed.nobody_eligible,
             rounding_units: report.figures.undistributed.rounding,
@@ -128,29 +141,39 @@ impl CampaignView {
             undistributed_units: sums.map(|sums| sums.undistributed_units),
             undistributed,
             accounts_count: report.map(|report| report.accounts.len()),
-            reward_token_price_usd: api.price(campaign.reward_token).map(|(_, price)| price),
-            tvl_usd: eligible.and_then(|usd| usd.to_decimal(USD_PLACES)),
-            apr: AprView::of(api, campaign, eligible, pool),
+            reward_token_price_usd: prices.usd(campaign.reward_token).ok().map(|quote| quote.usd),
+            reward_token_price: PriceView::of(&prices, campaign.reward_token),
+            tvl_usd: eligible.as_ref().and_then(|worth| worth.as_ref().ok()?.to_decimal(USD_PLACES)),
+            tvl_method: "eligible_positions",
+            tvl_reason: eligible.as_ref().and_then(|worth| worth.as_ref().err().map(NoValue::as_str)),
+            apr: AprView::of(&prices, campaign, eligible.as_ref(), pool),
             as_of: pool.map(|pool| api.as_of(pool.moment)),
         })
     }
 }
 
 impl AprView {
-    fn of(api: &Api, campaign: &Campaign, eligible: Option<Usd>, pool: Option<&PoolState>) -> Self {
-        let reward = api.price(campaign.reward_token);
+    fn of(
+        prices: &Prices<'_>,
+        campaign: &Campaign,
+        eligible: Option<&Result<Usd, NoValue>>,
+        pool: Option<&PoolState>,
+    ) -> Self {
+        let reward = prices.priced(campaign.reward_token);
+        let eligible = eligible.and_then(|worth| worth.as_ref().ok().copied());
         let told = match pool {
-            Some(pool) => {
-                reward_percent(campaign, reward, eligible, pool.moment.at).map_err(AprUnknown::as_str)
-            }
+            Some(pool) => reward_percent(campaign, reward.as_ref().ok().copied(), eligible, pool.moment.at)
+                .map_err(AprUnknown::as_str),
             None => Err("not_indexed"),
         };
         Self {
             reward_percent: told.ok(),
             base_percent: None,
+            base_reason: Some("not_in_lists").filter(|_| pool.is_some()),
             window_seconds: 0,
+            estimate: told.is_ok() && pool.is_some_and(|pool| is_estimate(campaign, pool.moment.at)),
             tvl_usd: eligible.and_then(|usd| usd.to_decimal(USD_PLACES)),
-            price_source: reward.and(eligible).map(|_| "fixed"),
+            price_source: reward.ok().and(eligible).and(source_of(prices, campaign.reward_token)),
             method: "emission_of_a_year_over_eligible_tvl",
             reason: told.err(),
         }

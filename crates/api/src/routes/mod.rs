@@ -4,8 +4,13 @@ pub(crate) mod accounts;
 pub(crate) mod accruals;
 pub(crate) mod campaigns;
 pub(crate) mod health;
+pub(crate) mod history;
 pub(crate) mod page;
 pub(crate) mod pools;
+pub(crate) mod rates;
+pub(crate) mod simulate;
+pub(crate) mod stretches;
+pub(crate) mod treasury;
 
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::id::PoolId;

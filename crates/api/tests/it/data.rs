@@ -84,7 +84,7 @@ async fn who_earned_what_is_the_trackers() {
         assert_eq!(row["share_ppm"], json!(expected.share_ppm));
         assert_eq!(
             row["positions"][0]["position"],
-            json!(tracker.key(expected.positions[0].position).to_string())
+            json!(tracker.stake_key(expected.positions[0].stake).to_string())
         );
     }
     assert_eq!(rows[0]["account"], json!(address(3).to_checksum(None)), "the largest first");

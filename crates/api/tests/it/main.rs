@@ -4,6 +4,7 @@
 
 mod auth;
 mod data;
+mod history;
 mod problems;
 mod rig;
 mod server;

@@ -13,6 +13,7 @@ use accrual_rewards::event::{PlacedEvent, PoolEvent};
 use accrual_rewards::id::{Holding, PoolId, Venue};
 use accrual_rewards::math::amounts::{Rounding, holdings};
 use accrual_rewards::math::tick::sqrt_ratio;
+use accrual_rewards::price::Source;
 use accrual_rewards::tracker::Pool;
 use accrual_rewards::unit::{BlockNumber, Liquidity, Tick, TickRange, UnixSeconds};
 use accrual_store::commit::{self, Extension, PoolExtension};
@@ -134,7 +135,7 @@ impl Rig {
         let pool = pool().id;
         let after =
             after.map(|(number, fork)| BlockRef { number: BlockNumber(number), hash: hash(number, fork) });
-        let part = PoolExtension { pool: &pool, after, events, snapshots: &[] };
+        let part = PoolExtension { pool: &pool, after, events, snapshots: &[], series: None };
         let through = header(number, fork);
         let extension = Extension { chain_id: CHAIN, through, headers: &[], pools: &[part] };
         commit::extend(&self.db, &extension).await.unwrap();
@@ -195,8 +196,8 @@ fn settings(now: Arc<AtomicU64>) -> Settings {
         campaigns: vec![campaign()],
         tokens: vec![token(0xa0, "USDC", 6), token(0xa1, "TMAI", 6)],
         prices: BTreeMap::from([
-            (address(0xa0), "1".parse().unwrap()),
-            (address(0xa1), "1".parse().unwrap()),
+            (address(0xa0), Source::Fixed { usd: "1".parse().unwrap() }),
+            (address(0xa1), Source::Fixed { usd: "1".parse().unwrap() }),
         ]),
         pepper: Pepper::new(1, vec![9; 32]).unwrap(),
         clock: Clock::new(move || UnixSeconds(now.load(Ordering::SeqCst))),
@@ -213,6 +214,10 @@ pub(crate) fn pool() -> Pool {
         address: address(0xee),
         position_manager: None,
         created_block: BlockNumber(FIRST_BLOCK),
+        vault: None,
+        feeds: Vec::new(),
+        wrappers: Vec::new(),
+        facts: Default::default(),
     }
 }
 
@@ -231,6 +236,8 @@ pub(crate) fn campaign() -> Campaign {
         out_of_range: false,
         blacklist: BTreeSet::new(),
         whitelist: BTreeSet::new(),
+        value_min_usd: None,
+        versions: Vec::new(),
     };
     campaign.checked().unwrap()
 }

@@ -9,12 +9,13 @@ use std::collections::HashMap;
 
 use accrual_rewards::event::{PlacedEvent, PoolEvent};
 use accrual_rewards::id::Holding;
-use accrual_rewards::tracker::Pool;
+use accrual_rewards::pool::{Pool, Wrapper, WrapperKind};
 use accrual_rewards::unit::{BlockNumber, TickRange, UnixSeconds};
 use alloy::primitives::{Address, U256};
 
 use crate::decode::DecodeError;
-use crate::decode::uniswap_v3::{Flow, ManagerLog, PoolLog, manager_log, pool_log};
+use crate::decode::route::{ReadLog, Routes};
+use crate::decode::uniswap_v3::{Flow, ManagerLog, PoolLog};
 use crate::source::RawLog;
 
 /// Which NFTs stand for positions in which of our pools.
@@ -22,7 +23,8 @@ use crate::source::RawLog;
 pub struct KnownIds(HashMap<Address, HashMap<U256, usize>>);
 
 impl KnownIds {
-    /// Notes that `id` of `manager` stands for a position in the pool with that place in the list.
+    /// Notes that `id` of `manager` stands for a position in the pool with that place in the list; of pools that stand
+    /// for one contract, the first.
     pub fn insert(&mut self, manager: Address, id: U256, pool: usize) {
         self.0.entry(manager).or_default().insert(id, pool);
     }
@@ -52,120 +54,123 @@ impl KnownIds {
     }
 }
 
-/// The token ids that `logs`, in chain order, show to stand for positions in `pools`: by an `IncreaseLiquidity` beside a
-/// pool's `Mint`, or a `DecreaseLiquidity` beside its `Burn`.
-///
-/// # Errors
-/// A log that does not parse.
-pub fn learn(pools: &[Pool], logs: &[RawLog]) -> Result<Vec<(Address, U256, usize)>, DecodeError> {
+/// The token ids that `logs`, in chain order, show to stand for positions in our pools: by an `IncreaseLiquidity` beside
+/// a pool's `Mint`, or a `DecreaseLiquidity` beside its `Burn`. Each with the place of the first pool of that contract.
+pub fn learn(routes: &Routes<'_>, logs: &[ReadLog]) -> Vec<(Address, U256, usize)> {
     let mut learnt = Vec::new();
     for transaction in logs.chunk_by(same_transaction) {
         let mut unmatched = Unmatched::default();
-        for log in transaction {
-            match read(pools, log)? {
-                Read::Pool(pool, read) => {
-                    if let Some((side, manager, flow)) = waits_for_manager(&pools[pool], &read) {
-                        unmatched.push(side, manager, flow, pool);
-                    }
+        for ReadLog { log, pool, manager, .. } in transaction {
+            for (place, read) in pool.iter().flat_map(|read| each_lead(routes, log, read)) {
+                if let Some((side, manager, flow)) = waits_for_manager(&routes.pools()[place], read) {
+                    unmatched.push(side, manager, flow, place);
                 }
-                Read::Manager(ManagerLog::Increase { id, flow }) => {
-                    let pool = unmatched.take(Side::Mint, log.address, flow);
-                    learnt.extend(pool.map(|pool| (log.address, id, pool)));
-                }
-                Read::Manager(ManagerLog::Decrease { id, flow }) => {
-                    let pool = unmatched.take(Side::Burn, log.address, flow);
-                    learnt.extend(pool.map(|pool| (log.address, id, pool)));
-                }
-                Read::Manager(_) | Read::Nothing => {}
             }
+            let (side, id, flow) = match *manager {
+                Some(ManagerLog::Increase { id, flow }) => (Side::Mint, id, flow),
+                Some(ManagerLog::Decrease { id, flow }) => (Side::Burn, id, flow),
+                _ => continue,
+            };
+            let place = unmatched.take(side, log.address, flow);
+            learnt.extend(place.map(|place| (log.address, id, place)));
         }
     }
-    Ok(learnt)
+    learnt
 }
 
-/// The events of each pool, in the order of `pools`, from all `logs` in chain order.
+/// The events of each pool, in the order of the pools, from all `logs` in chain order.
 ///
 /// `time` gives a log's block time; `known` holds every id that [`learn`] has found up to these logs.
 ///
 /// # Errors
-/// A log that does not parse, or a manager's log without the pool's beside it or the other way round.
+/// A manager's log without the pool's beside it or the other way round.
 pub fn events(
-    pools: &[Pool],
+    routes: &Routes<'_>,
     known: &KnownIds,
-    logs: &[RawLog],
+    logs: &[ReadLog],
     time: impl Fn(&RawLog) -> UnixSeconds,
 ) -> Result<Vec<Vec<PlacedEvent>>, DecodeError> {
-    let mut events = vec![Vec::new(); pools.len()];
+    let mut events = vec![Vec::new(); routes.pools().len()];
     for logs in logs.chunk_by(same_transaction) {
         let mut transaction =
-            Transaction { pools, known, joined: Vec::new(), unmatched: Unmatched::default() };
+            Transaction { routes, known, joined: Vec::new(), unmatched: Unmatched::default() };
         for log in logs {
             transaction.take_up(log)?;
         }
         for joined in transaction.joined {
-            let (log, pool) = (joined.log, joined.pool);
-            events[pool].push(place(log, time(log), joined.finish()?)?);
+            let (log, reader) = (joined.log, joined.reader);
+            let event = place(log, time(log), joined.finish()?)?;
+            match reader {
+                Reader::One(pool) => events[pool].push(event),
+                Reader::All(lead) => {
+                    routes.members(lead).for_each(|pool| events[pool].push(event.clone()));
+                }
+            }
         }
     }
     Ok(events)
 }
 
-enum Read {
-    Pool(usize, PoolLog),
-    Manager(ManagerLog),
-    Nothing,
+fn each_lead<'a>(
+    routes: &'a Routes<'_>,
+    log: &RawLog,
+    read: &'a PoolLog,
+) -> impl Iterator<Item = (usize, &'a PoolLog)> {
+    routes.concentrated(log.address).map(move |place| (place, read))
 }
 
-fn read(pools: &[Pool], log: &RawLog) -> Result<Read, DecodeError> {
-    if let Some(pool) = pools.iter().position(|pool| pool.address == log.address) {
-        return Ok(pool_log(log)?.map_or(Read::Nothing, |read| Read::Pool(pool, read)));
-    }
-    if pools.iter().any(|pool| pool.position_manager == Some(log.address)) {
-        return Ok(manager_log(log)?.map_or(Read::Nothing, Read::Manager));
-    }
-    Ok(Read::Nothing)
-}
-
-fn same_transaction(a: &RawLog, b: &RawLog) -> bool {
-    (a.block_number, a.transaction_hash) == (b.block_number, b.transaction_hash)
+fn same_transaction(a: &ReadLog, b: &ReadLog) -> bool {
+    let transaction = |read: &ReadLog| (read.log.block_number, read.log.transaction_hash);
+    transaction(a) == transaction(b)
 }
 
 /// Liquidity that moves through the pool's manager, which says so in a log of its own. Anybody may add some in the
-/// manager's name; that has no NFT and no such log. A poke takes nothing and has none either.
+/// manager's name; that has no NFT and no such log. A poke takes nothing and has none either. What is staked moves in
+/// the gauge's name, and the manager speaks of it all the same.
 fn waits_for_manager(pool: &Pool, log: &PoolLog) -> Option<(Side, Address, Flow)> {
-    let managed = |owner: Address| pool.position_manager == Some(owner);
+    let manager = pool.position_manager?;
     match *log {
-        PoolLog::Mint { sender, owner, flow, .. } if managed(owner) && sender == owner => {
-            Some((Side::Mint, owner, flow))
-        }
-        PoolLog::Burn { owner, flow, .. } if managed(owner) && flow.liquidity.0 > 0 => {
-            Some((Side::Burn, owner, flow))
+        PoolLog::Mint { sender, flow, .. } if sender == manager => Some((Side::Mint, manager, flow)),
+        PoolLog::Burn { owner, flow, .. } if is_managed(pool, owner) && flow.liquidity.0 > 0 => {
+            Some((Side::Burn, manager, flow))
         }
         _ => None,
     }
 }
 
+/// Whether an owner that the pool names stands for holders of NFTs: the manager, or a gauge that it staked them in.
+fn is_managed(pool: &Pool, owner: Address) -> bool {
+    let is_gauge = |wrapper: &Wrapper| wrapper.kind == WrapperKind::ClGauge && wrapper.address == owner;
+    pool.position_manager == Some(owner) || pool.wrappers.iter().any(is_gauge)
+}
+
 /// One transaction's events as they come together. A pool's log that waits for its manager's has its place in the list
 /// already, since the liquidity moves there and not at the manager's log.
 struct Transaction<'a> {
-    pools: &'a [Pool],
+    routes: &'a Routes<'a>,
     known: &'a KnownIds,
     joined: Vec<Joined<'a>>,
     unmatched: Unmatched,
 }
 
 impl<'a> Transaction<'a> {
-    fn take_up(&mut self, log: &'a RawLog) -> Result<(), DecodeError> {
-        match read(self.pools, log)? {
-            Read::Pool(pool, read) => self.pool_log(log, pool, read),
-            Read::Manager(read) => self.manager_log(log, read)?,
-            Read::Nothing => {}
+    fn take_up(&mut self, read: &'a ReadLog) -> Result<(), DecodeError> {
+        let log = &read.log;
+        for (pool, event) in &read.events {
+            let (reader, what) = (Reader::One(*pool), What::Plain(event.clone()));
+            self.joined.push(Joined { log, reader, holding: None, what });
         }
-        Ok(())
+        if let Some(pool_log) = read.pool {
+            for lead in self.routes.concentrated(log.address) {
+                self.pool_log(log, lead, pool_log);
+            }
+        }
+        read.manager.map_or(Ok(()), |manager_log| self.manager_log(log, manager_log))
     }
 
-    fn pool_log(&mut self, log: &'a RawLog, pool: usize, read: PoolLog) {
-        let waits = waits_for_manager(&self.pools[pool], &read);
+    fn pool_log(&mut self, log: &'a RawLog, lead: usize, read: PoolLog) {
+        let pool = &self.routes.pools()[lead];
+        let waits = waits_for_manager(pool, &read);
         if let Some((side, manager, flow)) = waits {
             self.unmatched.push(side, manager, flow, self.joined.len());
         }
@@ -176,18 +181,18 @@ impl<'a> Transaction<'a> {
             PoolLog::Burn { flow, .. } if flow.liquidity.0 == 0 => return,
             PoolLog::Burn { owner, range, flow } => (held(owner, range), What::Removed(range, flow)),
             // The manager's own Collect says for which NFT.
-            PoolLog::Collect { owner, .. } if self.pools[pool].position_manager == Some(owner) => return,
+            PoolLog::Collect { owner, .. } if is_managed(pool, owner) => return,
             other => match plain(other) {
                 Some(event) => (None, What::Plain(event)),
                 None => return,
             },
         };
-        self.joined.push(Joined { log, pool, holding, what });
+        self.joined.push(Joined { log, reader: Reader::All(lead), holding, what });
     }
 
     fn manager_log(&mut self, log: &'a RawLog, read: ManagerLog) -> Result<(), DecodeError> {
         let manager = log.address;
-        let Some(pool) = self.known.pool(manager, read.id()) else { return Ok(()) };
+        let Some(lead) = self.known.pool(manager, read.id()) else { return Ok(()) };
         let holding = Holding::Nft { manager, id: read.id() };
         let event = match read {
             ManagerLog::Increase { flow, .. } => return self.settle(log, Side::Mint, flow, holding),
@@ -199,7 +204,8 @@ impl<'a> Transaction<'a> {
                 PoolEvent::Collected { holding, amount0, amount1 }
             }
         };
-        self.joined.push(Joined { log, pool, holding: None, what: What::Plain(event) });
+        let what = What::Plain(event);
+        self.joined.push(Joined { log, reader: Reader::All(lead), holding: None, what });
         Ok(())
     }
 
@@ -217,9 +223,16 @@ impl<'a> Transaction<'a> {
 /// A pool's event, perhaps still without the position that it belongs to.
 struct Joined<'a> {
     log: &'a RawLog,
-    pool: usize,
+    reader: Reader,
     holding: Option<Holding>,
     what: What,
+}
+
+/// Whose event it is, by place: one pool's, or that of all which stand for the same contract.
+#[derive(Clone, Copy)]
+enum Reader {
+    One(usize),
+    All(usize),
 }
 
 enum What {
@@ -261,6 +274,9 @@ fn plain(log: PoolLog) -> Option<PoolEvent> {
         PoolLog::Flash { paid0, paid1 } => PoolEvent::Flashed { paid0, paid1 },
         PoolLog::SetFeeProtocol { denominator0, denominator1 } => {
             PoolEvent::ProtocolFeeChanged { denominator0, denominator1 }
+        }
+        PoolLog::CollectProtocol { amount0, amount1 } => {
+            PoolEvent::ProtocolFeesCollected { amount0, amount1 }
         }
         PoolLog::Mint { .. } | PoolLog::Burn { .. } => return None,
     })

@@ -4,11 +4,11 @@
 //! people. Logs with topics that mean nothing to liquidity or price are left out.
 
 use accrual_rewards::unit::{Amount, Liquidity, SignedAmount, SqrtPriceX96, Tick, TickRange};
-use alloy::primitives::{Address, U256};
+use alloy::primitives::{Address, B256, U256};
 use alloy::sol;
 use alloy::sol_types::SolEvent;
 
-use crate::decode::DecodeError;
+use crate::decode::{DecodeError, parse};
 use crate::source::RawLog;
 
 /// The events of a pool (v3-core `IUniswapV3PoolEvents`).
@@ -22,6 +22,7 @@ pub mod pool {
         event Collect(address indexed owner, address recipient, int24 indexed tickLower, int24 indexed tickUpper, uint128 amount0, uint128 amount1);
         event Flash(address indexed sender, address indexed recipient, uint256 amount0, uint256 amount1, uint256 paid0, uint256 paid1);
         event SetFeeProtocol(uint8 feeProtocol0Old, uint8 feeProtocol1Old, uint8 feeProtocol0New, uint8 feeProtocol1New);
+        event CollectProtocol(address indexed sender, address indexed recipient, uint128 amount0, uint128 amount1);
     }
 }
 
@@ -37,7 +38,7 @@ pub mod manager {
 }
 
 /// What a pool's log says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are those of the ABI")]
 pub enum PoolLog {
     Initialize {
@@ -76,10 +77,26 @@ pub enum PoolLog {
         denominator0: u8,
         denominator1: u8,
     },
+    CollectProtocol {
+        amount0: Amount,
+        amount1: Amount,
+    },
 }
 
+/// The signatures that [`pool_log`] reads.
+pub const POOL_TOPICS: [B256; 8] = [
+    pool::Initialize::SIGNATURE_HASH,
+    pool::Mint::SIGNATURE_HASH,
+    pool::Burn::SIGNATURE_HASH,
+    pool::Swap::SIGNATURE_HASH,
+    pool::Collect::SIGNATURE_HASH,
+    pool::Flash::SIGNATURE_HASH,
+    pool::SetFeeProtocol::SIGNATURE_HASH,
+    pool::CollectProtocol::SIGNATURE_HASH,
+];
+
 /// What the position manager's log says of one NFT.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are those of the ABI")]
 pub enum ManagerLog {
     Transfer { id: U256, from: Address, to: Address },
@@ -173,6 +190,13 @@ pub fn pool_log(log: &RawLog) -> Result<Option<PoolLog>, DecodeError> {
                 denominator1: event.feeProtocol1New,
             }
         }
+        pool::CollectProtocol::SIGNATURE_HASH => {
+            let event = parse::<pool::CollectProtocol>(log, "CollectProtocol")?;
+            PoolLog::CollectProtocol {
+                amount0: Amount(U256::from(event.amount0)),
+                amount1: Amount(U256::from(event.amount1)),
+            }
+        }
         _ => return Ok(None),
     }))
 }
@@ -212,11 +236,6 @@ pub fn manager_log(log: &RawLog) -> Result<Option<ManagerLog>, DecodeError> {
         }
         _ => return Ok(None),
     }))
-}
-
-fn parse<E: SolEvent>(log: &RawLog, name: &'static str) -> Result<E, DecodeError> {
-    E::decode_raw_log_validate(log.topics.iter().copied(), &log.data)
-        .map_err(|error| DecodeError::new(log, name, error.to_string()))
 }
 
 fn range(lower: i32, upper: i32) -> TickRange {

@@ -3,6 +3,7 @@
 use accrual_rewards::event::PlacedEvent;
 use accrual_rewards::ledger::LedgerError;
 use accrual_rewards::unit::BlockNumber;
+use accrual_store::series::SeriesRows;
 use accrual_store::{Db, Extension, Header, PoolExtension, Snapshot, commit};
 
 use super::state::State;
@@ -80,14 +81,16 @@ impl Batch {
     ) -> Result<u64, IndexError> {
         let through = self.through.as_ref().expect("a batch is committed after a range was pushed");
         self.check_continues(pools, state, through)?;
+        let rows: Vec<SeriesRows> = pools.iter().map(|pool| state.take_rows(*pool, through.at)).collect();
         let extensions: Vec<PoolExtension<'_>> = pools
             .iter()
-            .zip(self.events.iter().zip(&self.snapshots))
-            .map(|(pool, (events, snapshots))| PoolExtension {
+            .zip(self.events.iter().zip(&self.snapshots).zip(&rows))
+            .map(|(pool, ((events, snapshots), rows))| PoolExtension {
                 pool: state.pool_id(*pool),
                 after: state.checkpoint(*pool),
                 events,
                 snapshots,
+                series: Some((state.series_fingerprint(*pool), rows)),
             })
             .collect();
         let extension = Extension { chain_id, through: *through, headers: &self.headers, pools: &extensions };

@@ -5,11 +5,15 @@ use accrual_rewards::event::PlacedEvent;
 use accrual_rewards::id::{Holding, PoolId};
 use accrual_rewards::ledger::LedgerError;
 use accrual_rewards::tracker::{Pool, PoolTracker};
-use accrual_rewards::unit::BlockNumber;
+use accrual_rewards::unit::{BlockNumber, UnixSeconds};
+use accrual_store::record::Recorder;
+use accrual_store::series::SeriesRows;
 use accrual_store::{BlockRef, Checkpoint, Db, Header, PoolRow, Snapshot, checkpoints, pools, rebuild};
 use alloy::primitives::{Address, U256};
 
+use super::recorder;
 use crate::decode::join::KnownIds;
+use crate::decode::route;
 use crate::error::IndexError;
 use crate::source::BlockRange;
 
@@ -22,6 +26,7 @@ struct Followed {
     tracker: PoolTracker,
     checkpoint: Option<Checkpoint>,
     fingerprint: String,
+    recorder: Recorder,
     known: Option<Vec<(Address, U256)>>,
 }
 
@@ -35,13 +40,17 @@ impl State {
         let mut followed = Vec::with_capacity(pools.len());
         for pool in pools {
             pools::register(db, &row(chain_id, &pool)).await?;
+            if pools::facts(db, &pool).await?.as_ref() != Some(&pool.facts) {
+                pools::set_facts(db, &pool.id, &pool.facts).await?;
+            }
             let checkpoint = checkpoints::get(db, &pool.id).await?;
             let tracker = match &checkpoint {
                 Some(checkpoint) => rebuild::tracker_at(db, &pool, campaigns, checkpoint.number).await?,
                 None => PoolTracker::new(pool.clone(), campaigns.iter().cloned()),
             };
             let fingerprint = rebuild::fingerprint(&pool, campaigns);
-            followed.push(Followed { pool, tracker, checkpoint, fingerprint, known: None });
+            let recorder = recorder::open(db, &pool, campaigns).await?;
+            followed.push(Followed { pool, tracker, checkpoint, fingerprint, recorder, known: None });
         }
         Ok(Self { followed })
     }
@@ -82,20 +91,22 @@ impl State {
         pools.iter().map(|pool| self.followed[*pool].pool.clone()).collect()
     }
 
-    /// The NFTs of these pools, by the pools' places in the group.
+    /// The NFTs of these pools, by the pools' places in the group; of pools that stand for one contract, the first's.
     pub(super) fn take_known(&mut self, pools: &[usize]) -> KnownIds {
         let mut known = KnownIds::default();
-        for (place, pool) in pools.iter().enumerate() {
+        let leads = route::leads(&self.group(pools));
+        for (pool, lead) in pools.iter().zip(leads) {
             for (manager, id) in self.followed[*pool].known_ids() {
-                known.insert(manager, id, place);
+                known.insert(manager, id, lead);
             }
         }
         known
     }
 
     pub(super) fn put_known(&mut self, pools: &[usize], known: KnownIds) {
-        for (place, pool) in pools.iter().enumerate() {
-            self.followed[*pool].known = Some(known.in_pool(place));
+        let leads = route::leads(&self.group(pools));
+        for (pool, lead) in pools.iter().zip(leads) {
+            self.followed[*pool].known = Some(known.in_pool(lead));
         }
     }
 
@@ -109,8 +120,26 @@ impl State {
         let followed = &mut self.followed[pool];
         let snapshot =
             rebuild::due_snapshot(&followed.tracker, &followed.fingerprint, event, snapshot_events);
+        followed.recorder.reach(&followed.tracker, event.block_at);
         followed.tracker.apply(event)?;
         Ok(snapshot)
+    }
+
+    /// The hourly rows up to the time `at` of the block that is committed, since they were last taken.
+    pub(super) fn take_rows(&mut self, pool: usize, at: UnixSeconds) -> SeriesRows {
+        let followed = &mut self.followed[pool];
+        followed.recorder.reach(&followed.tracker, at);
+        followed.recorder.take()
+    }
+
+    pub(super) fn series_fingerprint(&self, pool: usize) -> &str {
+        self.followed[pool].recorder.fingerprint()
+    }
+
+    /// Each pool's tracker, with the time of its checkpoint.
+    pub(super) fn trackers(&self) -> impl Iterator<Item = (&PoolTracker, UnixSeconds)> {
+        let stands = |one: &Followed| one.checkpoint.as_ref().map(|checkpoint| checkpoint.at);
+        self.followed.iter().filter_map(move |one| Some((&one.tracker, stands(one)?)))
     }
 
     pub(super) fn pool_id(&self, pool: usize) -> &PoolId {
@@ -157,7 +186,7 @@ impl Followed {
         self.known.take().unwrap_or_else(|| {
             let nft = |holding| match holding {
                 Holding::Nft { manager, id } => Some((manager, id)),
-                Holding::Own { .. } => None,
+                Holding::Own { .. } | Holding::Share { .. } => None,
             };
             self.tracker.ledger().positions().iter().filter_map(|position| nft(position.holding)).collect()
         })

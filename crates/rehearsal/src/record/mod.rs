@@ -14,11 +14,11 @@ use crate::anvil::Anvil;
 use crate::error::RehearsalError;
 use crate::npm::Npm;
 use crate::script::Played;
-use crate::stage::{Pool, Stage};
+use crate::stage::{Pool, Stage, WeightedPool};
 use questions::Question;
 
-const REHEARSAL: &str = "A rehearsal, not Base: made-up tokens, people and prices on a local chain with Uniswap's real \
-    contracts. Its quiet hours are compressed: the next block comes minutes or hours later.";
+const REHEARSAL: &str = "A rehearsal, not Base: made-up tokens, people and prices on a local chain with Uniswap's and \
+    Balancer's real contracts, and our own in place of Aerodrome's. Its quiet hours are compressed: the next block comes minutes or hours later.";
 
 /// What to write down of a chain.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub struct Described {
     pub config_toml: String,
     /// The pools whose state is asked for.
     pub pools: Vec<Pool>,
+    /// The contracts of pools of other venues, and the weighted one among them.
+    pub beside: Option<(Vec<Address>, WeightedPool)>,
     /// The heights, beside the head, at which the pools' state is asked for; the node knows it for the newest 800.
     pub state_blocks: Vec<u64>,
 }
@@ -40,9 +42,10 @@ impl Described {
     pub fn rehearsal(played: &Played, seed: u64) -> Self {
         Self {
             seed,
-            title: "Two weeks of a campaign on rUSD-rTKN".to_owned(),
+            title: "Two weeks of campaigns on three venues".to_owned(),
             config_toml: played.config_toml.clone(),
             pools: played.pools.to_vec(),
+            beside: Some((played.beside.clone(), played.weighted.clone())),
             state_blocks: vec![played.campaign_last_block],
         }
     }
@@ -62,11 +65,21 @@ pub async fn record(stage: &Stage, npm: &Npm, described: Described) -> Result<Re
     for question in questions::lasting(stage, &described.pools) {
         calls.push(ask(anvil, question, head, None).await?);
     }
+    let beside = described.beside.as_ref();
+    for question in beside.map(|(contracts, pool)| questions::beside(contracts, pool)).unwrap_or_default() {
+        // What reverts is no view of that contract, and an answer of nothing is none.
+        let call = ask(anvil, question, head, None).await?;
+        if matches!(&call.answer, Answer::Returned(returned) if !returned.is_empty()) {
+            calls.push(call);
+        }
+    }
     for at_block in described.state_blocks.iter().copied().chain([head]) {
         for question in questions::of_state(stage, &described.pools, &blocks, at_block) {
             calls.push(ask(anvil, question, at_block, Some(at_block)).await?);
         }
     }
+    let mut contracts = questions::contracts(stage, &described.pools);
+    contracts.extend(described.beside.iter().flat_map(|(contracts, _)| contracts));
     let chain_id: U256 = anvil.ask("eth_chainId", json!([])).await?;
     Ok(Recording {
         meta: Meta {
@@ -77,7 +90,7 @@ pub async fn record(stage: &Stage, npm: &Npm, described: Described) -> Result<Re
             config_toml: described.config_toml,
             tools: npm.tools()?,
         },
-        codes: record_codes(anvil, questions::contracts(stage, &described.pools)).await?,
+        codes: record_codes(anvil, contracts).await?,
         blocks,
         calls,
     })

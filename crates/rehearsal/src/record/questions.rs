@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use accrual_recording::{Block, Log};
 use accrual_rewards::unit::{Tick, TickRange};
 use alloy::primitives::aliases::{I24, U24};
-use alloy::primitives::{Address, Bytes, U256};
+use alloy::primitives::{Address, Bytes, U256, keccak256};
 use alloy::sol_types::{SolCall, SolEvent};
 
 use crate::contracts::abi;
-use crate::stage::{Pool, Stage, position_key};
+use crate::stage::{Pool, Stage, WeightedPool, position_key};
 
 /// A call whose answer is recorded.
 pub(super) struct Question {
@@ -69,6 +69,50 @@ pub(super) fn lasting(stage: &Stage, pools: &[Pool]) -> Vec<Question> {
         questions.push(Question::new(pool.address, &abi::Pool::maxLiquidityPerTickCall {}));
     }
     questions
+}
+
+/// What the contracts of the pools beside say of themselves: every view without arguments that somebody who follows them
+/// may ask, and those of the Vault and of the feeds. Supplies are those of the end.
+pub(super) fn beside(contracts: &[Address], weighted: &WeightedPool) -> Vec<Question> {
+    let mut questions: Vec<Question> = contracts
+        .iter()
+        .flat_map(|to| VIEWS.map(|view| Question { to: *to, data: selector(view) }))
+        .collect();
+    for to in contracts {
+        questions.push(Question::new(*to, &abi::Feed::phaseAggregatorsCall { phase: 1 }));
+    }
+    questions.push(Question::new(weighted.vault, &abi::Vault::getPoolCall { poolId: weighted.id }));
+    questions.push(Question::new(weighted.vault, &abi::Vault::getPoolTokensCall { poolId: weighted.id }));
+    questions
+}
+
+const VIEWS: [&str; 22] = [
+    "name()",
+    "symbol()",
+    "decimals()",
+    "totalSupply()",
+    "token0()",
+    "token1()",
+    "factory()",
+    "stable()",
+    "getPoolId()",
+    "getVault()",
+    "getNormalizedWeights()",
+    "pool()",
+    "nft()",
+    "gauge()",
+    "pid()",
+    "operator()",
+    "rewardsDistribution()",
+    "lp_token()",
+    "stakingToken()",
+    "aggregator()",
+    "phaseId()",
+    "description()",
+];
+
+fn selector(view: &str) -> Bytes {
+    Bytes::copy_from_slice(&keccak256(view)[..4])
 }
 
 /// What was true at one height: the pools, their ticks and positions, and every NFT.

@@ -2,11 +2,13 @@
 //!
 //! Days are made of busy stretches, two seconds a block, with quiet hours between them in which the next
 //! block simply comes later. Within a stretch, chance decides who swaps and which liquidity provider does
-//! what ([`crowd`]); what must happen once and in order is a scene of a certain day ([`scenes`]).
+//! what ([`crowd`]); what must happen once and in order is a scene of a certain day ([`scenes`]). Other pools live beside
+//! it, by a chance of their own ([`venues`]).
 
 mod config;
 mod crowd;
 mod scenes;
+mod venues;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +21,8 @@ use crate::contracts::abi;
 use crate::error::RehearsalError;
 use crate::npm::Npm;
 use crate::rng::Rng;
-use crate::stage::{Mined, Pool, Stage, Transaction, account};
+use crate::stage::{Mined, Pool, Stage, Transaction, WeightedPool, account};
+use venues::Venues;
 
 /// 2025-06-05T17:00:00Z.
 const CAMPAIGN_START_UNIX: u64 = 1_749_142_800;
@@ -47,6 +50,10 @@ pub struct Played {
     pub campaign_last_block: u64,
     /// The rehearsal's part of an accrual configuration.
     pub config_toml: String,
+    /// The contracts of the pools beside, which are asked for what they say of themselves.
+    pub beside: Vec<Address>,
+    /// The weighted pool, in Balancer's Vault.
+    pub weighted: WeightedPool,
     /// Swaps that were meant to go through and did not, as on any chain.
     pub reverted: usize,
 }
@@ -57,6 +64,8 @@ pub struct Played {
 /// When the node ends or refuses, or the contracts forbid something the story needs.
 pub async fn play(anvil: Arc<Anvil>, npm: &Npm, seed: u64) -> Result<Played, RehearsalError> {
     let mut story = Story::open(anvil, npm, seed).await?;
+    story.wait_until(CAMPAIGN_START_UNIX - DAY_SECONDS - 3 * 3600);
+    story.open_venues().await?;
     story.day_before().await?;
     for day in 0..CAMPAIGN_DAYS {
         story.day(day).await?;
@@ -68,6 +77,8 @@ pub async fn play(anvil: Arc<Anvil>, npm: &Npm, seed: u64) -> Result<Played, Reh
     story.last_blocks().await?;
     Ok(Played {
         config_toml: config::config_toml(&story),
+        beside: story.venues.contracts(),
+        weighted: story.venues.weighted.clone(),
         campaign_last_block,
         reverted: story.reverted,
         pools: [story.pool, story.side_pool],
@@ -87,6 +98,7 @@ struct Story {
     stage: Stage,
     pool: Pool,
     side_pool: Pool,
+    venues: Venues,
     rng: Rng,
     people: Vec<Address>,
     traders: Vec<Address>,
@@ -110,10 +122,12 @@ impl Story {
         let traders: Vec<_> = (1..=12).map(|number| account(&format!("trader {number}"))).collect();
         stage.enroll(&people).await?;
         stage.enroll(&traders).await?;
+        let venues = Venues::open(&mut stage, &pool, seed).await?;
         Ok(Self {
             stage,
             pool,
             side_pool,
+            venues,
             rng: Rng::new(seed),
             people,
             traders,
@@ -143,6 +157,11 @@ impl Story {
 
     async fn day(&mut self, day: u64) -> Result<(), RehearsalError> {
         let midnight = CAMPAIGN_START_UNIX + day * DAY_SECONDS;
+        self.wait_until(midnight);
+        self.answer_feeds(true).await?;
+        if day == CAMPAIGN_DAYS / 2 {
+            self.someone_unstakes().await?;
+        }
         self.believed = self.near_centre(1500);
         let every = DAY_SECONDS / STRETCHES_A_DAY;
         for part in 0..STRETCHES_A_DAY {
@@ -168,13 +187,15 @@ impl Story {
     /// A minute or so of blocks.
     async fn stretch(&mut self) -> Result<(), RehearsalError> {
         let busy = self.rng.chance(12);
+        self.answer_feeds(false).await?;
         for _ in 0..self.rng.between(STRETCH_BLOCKS - 6, STRETCH_BLOCKS + 6) {
             let swaps = match () {
                 () if busy => self.rng.between(1, 4),
                 () if self.rng.chance(40) => self.rng.between(1, 2),
                 () => 0,
             };
-            let acts = self.crowd_acts(swaps);
+            let mut acts = self.crowd_acts(swaps);
+            acts.extend(self.venue_acts().await?);
             self.block(&acts).await?;
         }
         Ok(())
@@ -204,6 +225,10 @@ impl Story {
         self.reverted += mined.receipts.iter().filter(|receipt| !receipt.status()).count();
         for transfer in mined.events::<abi::Manager::Transfer>(self.stage.manager) {
             let id: u64 = transfer.tokenId.saturating_to();
+            if self.venues.nfts.contains(&id) {
+                self.next_id = self.next_id.max(id + 1);
+                continue;
+            }
             if transfer.to.is_zero() {
                 self.nfts.remove(&id);
             } else {

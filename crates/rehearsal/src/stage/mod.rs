@@ -20,7 +20,12 @@
 //! ```
 
 mod acts;
+mod concentrated;
+mod merkl;
 mod mined;
+mod pair;
+mod prices;
+mod weighted;
 
 use std::sync::Arc;
 
@@ -38,7 +43,11 @@ use crate::error::RehearsalError;
 use crate::npm::Npm;
 
 pub use acts::{Swap, Transaction};
+pub use merkl::Promise;
 pub use mined::Mined;
+pub use pair::Pair;
+pub use prices::PriceFeed;
+pub use weighted::{Balancer, WeightedPool};
 
 /// Base's wrapped ether, which is no contract here: the position manager wants an address and never uses it.
 const NO_WETH: Address = address!("0x4200000000000000000000000000000000000006");
@@ -69,6 +78,7 @@ pub struct Stage {
     pub swapper: Address,
     /// Borrows for the length of a transaction.
     pub flasher: Address,
+    creation: Arc<Creation>,
     /// Unix seconds of the newest block.
     pub now: u64,
 }
@@ -92,7 +102,7 @@ impl Stage {
     /// # Errors
     /// When a contract does not compile or deploy.
     pub async fn set_up(anvil: Arc<Anvil>, npm: &Npm) -> Result<Self, RehearsalError> {
-        let creation = Creation::load(npm)?;
+        let creation = Arc::new(Creation::load(npm)?);
         let deployer = account("deployer");
         anvil.fund(deployer).await?;
         // The lower address is token0, and that shall be USD, whichever of the two is deployed first.
@@ -109,6 +119,7 @@ impl Stage {
             usd: first.min(second),
             tkn: first.max(second),
             anvil,
+            creation: creation.clone(),
         };
         stage.deploy(&creation).await?;
         let helpers = [stage.holder, stage.swapper, stage.flasher];
@@ -149,6 +160,47 @@ impl Stage {
             self.anvil.send(self.deployer, None, code).await?;
         }
         self.mine(self.now + BLOCK_SECONDS, &vec![("a deployment", false); codes.len()]).await.map(drop)
+    }
+
+    /// Deploys one more contract, in a block of its own.
+    async fn deploy_one(&mut self, code: &Bytes) -> Result<Address, RehearsalError> {
+        self.anvil.send(self.deployer, None, code).await?;
+        let mined = self.mine(self.now + BLOCK_SECONDS, &[("a deployment", false)]).await?;
+        let made = mined.receipts.first().and_then(|receipt| receipt.contract_address);
+        made.ok_or_else(|| insane("a deployment made no contract".to_owned()))
+    }
+
+    /// Deploys one of our own contracts.
+    async fn deploy_own(&mut self, name: &str, arguments: &impl SolCall) -> Result<Address, RehearsalError> {
+        let code = with_arguments(self.creation.own(name)?, arguments);
+        self.deploy_one(&code).await
+    }
+
+    /// One more token, of which everybody may have as much as they like: see [`Stage::purse`].
+    ///
+    /// # Errors
+    /// When the node refuses.
+    pub async fn open_token(
+        &mut self,
+        name: &str,
+        symbol: &str,
+        decimals: u8,
+    ) -> Result<Address, RehearsalError> {
+        let (name, symbol) = (name.to_owned(), symbol.to_owned());
+        let arguments = abi::Token::constructorArgumentsCall { name, symbol, decimals };
+        self.deploy_own("Token", &arguments).await
+    }
+
+    /// Fills somebody's purse with a token.
+    pub fn purse(&self, token: Address, of: Address) -> Transaction {
+        let mint = abi::Token::mintCall { to: of, value: U256::from(PURSE_UNITS) };
+        Transaction::new("minting tokens", self.deployer, token, &mint)
+    }
+
+    /// Lets a contract take a token, or shares, of somebody.
+    pub fn allow(&self, token: Address, of: Address, spender: Address) -> Transaction {
+        let approve = abi::Token::approveCall { spender, value: U256::MAX };
+        Transaction::new("an approval", of, token, &approve)
     }
 
     /// Creates and initializes a pool at a tick, in two blocks.

@@ -5,15 +5,13 @@ use std::collections::BTreeMap;
 use alloy_primitives::U256;
 use serde::{Deserialize, Serialize};
 
-use crate::accrue::growth::{Growth, Inverse, inverse, quotient};
-use crate::campaign::Weights;
+use crate::accrue::growth::{Growth, Inverse, Weight, inverse};
 use crate::ledger::concentrated::between;
 use crate::math::tick::sqrt_ratio;
-use crate::unit::{Liquidity, SqrtPriceX96, Tick, TickRange};
+use crate::unit::{SqrtPriceX96, Tick, TickRange};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Board {
-    weights: Weights,
     out_of_range: bool,
     price: Option<BoardPrice>,
     /// What holds at the price.
@@ -33,14 +31,14 @@ struct BoardPrice {
 /// go below zero, and the divisors made of them never do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Sums {
-    liquidity: u128,
+    liquidity: Weight,
     lower: Growth,
     upper: Growth,
 }
 
 /// The sums `P`, `A1` and `A0`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Growths {
+struct Growths {
     shared: Growth,
     token1: Growth,
     token0: Growth,
@@ -51,65 +49,77 @@ struct BoardTick {
     sqrt: U256,
     inverse: Inverse,
     /// Liquidity of all that begin or end here; zero takes the tick away.
-    gross: u128,
+    gross: Weight,
     /// What joins the active sums when the price crosses upward.
     net: Sums,
     /// Growth on the side of the tick that the price is not on.
     outside: Growths,
 }
 
-/// For which parts somebody was there to share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Shared {
-    pub(super) fees: bool,
-    pub(super) token0: bool,
-    pub(super) token1: bool,
+/// What a part's emission is divided by now: the sums `D`, `D1` and `D0`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Divisors {
+    pub(super) fees: Growth,
+    pub(super) token1: Growth,
+    pub(super) token0: Growth,
+}
+
+/// What each part pays per weight (`fees`) or token (`token1`, `token0`) now; `None` where it pays nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Payment {
+    pub(super) fees: Option<Growth>,
+    pub(super) token1: Option<Growth>,
+    pub(super) token0: Option<Growth>,
 }
 
 impl Board {
-    pub(super) fn new(weights: Weights, out_of_range: bool) -> Self {
+    pub(super) fn new(out_of_range: bool) -> Self {
         let (active, global) = (Sums::default(), Growths::default());
-        Self { weights, out_of_range, price: None, active, global, ticks: BTreeMap::new() }
+        Self { out_of_range, price: None, active, global, ticks: BTreeMap::new() }
     }
 
-    /// Growth up to now.
-    pub(super) fn global(&self) -> &Growths {
-        &self.global
-    }
-
-    /// Pays `seconds` to those who are active; says which parts found somebody.
-    pub(super) fn grow(&mut self, seconds: u64) -> Shared {
-        let (grown, shared) = self.grown(seconds);
-        self.global = grown;
-        shared
-    }
-
-    /// The growth if `seconds` more were paid by the state that holds, and which parts found somebody.
-    pub(super) fn grown(&self, seconds: u64) -> (Growths, Shared) {
-        let mut global = self.global;
-        let Some(price) = self.price.filter(|_| seconds > 0) else {
-            return (global, Shared { fees: false, token0: false, token1: false });
-        };
+    /// What holds now; all zero before the first price.
+    pub(super) fn divisors(&self) -> Divisors {
+        let Some(price) = self.price else { return Divisors::default() };
         let liquidity = Growth::from(self.active.liquidity);
         let (sqrt, inverse) = (Growth::from(price.sqrt), Growth::from(price.inverse));
-        let divisor1 = sqrt.wrapping_mul(liquidity).wrapping_sub(self.active.lower);
-        let divisor0 = inverse.wrapping_mul(liquidity).wrapping_sub(self.active.upper);
-        let part = |weight, divisor| if weight == 0 { None } else { quotient(weight, seconds, divisor) };
-        let fees = part(self.weights.fees, liquidity);
-        let token1 = part(self.weights.token1, divisor1);
-        let token0 = part(self.weights.token0, divisor0);
-        global.shared = [(fees, Growth::ONE), (token1, sqrt), (token0, inverse)]
+        Divisors {
+            fees: liquidity,
+            token1: sqrt.wrapping_mul(liquidity).wrapping_sub(self.active.lower),
+            token0: inverse.wrapping_mul(liquidity).wrapping_sub(self.active.upper),
+        }
+    }
+
+    /// Pays those who are active now.
+    pub(super) fn pay(&mut self, paid: Payment) {
+        let Some(price) = self.price else { return };
+        let (sqrt, inverse) = (Growth::from(price.sqrt), Growth::from(price.inverse));
+        let global = &mut self.global;
+        global.shared = [(paid.fees, Growth::ONE), (paid.token1, sqrt), (paid.token0, inverse)]
             .into_iter()
             .filter_map(|(quotient, factor)| Some(quotient?.wrapping_mul(factor)))
             .fold(global.shared, Growth::wrapping_add);
-        global.token1 = global.token1.wrapping_add(token1.unwrap_or_default());
-        global.token0 = global.token0.wrapping_add(token0.unwrap_or_default());
-        (global, Shared { fees: fees.is_some(), token0: token0.is_some(), token1: token1.is_some() })
+        global.token1 = global.token1.wrapping_add(paid.token1.unwrap_or_default());
+        global.token0 = global.token0.wrapping_add(paid.token0.unwrap_or_default());
     }
 
+    /// The price from now on; every tick on the way is crossed.
     pub(super) fn move_price(&mut self, from: Option<Tick>, to: Tick, price: SqrtPriceX96) {
-        self.price = Some(BoardPrice { tick: to, sqrt: price.0, inverse: inverse(price.0) });
-        let Some(from) = from else { return };
+        if let Some(from) = from {
+            self.cross(from, to);
+        }
+        let inverse = match self.price {
+            Some(before) if before.sqrt == price.0 => before.inverse,
+            _ => inverse(price.0),
+        };
+        self.price = Some(BoardPrice { tick: to, sqrt: price.0, inverse });
+    }
+
+    /// Crosses the ticks on the way of a trade that goes on: only [`Board::move_price`] ends it.
+    pub(super) fn cross(&mut self, from: Tick, to: Tick) {
+        if let Some(price) = &mut self.price {
+            price.tick = to;
+        }
         let (low, high) = (from.min(to), from.max(to));
         let upward = from < to;
         for (_, tick) in self.ticks.range_mut(between(low, high)) {
@@ -119,20 +129,20 @@ impl Board {
     }
 
     /// Brings a position's liquidity from `before` to `after`; both ends of its range stay open meanwhile.
-    pub(super) fn replace(&mut self, range: TickRange, before: Liquidity, after: Liquidity) {
+    pub(super) fn replace(&mut self, range: TickRange, before: Weight, after: Weight) {
         if before < after {
-            self.change(range, Liquidity(after.0 - before.0), Sums::plus, |gross, by| gross + by);
+            self.change(range, after - before, Sums::plus, |gross, by| gross + by);
         } else if after < before {
-            self.change(range, Liquidity(before.0 - after.0), Sums::less, |gross, by| gross - by);
+            self.change(range, before - after, Sums::less, |gross, by| gross - by);
         }
     }
 
     fn change(
         &mut self,
         range: TickRange,
-        liquidity: Liquidity,
+        liquidity: Weight,
         join: fn(&Sums, &Sums) -> Sums,
-        count: fn(u128, u128) -> u128,
+        count: fn(Weight, Weight) -> Weight,
     ) {
         self.open(range.lower);
         self.open(range.upper);
@@ -141,8 +151,8 @@ impl Board {
         for (tick, net) in [(range.lower, contribution.at_lower), (range.upper, contribution.at_upper)] {
             let entry = self.ticks.get_mut(&tick).expect("both ends were opened above");
             entry.net = join(&entry.net, &net);
-            entry.gross = count(entry.gross, liquidity.0);
-            if entry.gross == 0 {
+            entry.gross = count(entry.gross, liquidity);
+            if entry.gross.is_zero() {
                 self.ticks.remove(&tick);
             }
         }
@@ -156,7 +166,7 @@ impl Board {
         let outside = if tick <= price_tick { self.global } else { Growths::default() };
         self.ticks.entry(tick).or_insert_with(|| {
             let sqrt = sqrt_ratio(tick).expect("the ledger refuses ranges that do not exist").0;
-            BoardTick { sqrt, inverse: inverse(sqrt), gross: 0, net: Sums::default(), outside }
+            BoardTick { sqrt, inverse: inverse(sqrt), gross: Weight::ZERO, net: Sums::default(), outside }
         });
     }
 
@@ -164,11 +174,10 @@ impl Board {
         self.ticks.get(&tick).expect("a tick stays while a position that ends on it has liquidity")
     }
 
-    /// Growth per unit of liquidity of a position in `range` that has liquidity: `P - a A1 - A0 / b`, and with
+    /// Growth per weight of a stake in `range` that has liquidity: `P - a A1 - A0 / b`, and with
     /// `out_of_range` what it earned on either side.
-    ///
-    /// `global` is [`Board::global`], or what [`Board::grown`] says it will be.
-    pub(super) fn growth_inside(&self, range: TickRange, global: &Growths) -> Growth {
+    pub(super) fn growth_inside(&self, range: TickRange) -> Growth {
+        let global = &self.global;
         let price_tick = self.price.expect("liquidity comes after the first price").tick;
         let (lower, upper) = (self.tick(range.lower), self.tick(range.upper));
         let below = if price_tick >= range.lower { lower.outside } else { global.less(&lower.outside) };
@@ -199,11 +208,11 @@ struct Contribution {
 }
 
 impl Contribution {
-    fn of(liquidity: Liquidity, ends: ((Growth, Growth), (Growth, Growth)), out_of_range: bool) -> Self {
+    fn of(liquidity: Weight, ends: ((Growth, Growth), (Growth, Growth)), out_of_range: bool) -> Self {
         let ((a, inverse_a), (b, inverse_b)) = ends;
-        let times = |x: Growth| x.wrapping_mul(Growth::from(liquidity.0));
+        let times = |x: Growth| x.wrapping_mul(Growth::from(liquidity));
         let nothing = Sums::default();
-        let inside = Sums { liquidity: liquidity.0, lower: times(a), upper: times(inverse_b) };
+        let inside = Sums { liquidity, lower: times(a), upper: times(inverse_b) };
         let (below, above) = if out_of_range {
             let token0 = Sums { upper: times(inverse_a.wrapping_sub(inverse_b)), ..nothing };
             let token1 = Sums { lower: times(b.wrapping_sub(a)), ..nothing };

@@ -1,12 +1,15 @@
 //! What a campaign has paid up to an instant: every figure rounded down once, and the sum that always holds.
 
+use std::collections::BTreeMap;
+
 use alloy_primitives::Address;
 
-use crate::accrue::board::Growths;
-use crate::accrue::growth::{Growth, units};
-use crate::accrue::{CampaignAccrual, IdleSeconds, Stake};
-use crate::ledger::PositionIndex;
-use crate::unit::{Amount, UnixSeconds};
+use super::growth::{self, Units};
+use super::holders::Earner;
+use super::segment::Segment;
+use super::{CampaignAccrual, each_after_the_other};
+use crate::ownership::{StakeIndex, VaultIndex};
+use crate::unit::{Amount, BlockNumber, UnixSeconds};
 
 /// What a campaign has paid up to `at`. `earned + undistributed.total == emitted`, to the unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,23 +18,25 @@ pub struct Figures {
     pub at: UnixSeconds,
     /// What the campaign hands out in all.
     pub budget: Amount,
-    /// `budget * elapsed / duration`, rounded down.
+    /// What time has set free, rounded down.
     pub emitted: Amount,
     /// The sum of the rows.
     pub earned: Amount,
     /// What nobody earned.
     pub undistributed: Undistributed,
-    /// Who earned what with which position; rows of nothing are left out.
+    /// Who earned what with which stake; rows of nothing are left out.
     pub rows: Vec<Earned>,
 }
 
-/// What one account earned with one position.
+/// What one account earned with one stake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Earned {
-    /// The position.
-    pub position: PositionIndex,
+    /// The stake; [`crate::ownership::Ownership::stakes`] says of which position.
+    pub stake: StakeIndex,
     /// The account.
     pub account: Address,
+    /// The vault whose shareholder the account is; `None` where it owns the stake itself.
+    pub through: Option<VaultIndex>,
     /// The exact rational, rounded down.
     pub earned: Amount,
 }
@@ -43,119 +48,104 @@ pub struct Undistributed {
     pub total: Amount,
     /// Of stretches in which no eligible position was there to share a part, rounded down.
     pub nobody_eligible: Amount,
+    /// Of runs without a swap, which wait for the next with one, rounded down.
+    pub waiting: Amount,
     /// What rounding each figure down left.
     pub rounding: Amount,
 }
 
-/// An instant that this accrual cannot speak of.
+/// Figures that this accrual cannot tell.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "asked for figures at {asked} (Unix seconds), but events up to {folded} are folded in: fold fewer of them"
-)]
-pub struct FiguresError {
-    asked: UnixSeconds,
-    folded: UnixSeconds,
+pub enum FiguresError {
+    /// An instant before the newest event folded in.
+    #[error(
+        "asked for figures at {asked} (Unix seconds), but events up to {folded} are folded in: fold fewer of them"
+    )]
+    Past {
+        /// The instant.
+        asked: UnixSeconds,
+        /// The newest event's time.
+        folded: UnixSeconds,
+    },
+    /// A trade whose fees do not follow from what is known.
+    #[error(
+        "the fees of a trade in block {block} cannot be known, so swap_weighted cannot be told: the pool's fee, tick spacing or decimals are missing (index it again with a node that answers for the pool), or choose another scoring"
+    )]
+    FeesUnknown {
+        /// Its block.
+        block: BlockNumber,
+    },
 }
 
 impl CampaignAccrual {
-    /// The figures at `at`, by the state that holds since the last event.
+    /// The figures at `at`, by the state that holds since the last event; a run that is under way counts as far as it
+    /// has come.
     ///
     /// # Errors
-    /// `at` is before the newest event folded in.
+    /// `at` is before the newest event folded in, or the fees of a trade cannot be known.
     pub fn figures(&self, at: UnixSeconds) -> Result<Figures, FiguresError> {
-        let now = Now::of(self, at)?;
-        let mut rows: Vec<Earned> = self.current(&now).chain(self.before(&now)).collect();
-        rows.retain(|row| row.earned > Amount::ZERO);
-        rows.sort_unstable_by_key(|row| (row.position, row.account));
+        if at < self.at {
+            return Err(FiguresError::Past { asked: at, folded: self.at });
+        }
+        let mut segments = self.segments.clone();
+        each_after_the_other(&mut segments, |segment| segment.close(at));
+        let closed: Vec<Closed> =
+            segments.into_iter().map(|segment| Closed::of(segment, at)).collect::<Result<_, _>>()?;
+        let sum = |part: fn(&Closed) -> Units| {
+            growth::floor(closed.iter().map(part).fold(Units::ZERO, |sum, one| sum + one))
+        };
+        let emitted = sum(|closed| closed.emitted);
+        let (nobody_eligible, waiting) = (sum(|closed| closed.idle), sum(|closed| closed.waiting));
+        let rows = rows(closed);
         let earned = rows
             .iter()
             .try_fold(Amount::ZERO, |sum, row| sum.checked_add(row.earned))
             .expect("what is earned stays below the budget");
-        let emitted = self.campaign.emitted(at);
-        let undistributed = now.undistributed(emitted, earned);
+        let total = emitted.checked_sub(earned).expect("what is earned never exceeds what is emitted");
+        let undistributed = Undistributed::of(total, nobody_eligible, waiting);
         Ok(Figures { at, budget: self.campaign.budget, emitted, earned, undistributed, rows })
     }
-
-    /// What one position has earned for its present account at `at`; constant cost. `None` while it earns for nobody.
-    ///
-    /// # Errors
-    /// `at` is before the newest event folded in.
-    pub fn earned_by(
-        &self,
-        position: PositionIndex,
-        at: UnixSeconds,
-    ) -> Result<Option<Earned>, FiguresError> {
-        let now = Now::of(self, at)?;
-        let stake = self.stakes.get(position.as_usize()).filter(|stake| !stake.account.is_zero());
-        Ok(stake.map(|stake| now.earned(self, position, stake)))
-    }
-
-    fn current<'a>(&'a self, now: &'a Now) -> impl Iterator<Item = Earned> + 'a {
-        let stakes = (0..).map(PositionIndex).zip(&self.stakes);
-        stakes
-            .filter(|(_, stake)| !stake.account.is_zero())
-            .map(|(position, stake)| now.earned(self, position, stake))
-    }
-
-    fn before<'a>(&'a self, now: &'a Now) -> impl Iterator<Item = Earned> + 'a {
-        self.past.iter().map(|((position, account), earned)| Earned {
-            position: *position,
-            account: *account,
-            earned: now.units(*earned),
-        })
-    }
 }
 
-/// The growth and the idle time as of the instant asked for.
-struct Now {
-    budget: Amount,
-    weighted_seconds: u128,
-    global: Growths,
-    idle_weighted_seconds: u128,
+/// What a segment comes to at an instant.
+struct Closed {
+    emitted: Units,
+    idle: Units,
+    waiting: Units,
+    earned: BTreeMap<Earner, Units>,
 }
 
-impl Now {
-    fn of(accrual: &CampaignAccrual, at: UnixSeconds) -> Result<Self, FiguresError> {
-        if at < accrual.at {
-            return Err(FiguresError { asked: at, folded: accrual.at });
+impl Closed {
+    fn of(segment: Segment, at: UnixSeconds) -> Result<Self, FiguresError> {
+        if let Some(block) = segment.run.as_ref().and_then(super::run::Run::unknown) {
+            return Err(FiguresError::FeesUnknown { block });
         }
-        let campaign = &accrual.campaign;
-        let seconds = campaign.window.paid_seconds(accrual.at, at);
-        let (global, shared) = accrual.board.grown(seconds);
-        let mut idle = accrual.idle;
-        idle.add(shared, seconds);
-        let whole = u128::from(campaign.weights.sum()) * u128::from(campaign.window.duration_seconds());
-        let idle = weighted(&idle, campaign.weights);
-        Ok(Self { budget: campaign.budget, weighted_seconds: whole, global, idle_weighted_seconds: idle })
-    }
-
-    fn earned(&self, accrual: &CampaignAccrual, position: PositionIndex, stake: &Stake) -> Earned {
-        let earned = if stake.liquidity.0 == 0 {
-            stake.earned
-        } else {
-            stake.earned_at(accrual.board.growth_inside(stake.range, &self.global))
-        };
-        Earned { position, account: stake.account, earned: self.units(earned) }
-    }
-
-    fn units(&self, earned: Growth) -> Amount {
-        units(self.budget, earned, self.weighted_seconds)
-    }
-
-    fn undistributed(&self, emitted: Amount, earned: Amount) -> Undistributed {
-        let total = emitted.checked_sub(earned).expect("what is earned never exceeds what is emitted");
-        let (part, whole) = (self.idle_weighted_seconds, self.weighted_seconds);
-        let nobody_eligible = self
-            .budget
-            .mul_div(alloy_primitives::U256::from(part), alloy_primitives::U256::from(whole))
-            .expect("a checked campaign has weights and a duration");
-        let nobody_eligible = nobody_eligible.min(total);
-        let rounding = total.checked_sub(nobody_eligible).expect("the smaller of the two was taken");
-        Undistributed { total, nobody_eligible, rounding }
+        let waiting = segment.waiting();
+        let Segment { terms, holders, idle, .. } = segment;
+        Ok(Self { emitted: terms.stretch.emitted(at), idle, waiting, earned: holders.earned() })
     }
 }
 
-fn weighted(idle: &IdleSeconds, weights: crate::campaign::Weights) -> u128 {
-    let part = |seconds: u64, weight: u32| u128::from(seconds) * u128::from(weight);
-    part(idle.fees, weights.fees) + part(idle.token0, weights.token0) + part(idle.token1, weights.token1)
+/// All segments' earnings added up, each rounded down once.
+fn rows(closed: Vec<Closed>) -> Vec<Earned> {
+    let mut sums: BTreeMap<Earner, Units> = BTreeMap::new();
+    for (earner, earned) in closed.into_iter().flat_map(|closed| closed.earned) {
+        let sum = sums.entry(earner).or_default();
+        *sum += earned;
+    }
+    let row = |(earner, units): (Earner, Units)| {
+        let Earner { stake, through, account } = earner;
+        Earned { stake, account, through, earned: growth::floor(units) }
+    };
+    sums.into_iter().map(row).filter(|row| row.earned > Amount::ZERO).collect()
+}
+
+impl Undistributed {
+    fn of(total: Amount, nobody_eligible: Amount, waiting: Amount) -> Self {
+        let nobody_eligible = nobody_eligible.min(total);
+        let rest = total.checked_sub(nobody_eligible).expect("the smaller of the two was taken");
+        let waiting = waiting.min(rest);
+        let rounding = rest.checked_sub(waiting).expect("the smaller of the two was taken");
+        Self { total, nobody_eligible, waiting, rounding }
+    }
 }

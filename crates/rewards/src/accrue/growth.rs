@@ -2,43 +2,71 @@
 
 use alloy_primitives::{U256, U512, Uint};
 
-use crate::unit::Amount;
+use crate::unit::{Amount, Liquidity};
 
-/// Weighted seconds of emission per unit of liquidity (or times liquidity: earned), with [`GROWTH_BITS`] fractional
-/// bits. Wraps: only differences count.
-pub type Growth = Uint<896, 14>;
+/// Units of the reward token per [`Weight`] (or times it: earned), with [`GROWTH_BITS`] fractional bits. Wraps: only
+/// differences count.
+pub type Growth = Uint<1024, 16>;
 
 /// Fractional bits of a [`Growth`].
-pub const GROWTH_BITS: usize = 800;
+pub const GROWTH_BITS: usize = 864;
+
+/// Units of the reward token with [`GROWTH_BITS`] fractional bits; below 2^128 units, as budgets are.
+pub type Units = Growth;
+
+/// Eligible liquidity, with [`WEIGHT_BITS`] fractional bits: a vault's counts in part when some behind it are excluded.
+pub type Weight = U256;
+
+/// Fractional bits of a [`Weight`].
+pub const WEIGHT_BITS: usize = 128;
 
 /// `1 / x` of a sqrt price, as `floor((2^512 - 1) / x)`.
 pub type Inverse = U512;
 
+/// Room for a weight times a price times a trade, and for what is divided by it.
+pub(crate) type Wide = Uint<2048, 32>;
+
 /// Bits kept when rounding down once: `2^-60` of a unit is added first.
 const MARGIN_BITS: usize = 60;
+
+/// Liquidity that is eligible as a whole.
+pub(crate) fn weight(liquidity: Liquidity) -> Weight {
+    Weight::from(liquidity.0) << WEIGHT_BITS
+}
 
 /// `floor((2^512 - 1) / x)`; zero for a price of zero, which no pool has.
 pub fn inverse(x: U256) -> Inverse {
     if x.is_zero() { Inverse::ZERO } else { Inverse::MAX / Inverse::from(x) }
 }
 
-/// `floor(weight * seconds * 2^800 / divisor)`; `None` when nobody shares, i.e. the divisor is zero.
-pub(crate) fn quotient(weight: u32, seconds: u64, divisor: Growth) -> Option<Growth> {
-    if divisor.is_zero() {
-        return None;
-    }
-    Some((Growth::from(u128::from(weight) * u128::from(seconds)) << GROWTH_BITS) / divisor)
+/// `emission / divisor`, rounded down; `None` when nobody shares, i.e. the divisor is zero.
+pub(crate) fn quotient(emission: Units, divisor: Growth) -> Option<Growth> {
+    (!divisor.is_zero()).then(|| emission / divisor)
 }
 
-/// `earned` weighted seconds of a `budget` that lasts `weighted_seconds`, in units: `floor(budget * earned /
-/// weighted_seconds + 2^-60)`.
-pub(crate) fn units(budget: Amount, earned: Growth, weighted_seconds: u128) -> Amount {
-    type Wide = Uint<1152, 18>;
-    let whole = Wide::from(weighted_seconds);
-    let product =
-        Wide::from(budget.0).wrapping_mul(Wide::from(earned)) + (whole << (GROWTH_BITS - MARGIN_BITS));
-    let floor = (product >> GROWTH_BITS) / whole;
-    Amount(U256::from(floor))
+/// `emission * part / whole`, rounded down; `None` when the whole is zero. It wraps where the part is not in the whole:
+/// then nobody has a share of it.
+pub(crate) fn portion(emission: Units, part: Wide, whole: Wide) -> Option<Growth> {
+    (!whole.is_zero()).then(|| Growth::wrapping_from(Wide::from(emission) * part / whole))
+}
+
+/// Whole units.
+pub(crate) fn whole(amount: Amount) -> Units {
+    Units::from(amount.0) << GROWTH_BITS
+}
+
+/// `units * part / all`, rounded down; nothing of nothing.
+pub(crate) fn part_of(units: Units, part: u64, all: u64) -> Units {
+    if all == 0 {
+        return Units::ZERO;
+    }
+    Units::from(Wide::from(units) * Wide::from(part) / Wide::from(all))
+}
+
+/// `floor(units + 2^-60)`.
+pub(crate) fn floor(units: Units) -> Amount {
+    let margin = Units::ONE << (GROWTH_BITS - MARGIN_BITS);
+    Amount(U256::from((units + margin) >> GROWTH_BITS))
 }
 
 #[cfg(test)]
@@ -47,21 +75,24 @@ mod tests {
 
     #[test]
     fn a_whole_share_is_the_whole_budget() {
-        let third = quotient(1, 1, Growth::from(3)).unwrap();
+        let budget = whole("1000".parse().unwrap());
+        let third = quotient(budget, Growth::from(3)).unwrap();
         let cases = [
-            ("one of one", quotient(1, 10, Growth::from(1)).unwrap(), 10, "1000"),
-            ("three thirds", third * Growth::from(3), 1, "1000"),
-            ("one third", third, 1, "333"),
-            ("nothing", Growth::ZERO, 7, "0"),
+            ("one of one", quotient(budget, Growth::ONE).unwrap(), "1000"),
+            ("three thirds", third * Growth::from(3), "1000"),
+            ("one third", third, "333"),
+            ("seven sevenths", portion(budget, Wide::from(7), Wide::from(7)).unwrap(), "1000"),
+            ("half of the time", part_of(budget, 5, 10), "500"),
+            ("nothing", Growth::ZERO, "0"),
         ];
-        for (name, earned, weighted_seconds, expected) in cases {
-            let budget = "1000".parse().unwrap();
-            assert_eq!(units(budget, earned, weighted_seconds).to_string(), expected, "{name}");
+        for (name, earned, expected) in cases {
+            assert_eq!(floor(earned).to_string(), expected, "{name}");
         }
     }
 
     #[test]
     fn nobody_to_share_is_none() {
-        assert_eq!(quotient(1, 1, Growth::ZERO), None);
+        assert_eq!(quotient(Growth::ONE, Growth::ZERO), None);
+        assert_eq!(portion(Growth::ONE, Wide::ONE, Wide::ZERO), None);
     }
 }

@@ -34,80 +34,82 @@
 //! to a position, and `L` times the same to the sums `D1` and `D0`.
 //!
 //! An excluded account's positions are in none of the sums; a position is added to and taken out of them as its
-//! liquidity and holder change.
+//! liquidity and holder change. A position of a vault, some of whose shareholders are excluded, counts with the rest of
+//! them ([`holders`]).
+//!
+//! # Scorings
+//!
+//! `per_block` pays each interval by the sums that hold in it, as above. The scorings by run put the sums of a whole run
+//! in place of `D`, `D1` and `D0`; [`run`] derives it. What follows is the same for all.
 //!
 //! # Scales and rounding
 //!
+//! A weight is liquidity with [`growth::WEIGHT_BITS`] fractional bits ([`growth::Weight`]); only a vault's part of it ever
+//! has a fraction, rounded down, which moves a share by less than `2^-128 / L` of itself, `L` being all that is eligible.
 //! `P`, `A1`, `A0` are [`growth::Growth`], integers of [`growth::GROWTH_BITS`] fractional bits, wrapping: only
-//! differences count, and those of one position fit by a wide margin. `1/x` is `floor((2^512 - 1) / x)`
-//! ([`growth::Inverse`]). The one rounding per interval and part is `q = floor(w dt 2^800 / D)`; `s * q` is then exact, so what the
-//! positions get of an interval never exceeds it. A share is short by at most 2^-192 for the division, since every `D` is below 2^608 (the
-//! ledger holds the sum of all liquidity below 2^128, and an inverse is below 2^480), and off by at most 2^-191 for the
-//! inverse, since two prices that differ do so by one at least. With a budget below 2^128 units
-//! that is less than 2^-62 units over a whole campaign, whatever its length. [`growth::units`] rounds down once, when
-//! asked, after adding 2^-60 of a unit: whoever earned a whole number of units exactly gets it, nobody gets more than
-//! the exact rational rounded down but with a chance of 2^-60, and the sum of all stays at or below what was emitted,
-//! because emission is a multiple of `1 / duration`, far coarser than that margin.
+//! differences count, and those of one stake fit by a wide margin. `1/x` is `floor((2^512 - 1) / x)`
+//! ([`growth::Inverse`]). The one rounding per interval and part is `q = floor(E 2^864 / D)`, `E` being the part's emission in units; `s * q` is then exact, so
+//! what the stakes get of an interval never exceeds it. A share is short by at most 2^-192 for the division, since every
+//! `D` is below 2^736 (the ledger holds the sum of all liquidity below 2^128, 2^256 as weights, and an inverse is below
+//! 2^480), and off by at most 2^-191 for the inverse, since two prices that differ do so by one at least. With a budget
+//! below 2^128 units that is less than 2^-62 units over a whole campaign, whatever its length. Earnings of all versions
+//! of a campaign are added up in units of as many fractional bits, and rounded down once, when asked, after adding 2^-60
+//! of a unit: whoever earned a whole number of units exactly gets it, nobody gets more than the exact rational rounded
+//! down but with a chance of 2^-60, and the sum of all stays at or below what was emitted, because emission is a multiple
+//! of `1 / duration`, far coarser than that margin; after an override, of `1 /` the product of both durations. Behind a vault, earnings are kept per eligible share, rounded down to
+//! 2^-928; with fewer than 2^128 shares a shareholder is short by 2^-672 of a weighted second at each change.
 
 mod board;
 mod figures;
 pub mod growth;
+mod holders;
+mod run;
+mod segment;
 
 pub use figures::{Earned, Figures, FiguresError, Undistributed};
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 
 use crate::campaign::Campaign;
-use crate::ledger::{Change, PositionIndex};
-use crate::unit::{Liquidity, Tick, TickRange, UnixSeconds};
-use board::Board;
-use growth::Growth;
+use crate::ownership::{Move, StakeIndex};
+use crate::unit::{BlockNumber, Liquidity, Tick, TickRange, UnixSeconds};
+use segment::Segment;
 
-/// One campaign's accrual on a concentrated pool, scored `per_block`.
+/// One campaign's accrual: what the moves of its pool come to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CampaignAccrual {
     campaign: Campaign,
-    board: Board,
+    /// One for each version of the campaign; each folds all moves and pays its own stretch.
+    segments: Vec<Segment>,
     at: UnixSeconds,
-    idle: IdleSeconds,
-    stakes: Vec<Stake>,
-    past: Past,
 }
 
-/// What positions earned for those who hold them no longer.
-type Past = BTreeMap<(PositionIndex, Address), Growth>;
-
-/// A position as one campaign sees it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Stake {
-    /// Whom it earns for; the zero address while for nobody.
-    account: Address,
-    range: TickRange,
-    /// Zero while not eligible.
-    liquidity: Liquidity,
-    /// The growth inside the range when `earned` was last brought up to date.
-    growth: Growth,
-    /// Earned for `account` up to then, in weighted seconds of the whole emission.
-    earned: Growth,
+/// What a pool's liquidity is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Shape {
+    /// Ranges of ticks: a campaign's emission is cut by its weights.
+    Concentrated,
+    /// Shares of the whole: all of it goes by shares.
+    Pooled,
 }
 
-/// Paid seconds in which nobody was eligible for a part.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct IdleSeconds {
-    fees: u64,
-    token0: u64,
-    token1: u64,
+/// The block of a move.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct When {
+    /// Its number.
+    pub block: BlockNumber,
+    /// Its time.
+    pub at: UnixSeconds,
 }
 
 impl CampaignAccrual {
     /// A campaign before the first event of its pool.
-    pub fn new(campaign: Campaign) -> Self {
-        let board = Board::new(campaign.weights, campaign.out_of_range);
-        let (idle, at) = (IdleSeconds::default(), UnixSeconds(0));
-        Self { campaign, board, at, idle, stakes: Vec::new(), past: BTreeMap::new() }
+    pub fn new(campaign: Campaign, shape: Shape) -> Self {
+        let stretches = campaign.stretches().into_iter();
+        let segments = stretches.map(|stretch| Segment::new(&campaign, stretch, shape)).collect();
+        Self { campaign, segments, at: UnixSeconds(0) }
     }
 
     /// What the campaign promises.
@@ -115,94 +117,50 @@ impl CampaignAccrual {
         &self.campaign
     }
 
-    /// The time of the newest change folded in.
+    /// The time of the newest move folded in.
     pub fn at(&self) -> UnixSeconds {
         self.at
     }
 
-    /// Folds in what the ledger says has changed at `at`, the time of the event's block.
+    /// Folds in a move of the block `when`.
     ///
     /// # Panics
     /// When time runs backwards: the tracker has refused such events before.
-    pub fn apply(&mut self, at: UnixSeconds, change: &Change) {
-        self.advance(at);
-        match *change {
-            Change::None => {}
-            Change::Price { from, to, sqrt_price_x96 } => self.board.move_price(from, to, sqrt_price_x96),
-            Change::Stake { position, range, liquidity, holder } => {
-                self.set_stake(position, range, liquidity, holder);
-            }
-        }
+    pub fn apply(&mut self, when: When, what: &Move) {
+        assert!(when.at >= self.at, "events arrive in chain order, and block times never fall");
+        each_after_the_other(&mut self.segments, |segment| segment.apply(when, what));
+        self.at = when.at;
     }
 
-    /// Pays the time since the last change by the state that held in it.
-    fn advance(&mut self, at: UnixSeconds) {
-        assert!(at >= self.at, "events arrive in chain order, and block times never fall");
-        let seconds = self.campaign.window.paid_seconds(self.at, at);
-        self.idle.add(self.board.grow(seconds), seconds);
-        self.at = at;
+    /// When the run that is under way ends; `None` where nothing goes by runs, and before the first move.
+    pub fn run_ends_at(&self) -> Option<UnixSeconds> {
+        let run = self.segments.first()?.run.as_ref()?;
+        (self.at > UnixSeconds(0)).then(|| run.ends_at())
     }
 
-    fn set_stake(
-        &mut self,
-        position: PositionIndex,
-        range: TickRange,
-        liquidity: Liquidity,
-        holder: Address,
-    ) {
-        if self.stakes.len() <= position.as_usize() {
-            self.stakes.resize_with(position.as_usize() + 1, Stake::default);
-        }
-        let admitted = self.campaign.admits(holder);
-        let (account, liquidity) = if admitted { (holder, liquidity) } else { (Address::ZERO, Liquidity(0)) };
-        let stake = &mut self.stakes[position.as_usize()];
-        if (stake.account, stake.liquidity) == (account, liquidity) {
-            return;
-        }
-        if stake.liquidity.0 > 0 {
-            stake.settle(self.board.growth_inside(stake.range, self.board.global()));
-        }
-        if stake.account != account {
-            hand_over(&mut self.past, position, stake, account);
-        }
-        let before = std::mem::replace(&mut stake.liquidity, liquidity);
-        stake.range = range;
-        self.board.replace(range, before, liquidity);
-        if before.0 == 0 && liquidity.0 > 0 {
-            stake.growth = self.board.growth_inside(range, self.board.global());
-        }
+    /// Leaves these stakes out of the run that is under way: those worth less than the campaign's minimum.
+    pub(crate) fn leave_out(&mut self, stakes: &BTreeSet<StakeIndex>) {
+        self.segments
+            .iter_mut()
+            .filter_map(|segment| segment.run.as_mut())
+            .for_each(|run| run.leave_out(stakes));
+    }
+
+    /// The stakes that have a share by the version that holds at the newest move, in range or not, each with its
+    /// eligible liquidity, rounded down.
+    pub fn eligible(&self) -> impl Iterator<Item = (StakeIndex, Liquidity)> + '_ {
+        let holds =
+            self.segments.iter().rev().find(|segment| segment.terms.stretch.window.starts_at <= self.at);
+        holds.or(self.segments.first()).into_iter().flat_map(Segment::eligible)
     }
 }
 
-/// Puts aside what the position earned for the last account, and takes up what it earned for this one before.
-fn hand_over(past: &mut Past, position: PositionIndex, stake: &mut Stake, account: Address) {
-    if !stake.earned.is_zero() {
-        past.insert((position, stake.account), stake.earned);
-    }
-    stake.account = account;
-    stake.earned = past.remove(&(position, account)).unwrap_or_default();
-}
-
-impl Stake {
-    fn settle(&mut self, growth: Growth) {
-        self.earned = self.earned_at(growth);
-        self.growth = growth;
-    }
-
-    fn earned_at(&self, growth: Growth) -> Growth {
-        let since = growth.wrapping_sub(self.growth);
-        self.earned.wrapping_add(since.wrapping_mul(Growth::from(self.liquidity.0)))
-    }
-}
-
-impl IdleSeconds {
-    fn add(&mut self, shared: board::Shared, seconds: u64) {
-        for (sum, shared) in [
-            (&mut self.fees, shared.fees),
-            (&mut self.token0, shared.token0),
-            (&mut self.token1, shared.token1),
-        ] {
-            *sum += if shared { 0 } else { seconds };
+/// Lets each version do something, and hands on what waits when it is over.
+fn each_after_the_other(segments: &mut [Segment], mut act: impl FnMut(&mut Segment)) {
+    for index in 0..segments.len() {
+        act(&mut segments[index]);
+        if let [earlier, later, ..] = &mut segments[index..] {
+            earlier.give_waiting(later);
         }
     }
 }

@@ -1,20 +1,24 @@
-//! The ledger of a concentrated pool: Uniswap v3.
+//! The ledger of a concentrated pool: Uniswap v3, Aerodrome Slipstream.
 //!
 //! It keeps the price, each tick's liquidity, and each position's range, liquidity and holder. What an event states
 //! is checked: a swap's liquidity and tick against the ticks it crossed, a mint's and a burn's amounts against the
 //! pool's own arithmetic, a hand-over against the holder.
 
+mod trades;
+
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, U256};
 use serde::{Deserialize, Serialize};
 
 use crate::event::PoolEvent;
 use crate::id::Holding;
-use crate::ledger::{Change, Fault, PositionIndex};
+use crate::ledger::growth::FeeBook;
+use crate::ledger::{Change, Fault, PositionIndex, PriceChange, StakeChange, Totals, square};
 use crate::math::amounts::{Rounding, holdings};
 use crate::math::tick::{price_fits_tick, range_exists};
+use crate::pool::PoolFacts;
 use crate::unit::{Amount, Liquidity, SqrtPriceX96, Tick, TickRange};
 
 /// A concentrated pool's state after some event.
@@ -28,6 +32,9 @@ pub struct ConcentratedLedger {
     ticks: BTreeMap<Tick, TickLiquidity>,
     positions: Vec<Position>,
     index: HashMap<Holding, PositionIndex>,
+    facts: PoolFacts,
+    fees: FeeBook,
+    totals: Totals,
 }
 
 /// A pool's price and the tick it stands at.
@@ -46,6 +53,12 @@ pub struct TickLiquidity {
     pub gross: u128,
     /// What is added when the price crosses upward.
     pub net: i128,
+    /// Fee growth of token0 on the other side of the tick than the price, as the pool keeps it, modulo 2^256.
+    #[serde(default)]
+    pub outside0_x128: U256,
+    /// The same of token1.
+    #[serde(default)]
+    pub outside1_x128: U256,
 }
 
 /// One position: who holds how much liquidity in which range.
@@ -69,9 +82,17 @@ struct Stored {
     liquidity_of_all: u128,
     ticks: BTreeMap<Tick, TickLiquidity>,
     positions: Vec<Position>,
+    facts: PoolFacts,
+    fees: FeeBook,
+    totals: Totals,
 }
 
 impl ConcentratedLedger {
+    /// Before the first event.
+    pub fn new(facts: &PoolFacts) -> Self {
+        Self { facts: facts.clone(), totals: Totals::of(2), ..Self::default() }
+    }
+
     /// Folds one event in.
     ///
     /// # Errors
@@ -87,14 +108,31 @@ impl ConcentratedLedger {
                 self.check_amounts(*liquidity, *range, (*amount0, *amount1), Rounding::Down)?;
                 self.remove(*holding, *range, *liquidity)
             }
-            PoolEvent::Swapped { sqrt_price_x96, liquidity, tick, .. } => {
-                self.swap(*sqrt_price_x96, *liquidity, *tick)
+            PoolEvent::Swapped { amount0, amount1, sqrt_price_x96, liquidity, tick } => {
+                let to = Price { sqrt_price_x96: *sqrt_price_x96, tick: *tick };
+                self.swap((*amount0, *amount1), to, *liquidity)
+            }
+            PoolEvent::Flashed { paid0, paid1 } => self.flash(*paid0, *paid1),
+            PoolEvent::ProtocolFeeChanged { denominator0, denominator1 } => {
+                self.fees.set_protocol(*denominator0, *denominator1);
+                Ok(Change::None)
+            }
+            PoolEvent::ProtocolFeesCollected { amount0, amount1 } => {
+                self.fees.collect_protocol(*amount0, *amount1).map(|()| Change::None)
             }
             PoolEvent::HolderChanged { holding, from, to } => self.hand_over(*holding, *from, *to),
             PoolEvent::Collected { .. }
-            | PoolEvent::Flashed { .. }
-            | PoolEvent::ProtocolFeeChanged { .. } => Ok(Change::None),
+            | PoolEvent::NftStaked { .. }
+            | PoolEvent::NftUnstaked { .. }
+            | PoolEvent::WrapperSharesMoved { .. }
+            | PoolEvent::PriceAnswered { .. } => Ok(Change::None),
+            _ => Err(Fault::NotOfThisVenue),
         }
+    }
+
+    /// What trades have moved so far.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
     }
 
     /// The price; `None` before the pool got its first.
@@ -130,21 +168,7 @@ impl ConcentratedLedger {
             return Err(Fault::PriceOffTick { sqrt_price_x96, tick });
         }
         self.price = Some(Price { sqrt_price_x96, tick });
-        Ok(Change::Price { from: None, to: tick, sqrt_price_x96 })
-    }
-
-    fn swap(&mut self, sqrt_price_x96: SqrtPriceX96, stated: Liquidity, to: Tick) -> Result<Change, Fault> {
-        let from = self.price.ok_or(Fault::NotInitialized)?.tick;
-        if !price_fits_tick(sqrt_price_x96, to) {
-            return Err(Fault::PriceOffTick { sqrt_price_x96, tick: to });
-        }
-        let counted = self.liquidity_at(from, to).ok_or(Fault::LiquidityOverflow)?;
-        if counted != stated.0 {
-            return Err(Fault::LiquidityMismatch { stated, counted: Liquidity(counted) });
-        }
-        self.liquidity = counted;
-        self.price = Some(Price { sqrt_price_x96, tick: to });
-        Ok(Change::Price { from: Some(from), to, sqrt_price_x96 })
+        Ok(Change::Price(price_change(None, tick, sqrt_price_x96)))
     }
 
     /// Liquidity in range once the ticks between `from` and `to` are crossed, in the order of crossing: in another
@@ -166,7 +190,9 @@ impl ConcentratedLedger {
         rounding: Rounding,
     ) -> Result<(), Fault> {
         let price = self.price.ok_or(Fault::NotInitialized)?;
-        if !range_exists(range) {
+        let is_on_grid =
+            |tick: Tick| self.facts.tick_spacing.is_none_or(|spacing| tick.0.checked_rem(spacing) == Some(0));
+        if !range_exists(range) || !is_on_grid(range.lower) || !is_on_grid(range.upper) {
             return Err(Fault::NoSuchRange { range });
         }
         let counted = holdings(liquidity, range, price.tick, price.sqrt_price_x96, rounding);
@@ -220,7 +246,7 @@ impl ConcentratedLedger {
         let count = u32::try_from(self.positions.len()).expect("a pool has fewer than 2^32 positions");
         let holder = match holding {
             Holding::Nft { .. } => Address::ZERO,
-            Holding::Own { owner, .. } => owner,
+            Holding::Own { owner, .. } | Holding::Share { owner } => owner,
         };
         self.positions.push(Position { holding, range, liquidity: Liquidity(0), holder });
         self.index.insert(holding, PositionIndex(count));
@@ -230,7 +256,7 @@ impl ConcentratedLedger {
     fn set_liquidity(&mut self, index: PositionIndex, liquidity: Liquidity) -> Change {
         let position = &mut self.positions[index.as_usize()];
         position.liquidity = liquidity;
-        Change::Stake { position: index, range: position.range, liquidity, holder: position.holder }
+        stake(index, position)
     }
 
     fn hand_over(&mut self, holding: Holding, from: Address, to: Address) -> Result<Change, Fault> {
@@ -240,12 +266,7 @@ impl ConcentratedLedger {
             return Err(Fault::HolderMismatch { holding, held: position.holder, stated: from });
         }
         position.holder = to;
-        Ok(Change::Stake {
-            position: index,
-            range: position.range,
-            liquidity: position.liquidity,
-            holder: to,
-        })
+        Ok(stake(index, position))
     }
 
     /// Moves `delta` of liquidity in or out of both ends of `range`, and of the active liquidity if it is inside.
@@ -265,10 +286,17 @@ impl ConcentratedLedger {
     }
 
     fn shifted(&self, tick: Tick, gross: i128, net: i128) -> Result<TickLiquidity, Fault> {
-        let held = self.ticks.get(&tick).copied().unwrap_or_default();
+        let held = self.ticks.get(&tick).copied().unwrap_or_else(|| self.fresh_tick(tick));
         let gross = held.gross.checked_add_signed(gross).ok_or(Fault::LiquidityOverflow)?;
         let net = held.net.checked_add(net).ok_or(Fault::LiquidityOverflow)?;
-        Ok(TickLiquidity { gross, net })
+        Ok(TickLiquidity { gross, net, ..held })
+    }
+
+    /// A tick at its first position: the pool takes all growth so far to have happened below it.
+    fn fresh_tick(&self, tick: Tick) -> TickLiquidity {
+        let below = self.price.is_some_and(|price| tick <= price.tick);
+        let growth = self.fees.growth_global_x128().filter(|_| below).unwrap_or_default();
+        TickLiquidity { outside0_x128: growth.0, outside1_x128: growth.1, ..TickLiquidity::default() }
     }
 
     fn put_tick(&mut self, tick: Tick, liquidity: TickLiquidity) {
@@ -285,6 +313,15 @@ pub(crate) fn between(low: Tick, high: Tick) -> (Bound<Tick>, Bound<Tick>) {
     (Bound::Excluded(low), Bound::Included(high))
 }
 
+fn price_change(from: Option<Tick>, to: Tick, sqrt_price_x96: SqrtPriceX96) -> PriceChange {
+    PriceChange { from, to, sqrt_price_x96, price_x192: Some(square(sqrt_price_x96)) }
+}
+
+fn stake(position: PositionIndex, held: &Position) -> Change {
+    let Position { range, liquidity, holder, .. } = *held;
+    Change::Stakes(vec![StakeChange { position, range, liquidity, holder }])
+}
+
 fn same_range(position: &Position, stated: TickRange) -> Result<(), Fault> {
     if position.range == stated {
         return Ok(());
@@ -294,16 +331,36 @@ fn same_range(position: &Position, stated: TickRange) -> Result<(), Fault> {
 
 impl From<Stored> for ConcentratedLedger {
     fn from(stored: Stored) -> Self {
-        let Stored { price, liquidity, liquidity_of_all, ticks, positions } = stored;
+        let Stored { price, liquidity, liquidity_of_all, ticks, positions, facts, fees, totals } = stored;
         let index =
             (0..).map(PositionIndex).zip(&positions).map(|(index, position)| (position.holding, index));
-        Self { price, liquidity, liquidity_of_all, ticks, index: index.collect(), positions }
+        Self {
+            price,
+            liquidity,
+            liquidity_of_all,
+            ticks,
+            index: index.collect(),
+            positions,
+            facts,
+            fees,
+            totals,
+        }
     }
 }
 
 impl From<ConcentratedLedger> for Stored {
     fn from(ledger: ConcentratedLedger) -> Self {
-        let ConcentratedLedger { price, liquidity, liquidity_of_all, ticks, positions, index: _ } = ledger;
-        Self { price, liquidity, liquidity_of_all, ticks, positions }
+        let ConcentratedLedger {
+            price,
+            liquidity,
+            liquidity_of_all,
+            ticks,
+            positions,
+            facts,
+            fees,
+            totals,
+            index: _,
+        } = ledger;
+        Self { price, liquidity, liquidity_of_all, ticks, positions, facts, fees, totals }
     }
 }

@@ -4,12 +4,18 @@
 //! be missing: a hole in the events never becomes a wrong payment.
 
 pub mod concentrated;
+pub mod growth;
+pub mod pooled;
+mod replay;
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, U256, U512};
 
-use crate::event::PlacedEvent;
+use crate::event::{PlacedEvent, PoolEvent};
 use crate::id::{Holding, PoolId};
-use crate::unit::{BlockNumber, Liquidity, SqrtPriceX96, Tick, TickRange};
+use crate::pool::Pool;
+use crate::unit::{Amount, BlockNumber, Liquidity, SqrtPriceX96, Tick, TickRange};
+use concentrated::{ConcentratedLedger, Position, Price};
+use pooled::PooledLedger;
 
 /// The number of a position within its pool's ledger, in order of first appearance; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -23,30 +29,209 @@ impl PositionIndex {
 }
 
 /// What an event changed, as far as rewards care.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Change {
     /// Nothing that earns.
     None,
-    /// The price moved, or came to be.
-    Price {
-        /// The tick before it; `None` at the first price.
-        from: Option<Tick>,
-        /// The tick now.
-        to: Tick,
-        /// The price now.
-        sqrt_price_x96: SqrtPriceX96,
+    /// The price moved without a trade, or came to be.
+    Price(PriceChange),
+    /// A trade.
+    Trade(Box<Trade>),
+    /// Fees came in without a trade, at the price that holds: a flash loan's.
+    Fees {
+        /// Per unit of liquidity in range, in 2^-128 units of token0, rounded down.
+        growth0_x128: U256,
+        /// The same of token1.
+        growth1_x128: U256,
     },
-    /// A position's liquidity or holder changed.
-    Stake {
-        /// The position.
-        position: PositionIndex,
-        /// Its range.
-        range: TickRange,
-        /// Its liquidity now.
-        liquidity: Liquidity,
-        /// Its holder now; the zero address while unknown or burnt.
-        holder: Address,
-    },
+    /// Positions' liquidity or holders changed.
+    Stakes(Vec<StakeChange>),
+}
+
+/// A price from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct PriceChange {
+    /// The tick before it; `None` at the first price. Pools with shares stand at tick 0 for ever.
+    pub from: Option<Tick>,
+    /// The tick now.
+    pub to: Tick,
+    /// The square root of the price that ranges are held against; pools with shares have 2^96 for ever.
+    pub sqrt_price_x96: SqrtPriceX96,
+    /// token0 in token1, in smallest units, times 2^192, rounded down; `None` where there is none.
+    pub price_x192: Option<U512>,
+}
+
+/// What a trade did.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Trade {
+    /// The price after it.
+    pub price: PriceChange,
+    /// token0 in or out, without its sign; the second of the two tokens where a pool has more is what went out.
+    pub amount0: Amount,
+    /// token1 in or out, without its sign.
+    pub amount1: Amount,
+    /// Its fees, in the order of the ticks that it crossed; `None` where a fact is missing that they follow from.
+    pub steps: Option<Vec<FeeStep>>,
+}
+
+/// The part of a trade between two ticks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct FeeStep {
+    /// Per unit of liquidity in range, in 2^-128 units of token0, rounded down, without the protocol's part.
+    pub growth0_x128: U256,
+    /// The same of token1.
+    pub growth1_x128: U256,
+    /// The tick after it.
+    pub tick: Tick,
+}
+
+/// A position from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct StakeChange {
+    /// The position.
+    pub position: PositionIndex,
+    /// Its range; of a pool with shares, all that exist.
+    pub range: TickRange,
+    /// Its liquidity now, or its shares.
+    pub liquidity: Liquidity,
+    /// Its holder now; the zero address while unknown or burnt.
+    pub holder: Address,
+}
+
+/// What trades have moved since the pool's first event, by token, in smallest units.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Totals {
+    /// Trades.
+    pub trades: u64,
+    /// What came in with trades, by token, fees included.
+    pub volume_in: Vec<Amount>,
+    /// What liquidity providers earned of it, by token, rounded down trade by trade; `None` once a fee could not be
+    /// known.
+    pub fees: Option<Vec<Amount>>,
+}
+
+impl Totals {
+    /// Of a pool with `tokens` tokens, before its first trade.
+    pub(crate) fn of(tokens: usize) -> Self {
+        Self { trades: 0, volume_in: vec![Amount::ZERO; tokens], fees: Some(vec![Amount::ZERO; tokens]) }
+    }
+
+    /// Counts a trade: how much of which token came in, and what providers earned of it. A sum past 256 bits stays
+    /// at the largest number: no token has as many units.
+    pub(crate) fn trade(&mut self, (token, input): (growth::Input, U256), earned: Option<U256>) {
+        self.trades += 1;
+        let token = token.as_usize();
+        add(&mut self.volume_in, token, input);
+        match (&mut self.fees, earned) {
+            (Some(fees), Some(earned)) => add(fees, token, earned),
+            _ => self.fees = None,
+        }
+    }
+}
+
+impl Totals {
+    /// Counts a trade that may take in both tokens.
+    pub(crate) fn pair(&mut self, sides: impl Iterator<Item = (growth::Input, U256, U256)>) {
+        let before = self.trades;
+        sides.for_each(|(token, input, earned)| self.trade((token, input), Some(earned)));
+        self.trades = before + 1;
+    }
+}
+
+fn add(sums: &mut Vec<Amount>, token: usize, amount: U256) {
+    if sums.len() <= token {
+        sums.resize(token + 1, Amount::ZERO);
+    }
+    sums[token] = Amount(sums[token].0.saturating_add(amount));
+}
+
+/// A pool's ledger, of either shape.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Ledger {
+    /// Ranges of ticks.
+    Concentrated(ConcentratedLedger),
+    /// Shares of the whole.
+    Pooled(PooledLedger),
+}
+
+impl Ledger {
+    /// The ledger of a pool before its first event.
+    pub fn new(pool: &Pool) -> Self {
+        if pool.venue.is_concentrated() {
+            Self::Concentrated(ConcentratedLedger::new(&pool.facts))
+        } else {
+            Self::Pooled(PooledLedger::new(pool.venue, &pool.facts))
+        }
+    }
+
+    /// Folds one event in.
+    ///
+    /// # Errors
+    /// The event contradicts the state; the state is then unchanged, and must not be used for later events.
+    pub fn apply(&mut self, event: &PoolEvent) -> Result<Change, Fault> {
+        match self {
+            Self::Concentrated(ledger) => ledger.apply(event),
+            Self::Pooled(ledger) => ledger.apply(event),
+        }
+    }
+
+    /// The same as a concentrated pool's.
+    pub fn concentrated(&self) -> Option<&ConcentratedLedger> {
+        match self {
+            Self::Concentrated(ledger) => Some(ledger),
+            Self::Pooled(_) => None,
+        }
+    }
+
+    /// The same as that of a pool with shares.
+    pub fn pooled(&self) -> Option<&PooledLedger> {
+        match self {
+            Self::Concentrated(_) => None,
+            Self::Pooled(ledger) => Some(ledger),
+        }
+    }
+
+    /// Every position ever seen, by [`PositionIndex`].
+    pub fn positions(&self) -> &[Position] {
+        match self {
+            Self::Concentrated(ledger) => ledger.positions(),
+            Self::Pooled(ledger) => ledger.positions(),
+        }
+    }
+
+    /// Liquidity in range, or all shares.
+    pub fn liquidity(&self) -> Liquidity {
+        match self {
+            Self::Concentrated(ledger) => ledger.liquidity(),
+            Self::Pooled(ledger) => ledger.supply(),
+        }
+    }
+
+    /// The price of a concentrated pool; `None` before it got its first, and for others.
+    pub fn price(&self) -> Option<Price> {
+        self.concentrated().and_then(ConcentratedLedger::price)
+    }
+
+    /// token0 in token1, in smallest units, times 2^192, rounded down; `None` while there is none.
+    pub fn price_x192(&self) -> Option<U512> {
+        match self {
+            Self::Concentrated(ledger) => ledger.price().map(|price| square(price.sqrt_price_x96)),
+            Self::Pooled(ledger) => ledger.price_x192(),
+        }
+    }
+
+    /// What trades have moved so far.
+    pub fn totals(&self) -> &Totals {
+        match self {
+            Self::Concentrated(ledger) => ledger.totals(),
+            Self::Pooled(ledger) => ledger.totals(),
+        }
+    }
+}
+
+/// The price whose square root is given, times 2^192: exact.
+pub(crate) fn square(sqrt_price_x96: SqrtPriceX96) -> U512 {
+    sqrt_price_x96.0.widening_mul(sqrt_price_x96.0)
 }
 
 /// Where in a pool's events something is wrong.
@@ -113,4 +298,28 @@ pub enum Fault {
     AmountsMismatch { liquidity: Liquidity, range: TickRange, counted: String, stated: String },
     #[error("{holding:?} is handed over by {stated}, but {held} holds it")]
     HolderMismatch { holding: Holding, held: Address, stated: Address },
+    #[error("this kind of event does not belong to a pool of its venue")]
+    NotOfThisVenue,
+    #[error("{from} gives away {asked} shares but holds {held}")]
+    SharesExceedBalance { from: Address, asked: Amount, held: Amount },
+    #[error("{what}: the event states {stated}, our count is {counted}")]
+    StateMismatch { what: &'static str, stated: String, counted: String },
+    #[error("{holding:?} is staked in gauge {gauge} for the second time, {depositor} has it there already")]
+    StakedTwice { holding: Holding, gauge: Address, depositor: Address },
+    #[error("{holding:?} is staked in gauge {gauge}, but {holder} holds it")]
+    StakedElsewhere { holding: Holding, gauge: Address, holder: Address },
+    #[error("{holding:?} is taken back from gauge {gauge}, but is not staked there")]
+    NotStaked { holding: Holding, gauge: Address },
+    #[error("a gauge says that {stated} deposited {holding:?}, but it had it from {counted}")]
+    DepositorMismatch { holding: Holding, counted: Address, stated: Address },
+    #[error(
+        "{deposits} shares are deposited in gauge {gauge}, but it held {holding} when its last block ended"
+    )]
+    DepositsExceedHolding { gauge: Address, deposits: Liquidity, holding: Liquidity },
+    #[error("{from} gives away {asked} shares of {wrapper} but holds {held}")]
+    WrapperSharesExceedBalance { wrapper: Address, from: Address, asked: Amount, held: Amount },
+    #[error(
+        "the shares of {wrapper} pass 128 bits, more than any real token has: take it out of the pool's wrappers"
+    )]
+    WrapperSharesOverflow { wrapper: Address },
 }

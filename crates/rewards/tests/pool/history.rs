@@ -37,6 +37,10 @@ impl History {
             address: Address::repeat_byte(0xaa),
             position_manager: Some(MANAGER),
             created_block: BlockNumber(1),
+            vault: None,
+            feeds: Vec::new(),
+            wrappers: Vec::new(),
+            facts: Default::default(),
         };
         PoolTracker::new(pool, [self.campaign.clone()])
     }
@@ -155,6 +159,8 @@ fn campaigns(out_of_range: bool) -> impl Strategy<Value = Campaign> {
                 out_of_range,
                 blacklist: blacklist.into_iter().collect(),
                 whitelist: whitelist.into_iter().collect(),
+                value_min_usd: None,
+                versions: Vec::new(),
             };
             campaign.checked().expect("a payable campaign")
         },

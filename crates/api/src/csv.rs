@@ -1,0 +1,99 @@
+//! Rows as CSV (RFC 4180, UTF-8), for those who ask by `format=csv` or `Accept: text/csv`.
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+
+/// What form an answer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Json,
+    Csv,
+}
+
+/// A row that can be a line of a table.
+pub(crate) trait CsvRow {
+    /// The names of its cells.
+    const HEADER: &'static [&'static str];
+
+    /// Its cells, in the same order; what is not known is empty.
+    fn cells(&self) -> Vec<String>;
+}
+
+impl Format {
+    /// `format=`: `json` or `csv`.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "json" => Ok(Self::Json),
+            "csv" => Ok(Self::Csv),
+            _ => Err("must be json or csv".to_owned()),
+        }
+    }
+
+    /// What the caller's headers ask for, where the query does not say.
+    pub(crate) fn of(asked: Option<Self>, headers: &HeaderMap) -> Self {
+        let accepts_csv = || {
+            let accept =
+                headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            accept.split(',').next().is_some_and(|first| first.trim().starts_with("text/csv"))
+        };
+        asked.unwrap_or_else(|| if accepts_csv() { Self::Csv } else { Self::Json })
+    }
+}
+
+/// A table with a header line.
+pub(crate) fn answer<Row: CsvRow>(rows: &[Row]) -> Response {
+    let mut text = line(Row::HEADER.iter().map(|name| (*name).to_owned()));
+    for row in rows {
+        text.push_str(&line(row.cells().into_iter()));
+    }
+    let kind = HeaderValue::from_static("text/csv; charset=utf-8");
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
+}
+
+fn line(cells: impl Iterator<Item = String>) -> String {
+    let cells: Vec<String> = cells.map(|cell| quoted(&harmless(cell))).collect();
+    format!("{}\r\n", cells.join(","))
+}
+
+/// A cell that a spreadsheet would run as a formula gets an apostrophe, unless it is a number below zero.
+fn harmless(cell: String) -> String {
+    let is_number = cell.parse::<rust_decimal::Decimal>().is_ok();
+    let runs = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    if runs && !is_number { format!("'{cell}") } else { cell }
+}
+
+fn quoted(cell: &str) -> String {
+    if cell.contains([',', '"', '\r', '\n']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell.to_owned()
+    }
+}
+
+/// A cell of something that may be unknown.
+pub(crate) fn cell(value: Option<impl std::fmt::Display>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_quoted_and_run_nothing() {
+        let cases = [
+            ("plain", "plain"),
+            ("a,b", "\"a,b\""),
+            ("say \"x\"", "\"say \"\"x\"\"\""),
+            ("=1+1", "'=1+1"),
+            ("@sum", "'@sum"),
+            ("-600", "-600"),
+            ("-x", "'-x"),
+            ("\tx", "'\tx"),
+            ("", ""),
+        ];
+        for (cell, expected) in cases {
+            assert_eq!(line([cell.to_owned()].into_iter()), format!("{expected}\r\n"), "{cell:?}");
+        }
+    }
+}

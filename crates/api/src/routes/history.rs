@@ -1,0 +1,218 @@
+//! `GET /v1/.../history`: charts from stored rows, an hour or a day each, and one more for the hour that runs.
+//!
+//! A row of `at` tells the state at `at`, and what flowed in the interval that ends there.
+
+mod account;
+mod campaign;
+mod pool;
+
+pub(crate) use account::account;
+pub(crate) use campaign::campaign;
+pub(crate) use pool::{dollars_of, pool};
+
+use std::collections::BTreeMap;
+
+use accrual_rewards::unit::UnixSeconds;
+use accrual_store::moment::Moment;
+use accrual_store::series::{self, Hours};
+use axum::Json;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::app::Api;
+use crate::book::PoolState;
+use crate::csv::{self, CsvRow, Format};
+use crate::cursor::Cursor;
+use crate::error::{ApiError, FieldError};
+use crate::params::{self, LIMIT_MAX, Params};
+use crate::view::{Meta, Rfc3339};
+
+/// What is told when neither end of the range nor a campaign says otherwise.
+const DEFAULT_SECONDS: u64 = 14 * 86_400;
+
+/// Why each null of a row is null, by the field's name.
+pub(crate) type Reasons = BTreeMap<&'static str, &'static str>;
+
+/// Time from row to row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Interval {
+    Hour,
+    Day,
+}
+
+/// What the caller asks for.
+struct Asked {
+    interval: Interval,
+    from: Option<UnixSeconds>,
+    to: Option<UnixSeconds>,
+    limit: usize,
+    cursor: Option<String>,
+    format: Option<Format>,
+}
+
+/// The stretch of a list that one answer tells.
+struct Span {
+    step: u64,
+    /// The first row's time.
+    first: UnixSeconds,
+    /// The last instant that is asked for.
+    to: UnixSeconds,
+    limit: usize,
+    list: String,
+}
+
+/// Rows, and where the next ones begin.
+struct Page<Row> {
+    rows: Vec<Row>,
+    next: Option<UnixSeconds>,
+}
+
+#[derive(Debug, Serialize)]
+struct HistoryList<Row> {
+    data: Vec<Row>,
+    meta: HistoryMeta,
+}
+
+#[derive(Debug, Serialize)]
+struct HistoryMeta {
+    #[serde(flatten)]
+    meta: Meta,
+    interval: &'static str,
+    /// Up to here hours are stored; null while they are being made.
+    recorded_to_at: Option<Rfc3339>,
+    /// Where each token's price comes from, by the token's address, unless a row says otherwise.
+    price_sources: BTreeMap<String, Option<String>>,
+}
+
+impl Interval {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "1h" => Ok(Self::Hour),
+            "1d" => Ok(Self::Day),
+            _ => Err("must be 1h or 1d".to_owned()),
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Hour => "1h",
+            Self::Day => "1d",
+        }
+    }
+
+    fn seconds(self) -> u64 {
+        match self {
+            Self::Hour => 3_600,
+            Self::Day => 86_400,
+        }
+    }
+}
+
+impl Asked {
+    fn read(params: &mut Params) -> Self {
+        Self {
+            interval: params.take("interval", Interval::parse).unwrap_or(Interval::Hour),
+            from: params.take("from", params::instant),
+            to: params.take("to", params::instant),
+            limit: params.take("limit", params::limit).unwrap_or(LIMIT_MAX),
+            cursor: params.take("cursor", |text| Ok(text.to_owned())),
+            format: params.take("format", Format::parse),
+        }
+    }
+
+    /// The stretch to tell; `default` is the range where the caller gives none.
+    fn span(&self, api: &Api, pool: &PoolState, what: &str, default: Hours) -> Result<Span, ApiError> {
+        let (from, to) = (self.from.unwrap_or(default.from), self.to.unwrap_or(default.to));
+        if to < from {
+            let detail = "is before from".to_owned();
+            return Err(ApiError::BadParameter(vec![FieldError { parameter: "to".to_owned(), detail }]));
+        }
+        let step = self.interval.seconds();
+        let list = format!("history/{what}/{}/{from}/{to}", self.interval.as_str());
+        let cursor = self.cursor.as_deref().map(|text| Cursor::decode(text, &list, &api.settings().pepper));
+        let first = match cursor.transpose()? {
+            Some(cursor) if cursor.rewinds != pool.rewinds => {
+                return Err(ApiError::BadCursor("is of a time before the chain was rewound"));
+            }
+            Some(cursor) => cursor.at,
+            None => UnixSeconds(from.0.div_ceil(step).saturating_mul(step)),
+        };
+        Ok(Span { step, first, to, limit: self.limit, list })
+    }
+}
+
+impl Span {
+    /// The stored hours to read: one before the first row, for what flowed since, and one after the last, to know
+    /// whether there is more.
+    fn hours(&self) -> Hours {
+        Hours { from: UnixSeconds(self.first.0.saturating_sub(self.step)), to: self.to }
+    }
+
+    fn rows_max(&self) -> u32 {
+        u32::try_from(self.limit).expect("a limit is below 501") + 2
+    }
+
+    /// Whether the row of the running hour at `at` belongs to a page that ends with `last`.
+    fn has_running(&self, last: Option<UnixSeconds>, at: UnixSeconds) -> bool {
+        last.is_none_or(|last| last < at) && self.first.0.saturating_sub(self.step) < at.0 && at <= self.to
+    }
+}
+
+/// The last two weeks up to `now`.
+fn last_weeks(now: UnixSeconds) -> Hours {
+    Hours { from: UnixSeconds(now.0.saturating_sub(DEFAULT_SECONDS)), to: now }
+}
+
+/// The answer in the form that is asked for; in JSON with the sources of prices, in CSV with the rows alone.
+async fn respond<Row: Serialize + CsvRow>(
+    api: &Api,
+    headers: &HeaderMap,
+    asked: &Asked,
+    span: Span,
+    pool: &PoolState,
+    page: Page<Row>,
+    price_sources: BTreeMap<String, Option<String>>,
+) -> Result<Response, ApiError> {
+    let next = page.next.map(|at| next_cursor(api, pool, span.list, at));
+    let link = next.as_ref().map(|cursor| {
+        let (interval, limit) = (asked.interval.as_str(), asked.limit);
+        let ends = [("from", asked.from), ("to", asked.to)];
+        let ends: String =
+            ends.iter().filter_map(|(name, at)| at.map(|at| format!("&{name}={}", Rfc3339(at)))).collect();
+        format!("<?interval={interval}&limit={limit}{ends}&cursor={cursor}>; rel=\"next\"")
+    });
+    let mut response = match Format::of(asked.format, headers) {
+        Format::Csv => csv::answer(&page.rows),
+        Format::Json => {
+            let recorded = series::get(api.db(), &pool.info.pool.id).await?;
+            let meta = HistoryMeta {
+                meta: api.meta(&api.book().state(), Some(pool.moment), next),
+                interval: asked.interval.as_str(),
+                recorded_to_at: recorded.and_then(|row| row.at).map(Rfc3339),
+                price_sources,
+            };
+            Json(HistoryList { data: page.rows, meta }).into_response()
+        }
+    };
+    if let Some(link) = link {
+        let link =
+            HeaderValue::try_from(link).expect("times and cursors are of characters that a header may hold");
+        response.headers_mut().insert(header::LINK, link);
+    }
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
+    Ok(response)
+}
+
+fn next_cursor(api: &Api, pool: &PoolState, list: String, at: UnixSeconds) -> String {
+    let Moment { number: block, hash, .. } = pool.moment;
+    Cursor { list, block, hash, at, rewinds: pool.rewinds, offset: 0 }.encode(&api.settings().pepper)
+}
+
+/// A row's body as it was written.
+pub(crate) fn parsed<Point: serde::de::DeserializeOwned>(body: &str) -> Result<Point, ApiError> {
+    serde_json::from_str(body).map_err(|error| {
+        tracing::error!(%error, "a stored hour cannot be read: run `accrual replay`");
+        ApiError::Internal
+    })
+}

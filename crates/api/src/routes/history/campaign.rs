@@ -1,0 +1,260 @@
+//! `GET /v1/campaigns/{id}/history`.
+
+use std::collections::BTreeMap;
+
+use accrual_rewards::apr::{AprUnknown, reward_percent};
+use accrual_rewards::campaign::Campaign;
+use accrual_rewards::id::PoolId;
+use accrual_rewards::series::{CampaignPoint, PoolPoint, points};
+use accrual_rewards::unit::{Amount, UnixSeconds};
+use accrual_store::series::{self, Hours};
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+use super::pool::{dollars, known, reasons_cell};
+use super::{Asked, Page, Reasons, Span, parsed, respond};
+use crate::app::Api;
+use crate::book::PoolState;
+use crate::csv::{CsvRow, cell};
+use crate::error::ApiError;
+use crate::params::Params;
+use crate::prices::{Prices, pools_behind, source_of};
+use crate::routes::{campaign as campaign_of, pool_of};
+use crate::view::Rfc3339;
+
+pub(crate) async fn campaign(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    mut params: Params,
+) -> Result<Response, ApiError> {
+    let asked = Asked::read(&mut params);
+    params.done()?;
+    let campaign = campaign_of(&api, &id)?;
+    let pool = api.book().newest(pool_of(&api, &campaign.pool)?)?;
+    let span =
+        asked.span(&api, &pool, &format!("campaign/{id}"), window(campaign, asked.interval.seconds()))?;
+    let told = Told::read(&api, campaign, &pool, &span).await?;
+    let page = told.page(&span)?;
+    let sources = told.newest.clone();
+    respond(&api, &headers, &asked, span, &pool, page, sources).await
+}
+
+/// The campaign's window, up to the row that holds its end.
+pub(super) fn window(campaign: &Campaign, step: u64) -> Hours {
+    let ends_at = campaign.window.ends_at.0.div_ceil(step).saturating_mul(step);
+    Hours { from: campaign.window.starts_at, to: UnixSeconds(ends_at) }
+}
+
+/// A campaign at the end of an interval, and what it paid in it.
+#[derive(Debug, Serialize)]
+pub(crate) struct CampaignHistoryRow {
+    at: Rfc3339,
+    interval_seconds: u64,
+    /// Whether the interval is over.
+    complete: bool,
+    /// In the interval.
+    emitted_units: Amount,
+    earned_units: Amount,
+    /// Since the beginning.
+    emitted_total_units: Amount,
+    earned_total_units: Amount,
+    undistributed_total_units: Amount,
+    nobody_eligible_total_units: Amount,
+    /// The interval's emission in dollars, by the prices of its end.
+    emitted_usd: Option<Decimal>,
+    /// What eligible positions hold.
+    tvl_usd: Option<Decimal>,
+    reward_token_price_usd: Option<Decimal>,
+    reward_percent: Option<Decimal>,
+    /// Accounts that have earned.
+    accounts_count: u64,
+    /// Accounts that have a share now.
+    wallets_count: u64,
+    reasons: Reasons,
+    /// Only where they are others than the answer's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price_sources: Option<Sources>,
+}
+
+type Sources = BTreeMap<String, Option<String>>;
+
+struct Told<'a> {
+    api: &'a Api,
+    campaign: &'a Campaign,
+    pool: &'a PoolState,
+    rows: Vec<CampaignPoint>,
+    running: Option<CampaignPoint>,
+    /// Pools that prices are made of, by hour.
+    pools: BTreeMap<UnixSeconds, Vec<(PoolId, PoolPoint)>>,
+    newest: Sources,
+}
+
+impl<'a> Told<'a> {
+    async fn read(
+        api: &'a Api,
+        campaign: &'a Campaign,
+        pool: &'a PoolState,
+        span: &Span,
+    ) -> Result<Self, ApiError> {
+        let (hours, max) = (span.hours(), span.rows_max());
+        let found = series::campaign_points(api.db(), &campaign.id, hours, span.step, max).await?;
+        let rows = found.iter().map(|row| parsed(&row.body)).collect::<Result<Vec<CampaignPoint>, _>>()?;
+        let tokens = api.tokens_of(&campaign.pool).into_iter().chain([campaign.reward_token]);
+        let mut pools: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for other in pools_behind(api, tokens) {
+            for row in series::pool_points(api.db(), &other, hours, span.step, max).await? {
+                pools.entry(row.at).or_default().push((other.clone(), parsed(&row.body)?));
+            }
+        }
+        let moment = pool.moment;
+        let now =
+            points(&pool.tracker, moment.at).map_err(|error| ApiError::internal_at(moment.number, &error))?;
+        let running =
+            now.and_then(|now| now.campaigns.into_iter().find(|point| point.campaign == campaign.id));
+        let mut told = Self { api, campaign, pool, rows, running, pools, newest: [].into() };
+        told.newest = told.newest_sources();
+        Ok(told)
+    }
+
+    fn page(&self, span: &Span) -> Result<Page<CampaignHistoryRow>, ApiError> {
+        let from = self.rows.partition_point(|row| row.at < span.first);
+        let mut before = from.checked_sub(1).map(|index| &self.rows[index]);
+        let (mut rows, mut next) = (Vec::new(), None);
+        for point in &self.rows[from..] {
+            if rows.len() == span.limit {
+                next = Some(point.at);
+                break;
+            }
+            rows.push(self.row(before, point, span.step, true)?);
+            before = Some(point);
+        }
+        let last = before.map(|row| row.at);
+        let running = self.running.as_ref().filter(|_| next.is_none());
+        if let Some(running) = running.filter(|running| span.has_running(last, running.at)) {
+            // The page may be full to its last row: what runs is then a page of its own.
+            if rows.len() < span.limit {
+                rows.push(self.row(before, running, span.step, false)?);
+            } else {
+                next = last.map(|last| UnixSeconds(last.0 + span.step));
+            }
+        }
+        Ok(Page { rows, next })
+    }
+
+    fn prices(&self, at: UnixSeconds, complete: bool) -> Prices<'_> {
+        if !complete {
+            return Prices::now(self.api, &self.api.book().state(), at);
+        }
+        let pools = self.pools.get(&at).into_iter().flatten().map(|(id, point)| (id, point));
+        Prices::at_hour(self.api, pools, at)
+    }
+
+    fn row(
+        &self,
+        before: Option<&CampaignPoint>,
+        point: &CampaignPoint,
+        step: u64,
+        complete: bool,
+    ) -> Result<CampaignHistoryRow, ApiError> {
+        let token = self.campaign.reward_token;
+        let prices = self.prices(point.at, complete);
+        let mut reasons = Reasons::new();
+        let (emitted, earned) = match before {
+            Some(before) => {
+                let flow = point.since(before);
+                let flow = flow.map_err(|error| ApiError::internal_at(self.pool.moment.number, &error))?;
+                (flow.emitted, flow.earned)
+            }
+            None => (point.emitted, point.earned),
+        };
+        let priced = prices.priced(token);
+        let emitted_usd = prices.worth_of(token, emitted);
+        let tvl = prices.worth(&self.campaign.pool, &point.eligible);
+        let percent = reward_percent(
+            self.campaign,
+            priced.as_ref().ok().copied(),
+            tvl.as_ref().ok().copied(),
+            point.at,
+        );
+        let sources = self.sources(&prices);
+        Ok(CampaignHistoryRow {
+            at: Rfc3339(point.at),
+            interval_seconds: before.map_or(step.min(point.at.0), |before| point.at.since(before.at)),
+            complete,
+            emitted_units: emitted,
+            earned_units: earned,
+            emitted_total_units: point.emitted,
+            earned_total_units: point.earned,
+            undistributed_total_units: point.undistributed,
+            nobody_eligible_total_units: point.nobody_eligible,
+            emitted_usd: dollars(&mut reasons, "emitted_usd", emitted_usd),
+            tvl_usd: dollars(&mut reasons, "tvl_usd", tvl),
+            reward_token_price_usd: known(
+                &mut reasons,
+                "reward_token_price_usd",
+                prices.usd(token).map(|quote| quote.usd).map_err(|unknown| unknown.as_str()),
+            ),
+            reward_percent: known(&mut reasons, "reward_percent", percent.map_err(AprUnknown::as_str)),
+            accounts_count: point.accounts,
+            wallets_count: point.wallets,
+            reasons,
+            price_sources: Some(sources).filter(|sources| *sources != self.newest),
+        })
+    }
+
+    fn sources(&self, prices: &Prices<'_>) -> Sources {
+        let tokens = self.api.tokens_of(&self.campaign.pool).into_iter().chain([self.campaign.reward_token]);
+        tokens.map(|token| (token.to_checksum(None), source_of(prices, token))).collect()
+    }
+
+    /// Those that most rows share: the newest.
+    fn newest_sources(&self) -> Sources {
+        self.sources(&Prices::now(self.api, &self.api.book().state(), self.pool.moment.at))
+    }
+}
+
+impl CsvRow for CampaignHistoryRow {
+    const HEADER: &'static [&'static str] = &[
+        "at",
+        "interval_seconds",
+        "complete",
+        "emitted_units",
+        "earned_units",
+        "emitted_total_units",
+        "earned_total_units",
+        "undistributed_total_units",
+        "nobody_eligible_total_units",
+        "emitted_usd",
+        "tvl_usd",
+        "reward_token_price_usd",
+        "reward_percent",
+        "accounts_count",
+        "wallets_count",
+        "reasons",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.at.to_string(),
+            self.interval_seconds.to_string(),
+            self.complete.to_string(),
+            self.emitted_units.to_string(),
+            self.earned_units.to_string(),
+            self.emitted_total_units.to_string(),
+            self.earned_total_units.to_string(),
+            self.undistributed_total_units.to_string(),
+            self.nobody_eligible_total_units.to_string(),
+            cell(self.emitted_usd),
+            cell(self.tvl_usd),
+            cell(self.reward_token_price_usd),
+            cell(self.reward_percent),
+            self.accounts_count.to_string(),
+            self.wallets_count.to_string(),
+            reasons_cell(&self.reasons),
+        ]
+    }
+}

@@ -1,0 +1,370 @@
+//! `GET /v1/pools/{id}/history`.
+
+use std::collections::BTreeMap;
+
+use accrual_rewards::apr::{AprUnknown, Held, Usd, reward_percent, yearly_percent};
+use accrual_rewards::campaign::Campaign;
+use accrual_rewards::id::PoolId;
+use accrual_rewards::series::{CampaignPoint, PoolPoint, points};
+use accrual_rewards::unit::{Amount, Tick, UnixSeconds};
+use accrual_store::Db;
+use accrual_store::series::{self, Hours};
+use alloy_primitives::Address;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+use super::{Asked, Page, Reasons, Span, last_weeks, parsed, respond};
+use crate::app::Api;
+use crate::book::PoolState;
+use crate::csv::{CsvRow, cell};
+use crate::error::ApiError;
+use crate::params::Params;
+use crate::prices::{NoValue, Prices, USD_PLACES, pools_behind, source_of};
+use crate::routes::pools::spot;
+use crate::view::Rfc3339;
+
+pub(crate) async fn pool(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    mut params: Params,
+) -> Result<Response, ApiError> {
+    let asked = Asked::read(&mut params);
+    params.done()?;
+    let found = api.book().pools().iter().find(|info| info.pool.id.as_str() == id);
+    let info = found.ok_or_else(|| ApiError::no_such("pool", &id))?;
+    let pool = api.book().newest(info)?;
+    let span = asked.span(&api, &pool, &format!("pool/{id}"), last_weeks(pool.moment.at))?;
+    let told = Told::read(&api, &pool, &span).await?;
+    let page = told.page(&span)?;
+    let sources = told.newest.clone();
+    respond(&api, &headers, &asked, span, &pool, page, sources).await
+}
+
+/// A pool at the end of an interval, and what flowed in it.
+#[derive(Debug, Serialize)]
+pub(crate) struct PoolHistoryRow {
+    at: Rfc3339,
+    interval_seconds: u64,
+    /// Whether the interval is over.
+    complete: bool,
+    block_number: u64,
+    /// One whole token0 in whole token1.
+    price: Option<Decimal>,
+    token0_price_usd: Option<Decimal>,
+    token1_price_usd: Option<Decimal>,
+    tick: Option<Tick>,
+    liquidity: String,
+    tvl_usd: Option<Decimal>,
+    tvl_in_range_usd: Option<Decimal>,
+    trades_count: u64,
+    volume_units: Vec<Amount>,
+    volume_usd: Option<Decimal>,
+    fees_units: Option<Vec<Amount>>,
+    fees_usd: Option<Decimal>,
+    /// What the pool's campaigns pay a year together, in per cent.
+    reward_percent: Option<Decimal>,
+    /// What trades paid in the interval, as a year's rate on the TVL at its end.
+    fee_percent: Option<Decimal>,
+    positions_count: u64,
+    wallets_count: u64,
+    reasons: Reasons,
+    /// Only where they are others than the answer's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price_sources: Option<Sources>,
+}
+
+type Sources = BTreeMap<String, Option<String>>;
+
+/// All rows that an answer is made of.
+struct Told<'a> {
+    api: &'a Api,
+    pool: &'a PoolState,
+    rows: Vec<PoolPoint>,
+    running: Option<PoolPoint>,
+    /// Other pools that prices are made of, by hour.
+    others: BTreeMap<UnixSeconds, Vec<(PoolId, PoolPoint)>>,
+    campaigns: Vec<(&'a Campaign, BTreeMap<UnixSeconds, CampaignPoint>)>,
+    tokens: Vec<Address>,
+    newest: Sources,
+}
+
+impl<'a> Told<'a> {
+    async fn read(api: &'a Api, pool: &'a PoolState, span: &Span) -> Result<Self, ApiError> {
+        let id = &pool.info.pool.id;
+        let rows = stored(api.db(), id, span).await?;
+        let read = Hours { from: span.hours().from, to: rows.last().map_or(span.to, |row| row.at) };
+        let own = |campaign: &&'a Campaign| campaign.pool == *id;
+        let mut campaigns: Vec<(&Campaign, BTreeMap<_, _>)> = Vec::new();
+        for campaign in api.book().campaigns().iter().filter(own) {
+            let found =
+                series::campaign_points(api.db(), &campaign.id, read, span.step, span.rows_max()).await?;
+            let points = found.iter().map(|row| Ok((row.at, parsed::<CampaignPoint>(&row.body)?)));
+            campaigns.push((campaign, points.collect::<Result<_, ApiError>>()?));
+        }
+        let tokens = api.tokens_of(id);
+        let rewards = campaigns.iter().map(|(campaign, _)| campaign.reward_token);
+        let mut others: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for other in pools_behind(api, tokens.iter().copied().chain(rewards)) {
+            if other == *id {
+                continue;
+            }
+            for point in stored(api.db(), &other, span).await? {
+                others.entry(point.at).or_default().push((other.clone(), point));
+            }
+        }
+        let mut told = Self { api, pool, rows, running: None, others, campaigns, tokens, newest: [].into() };
+        told.newest = told.newest_sources();
+        told.run_on()?;
+        Ok(told)
+    }
+
+    /// The running hour, from the book.
+    fn run_on(&mut self) -> Result<(), ApiError> {
+        let (tracker, moment) = (&self.pool.tracker, self.pool.moment);
+        let now = points(tracker, moment.at).map_err(|error| ApiError::internal_at(moment.number, &error))?;
+        let Some(now) = now else { return Ok(()) };
+        for point in now.campaigns {
+            if let Some((_, hours)) = self.campaigns.iter_mut().find(|(one, _)| one.id == point.campaign) {
+                hours.insert(point.at, point);
+            }
+        }
+        self.running = Some(now.pool);
+        Ok(())
+    }
+
+    fn page(&self, span: &Span) -> Result<Page<PoolHistoryRow>, ApiError> {
+        let from = self.rows.partition_point(|row| row.at < span.first);
+        let mut before = from.checked_sub(1).map(|index| &self.rows[index]);
+        let (mut rows, mut next) = (Vec::new(), None);
+        for point in &self.rows[from..] {
+            if rows.len() == span.limit {
+                next = Some(point.at);
+                break;
+            }
+            rows.push(self.row(before, point, span.step, true)?);
+            before = Some(point);
+        }
+        let last = before.map(|row| row.at);
+        let running = self.running.as_ref().filter(|_| next.is_none());
+        if let Some(running) = running.filter(|running| span.has_running(last, running.at)) {
+            // The page may be full to its last row: what runs is then a page of its own.
+            if rows.len() < span.limit {
+                rows.push(self.row(before, running, span.step, false)?);
+            } else {
+                next = last.map(|last| UnixSeconds(last.0 + span.step));
+            }
+        }
+        Ok(Page { rows, next })
+    }
+
+    fn prices(&self, point: &PoolPoint, complete: bool) -> Prices<'_> {
+        if !complete {
+            return Prices::now(self.api, &self.api.book().state(), point.at);
+        }
+        let own = std::iter::once((&self.pool.info.pool.id, point));
+        let others = self.others.get(&point.at).into_iter().flatten().map(|(id, point)| (id, point));
+        Prices::at_hour(self.api, own.chain(others), point.at)
+    }
+
+    fn row(
+        &self,
+        before: Option<&PoolPoint>,
+        point: &PoolPoint,
+        step: u64,
+        complete: bool,
+    ) -> Result<PoolHistoryRow, ApiError> {
+        let id = &self.pool.info.pool.id;
+        let prices = self.prices(point, complete);
+        let mut reasons = Reasons::new();
+        let flow = Flow::between(before, point)
+            .map_err(|error| ApiError::internal_at(point.block_number, &error))?;
+        let seconds = before.map_or(step.min(point.at.0), |before| point.at.since(before.at));
+        let tvl = prices.tvl(id, &point.held).map(|tvl| tvl.usd);
+        let volume = prices.worth(id, &Held(flow.volume.clone()));
+        let fees = flow.fees.clone().map(|fees| prices.worth(id, &Held(fees)));
+        let fee_percent = match (&fees, &tvl) {
+            (Some(Ok(fees)), Ok(tvl)) => yearly_percent(*fees, seconds, *tvl).map_err(AprUnknown::as_str),
+            (Some(Err(none)), _) | (Some(Ok(_)), Err(none)) => Err(none.as_str()),
+            (None, _) => Err("fees_unknown"),
+        };
+        let sources = self.sources(&prices);
+        let token_usd = |place: usize| prices.usd(*self.tokens.get(place)?).ok().map(|quote| quote.usd);
+        Ok(PoolHistoryRow {
+            at: Rfc3339(point.at),
+            interval_seconds: seconds,
+            complete,
+            block_number: point.block_number.0,
+            price: point.price_x192.and_then(|price| spot(self.api, id, price)),
+            token0_price_usd: token_usd(0),
+            token1_price_usd: token_usd(1),
+            tick: point.tick,
+            liquidity: point.liquidity.to_string(),
+            tvl_usd: dollars(&mut reasons, "tvl_usd", tvl),
+            tvl_in_range_usd: dollars(
+                &mut reasons,
+                "tvl_in_range_usd",
+                prices.tvl(id, &point.held_in_range).map(|tvl| tvl.usd),
+            ),
+            trades_count: flow.trades,
+            volume_units: flow.volume,
+            volume_usd: dollars(&mut reasons, "volume_usd", volume),
+            fees_usd: match fees {
+                Some(fees) => dollars(&mut reasons, "fees_usd", fees),
+                None => known(&mut reasons, "fees_usd", Err("fees_unknown")),
+            },
+            fees_units: flow.fees,
+            reward_percent: known(&mut reasons, "reward_percent", self.reward_percent(&prices, point.at)),
+            fee_percent: known(&mut reasons, "fee_percent", fee_percent),
+            positions_count: point.positions,
+            wallets_count: point.wallets,
+            reasons,
+            price_sources: Some(sources).filter(|sources| *sources != self.newest),
+        })
+    }
+
+    /// The rates of the campaigns that run at `at`, added up.
+    fn reward_percent(&self, prices: &Prices<'_>, at: UnixSeconds) -> Result<Decimal, &'static str> {
+        let mut sum = None;
+        for (campaign, points) in &self.campaigns {
+            let Some(point) = points.get(&at) else { continue };
+            let reward = prices.priced(campaign.reward_token).ok();
+            let eligible = prices.worth(&campaign.pool, &point.eligible).ok();
+            match reward_percent(campaign, reward, eligible, at) {
+                Ok(percent) => sum = Some(sum.unwrap_or(Decimal::ZERO) + percent),
+                Err(AprUnknown::NotRunning) => {}
+                Err(unknown) => return Err(unknown.as_str()),
+            }
+        }
+        sum.ok_or("no_campaign_running")
+    }
+
+    fn sources(&self, prices: &Prices<'_>) -> Sources {
+        let rewards = self.campaigns.iter().map(|(campaign, _)| campaign.reward_token);
+        let tokens = self.tokens.iter().copied().chain(rewards);
+        tokens.map(|token| (token.to_checksum(None), source_of(prices, token))).collect()
+    }
+
+    /// Those that most rows share: the newest.
+    fn newest_sources(&self) -> Sources {
+        self.sources(&Prices::now(self.api, &self.api.book().state(), self.pool.moment.at))
+    }
+}
+
+async fn stored(db: &Db, pool: &PoolId, span: &Span) -> Result<Vec<PoolPoint>, ApiError> {
+    let rows = series::pool_points(db, pool, span.hours(), span.step, span.rows_max()).await?;
+    rows.iter().map(|row| parsed(&row.body)).collect()
+}
+
+/// What flowed in an interval; since the pool's beginning where there is no row before.
+struct Flow {
+    trades: u64,
+    volume: Vec<Amount>,
+    fees: Option<Vec<Amount>>,
+}
+
+impl Flow {
+    fn between(
+        before: Option<&PoolPoint>,
+        point: &PoolPoint,
+    ) -> Result<Self, accrual_rewards::series::IntervalUnknown> {
+        let Some(before) = before else {
+            let totals = point.totals.clone();
+            return Ok(Self { trades: totals.trades, volume: totals.volume_in, fees: totals.fees });
+        };
+        let flow = point.since(before)?;
+        Ok(Self { trades: flow.trades, volume: flow.volume_in, fees: flow.fees })
+    }
+}
+
+/// Dollars for people; where there are none, the reason is noted.
+pub(super) fn dollars(
+    reasons: &mut Reasons,
+    field: &'static str,
+    worth: Result<Usd, NoValue>,
+) -> Option<Decimal> {
+    dollars_of(reasons, field, worth.map_err(|none| none.as_str()))
+}
+
+/// The same where the reason has its name already.
+pub(crate) fn dollars_of(
+    reasons: &mut Reasons,
+    field: &'static str,
+    told: Result<Usd, &'static str>,
+) -> Option<Decimal> {
+    known(reasons, field, told.and_then(|usd| usd.to_decimal(USD_PLACES).ok_or("out_of_bounds")))
+}
+
+/// The figure; where there is none, the reason is noted.
+pub(super) fn known<T>(
+    reasons: &mut Reasons,
+    field: &'static str,
+    told: Result<T, &'static str>,
+) -> Option<T> {
+    told.map_err(|reason| reasons.insert(field, reason)).ok()
+}
+
+/// Reasons as one cell: `field=reason` with blanks between.
+pub(super) fn reasons_cell(reasons: &Reasons) -> String {
+    reasons.iter().map(|(field, reason)| format!("{field}={reason}")).collect::<Vec<_>>().join(" ")
+}
+
+impl CsvRow for PoolHistoryRow {
+    const HEADER: &'static [&'static str] = &[
+        "at",
+        "interval_seconds",
+        "complete",
+        "block_number",
+        "price",
+        "token0_price_usd",
+        "token1_price_usd",
+        "tick",
+        "liquidity",
+        "tvl_usd",
+        "tvl_in_range_usd",
+        "trades_count",
+        "volume0_units",
+        "volume1_units",
+        "volume_usd",
+        "fees0_units",
+        "fees1_units",
+        "fees_usd",
+        "reward_percent",
+        "fee_percent",
+        "positions_count",
+        "wallets_count",
+        "reasons",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let fees = |place: usize| cell(self.fees_units.as_ref().and_then(|fees| fees.get(place)));
+        vec![
+            self.at.to_string(),
+            self.interval_seconds.to_string(),
+            self.complete.to_string(),
+            self.block_number.to_string(),
+            cell(self.price),
+            cell(self.token0_price_usd),
+            cell(self.token1_price_usd),
+            cell(self.tick),
+            self.liquidity.clone(),
+            cell(self.tvl_usd),
+            cell(self.tvl_in_range_usd),
+            self.trades_count.to_string(),
+            cell(self.volume_units.first()),
+            cell(self.volume_units.get(1)),
+            cell(self.volume_usd),
+            fees(0),
+            fees(1),
+            cell(self.fees_usd),
+            cell(self.reward_percent),
+            cell(self.fee_percent),
+            self.positions_count.to_string(),
+            self.wallets_count.to_string(),
+            reasons_cell(&self.reasons),
+        ]
+    }
+}

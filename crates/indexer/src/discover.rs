@@ -1,0 +1,109 @@
+//! Campaigns that Merkl's DistributionCreator announced, and what pools they are about.
+//!
+//! - [`scan`]: the logs of a range of blocks, asked for in parts that the node takes.
+//! - [`pools`]: what is at an address, and where a token's pools are.
+//!
+//! What an address is, its preflight says ([`crate::preflight`]): the venue whose questions it answers is its venue.
+//! Nothing is made up: what cannot be found is left out and said.
+
+pub mod pools;
+mod scan;
+
+use std::collections::BTreeMap;
+
+use accrual_rewards::unit::{BlockNumber, UnixSeconds};
+use alloy::primitives::{Address, B256};
+
+use crate::decode::merkl::{self, Announced, CampaignData, CampaignParameters, DataError};
+use crate::error::IndexError;
+use crate::source::{BlockRange, LogQuery, LogSource, RawLog};
+
+pub use pools::{FoundPool, at_address, pools_of};
+pub use scan::Scanner;
+
+/// A campaign as the chain announced it.
+#[derive(Debug, Clone)]
+pub struct Announcement {
+    /// Its terms; the amount is net of Merkl's fee.
+    pub campaign: CampaignParameters,
+    /// What it pays for, or why that cannot be read.
+    pub data: Result<CampaignData, DataError>,
+    /// Where it was announced.
+    pub place: Place,
+    /// Whether its id is the one that its terms come to.
+    pub id_fits: bool,
+    /// Later terms, in order.
+    pub overrides: Vec<Override>,
+}
+
+/// Other terms of a campaign from a block on.
+#[derive(Debug, Clone)]
+pub struct Override {
+    /// The terms.
+    pub campaign: CampaignParameters,
+    /// What it pays for then.
+    pub data: Result<CampaignData, DataError>,
+    /// Where it was announced.
+    pub place: Place,
+    /// The block's time.
+    pub since: UnixSeconds,
+}
+
+/// Where on the chain something was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The block.
+    pub block: BlockNumber,
+    /// The transaction.
+    pub transaction: B256,
+}
+
+/// The campaigns announced in `blocks`, in the order of their announcement; only those that pay `reward_token`, if one is
+/// given. Overrides of campaigns from before the range are left out.
+///
+/// # Errors
+/// No node answers, or a log is not what its topic says.
+pub async fn campaigns<S: LogSource>(
+    scanner: &Scanner<'_, S>,
+    creator: Address,
+    reward_token: Option<Address>,
+    blocks: BlockRange,
+) -> Result<Vec<Announcement>, IndexError> {
+    let chain_id = scanner.source.chain_id().await?;
+    let topics = [merkl::TOPICS.to_vec(), vec![], vec![], vec![]];
+    let logs = scanner.logs(LogQuery { addresses: vec![creator], topics, blocks }).await?;
+    let mut found: Vec<Announcement> = Vec::new();
+    let mut places: BTreeMap<B256, usize> = BTreeMap::new();
+    for log in &logs {
+        match merkl::announced(log)? {
+            Some(Announced::New(campaign))
+                if reward_token.is_none_or(|token| token == campaign.rewardToken) =>
+            {
+                places.insert(campaign.campaignId, found.len());
+                found.push(announcement(chain_id, campaign, log));
+            }
+            Some(Announced::Override(id, campaign)) => {
+                let Some(place) = places.get(&id) else { continue };
+                let since = scanner.time(log).await?;
+                let data = merkl::campaign_data(campaign.campaignType, &campaign.campaignData);
+                found[*place].overrides.push(Override { campaign, data, place: place_of(log), since });
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+fn announcement(chain_id: u64, campaign: CampaignParameters, log: &RawLog) -> Announcement {
+    Announcement {
+        data: merkl::campaign_data(campaign.campaignType, &campaign.campaignData),
+        id_fits: merkl::campaign_id(chain_id, &campaign) == campaign.campaignId,
+        campaign,
+        place: place_of(log),
+        overrides: Vec::new(),
+    }
+}
+
+fn place_of(log: &RawLog) -> Place {
+    Place { block: BlockNumber(log.block_number), transaction: log.transaction_hash }
+}

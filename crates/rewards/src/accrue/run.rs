@@ -1,0 +1,442 @@
+//! Scorings by run: `time_weighted` and `swap_weighted`.
+//!
+//! What a part of a run's emission is divided by is known when the run is over. So its moves are kept, and a scout that
+//! is one block behind adds up the divisors as they come; at the end of the run the moves are walked again over the
+//! real board, paying at each point what the sums say. Nobody is visited, whoever did not move.
+//!
+//! ```text
+//! time_weighted   point: a stretch of dt seconds      whole = sum over the run of dt D   (dt D1, dt D0)
+//! swap_weighted   fees: a step of a trade, V = growth0 * price at the block's end + growth1     whole = sum of V D
+//!                 tokens: the state after a trade, v = (|amount1| + |amount0| * price after it) whole = sum of v D1, v D0
+//! ```
+//!
+//! A point pays `E * (dt, V or v) / whole` per unit, `E` being the part's emission of the run: over its points everybody's
+//! payments add up to `E`. Prices are X192, so V and v are integers; the two halves of a swap's value
+//! are left whole, since only ratios count.
+//!
+//! A minimum of value is looked at when a run ends: stakes below it are left out of the whole run, which is then scouted
+//! again without them. `per_block` with such a minimum waits for the end of each run too, and pays as ever.
+//!
+//! With `swap_weighted`, a run without a trade, or in which no eligible liquidity earned a fee, pays nobody: its emission
+//! waits for the next run that does, also past an override.
+
+use std::collections::BTreeSet;
+
+use alloy_primitives::{U256, U512};
+use serde::{Deserialize, Serialize};
+
+use super::When;
+use super::board::{Board, Divisors, Payment};
+use super::growth::{Units, Wide, part_of, portion};
+use super::holders::Holders;
+use super::segment::{Terms, fold};
+use crate::campaign::Scoring;
+use crate::ledger::{Change, Trade};
+use crate::ownership::{Move, StakeIndex};
+use crate::unit::{BlockNumber, UnixSeconds};
+
+/// The run that is under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Run {
+    seconds: u32,
+    /// The stakes that this run leaves out, where the campaign has a minimum of value.
+    left_out: Option<BTreeSet<StakeIndex>>,
+    /// Where it began.
+    starts_at: UnixSeconds,
+    /// Up to when runs were paid, or left to wait.
+    paid_to: UnixSeconds,
+    /// Its moves, block by block.
+    blocks: Vec<Block>,
+    /// The scout, and what it has added up: all blocks but the newest are in it.
+    scout: Holders,
+    scouted_at: UnixSeconds,
+    sums: Sums,
+    /// The price before the newest block, and before the run.
+    price_x192: Option<U512>,
+    first_price_x192: Option<U512>,
+    /// What earlier runs emitted and nobody was paid.
+    waiting: Units,
+    /// The first block of a trade whose fees cannot be known: of earlier runs, and of this one.
+    unknown: Option<BlockNumber>,
+    unknown_here: Option<BlockNumber>,
+}
+
+/// The moves of one block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Block {
+    when: When,
+    moves: Vec<Move>,
+}
+
+/// What the parts of a run's emission are divided by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Sums {
+    fees: Wide,
+    token1: Wide,
+    token0: Wide,
+    trades: u64,
+}
+
+/// Something that a part of a run's emission is paid for.
+#[derive(Debug, Clone, Copy)]
+enum Point {
+    /// So many seconds in the state that holds.
+    Time(u64),
+    /// Fees of this value per unit of liquidity, to the liquidity in range.
+    Fees(Wide),
+    /// A trade of this value, after which the state is the one that holds.
+    Tokens(Wide),
+}
+
+impl Run {
+    pub(super) fn new(seconds: u32, filters: bool, scout: Holders) -> Self {
+        Self {
+            seconds: seconds.max(1),
+            left_out: filters.then(BTreeSet::new),
+            starts_at: UnixSeconds(0),
+            paid_to: UnixSeconds(0),
+            blocks: Vec::new(),
+            scout,
+            scouted_at: UnixSeconds(0),
+            sums: Sums::default(),
+            price_x192: None,
+            first_price_x192: None,
+            waiting: Units::ZERO,
+            unknown: None,
+            unknown_here: None,
+        }
+    }
+
+    /// Takes up a move; runs that ended before it are paid.
+    pub(super) fn apply(
+        &mut self,
+        terms: &Terms,
+        holders: &mut Holders,
+        idle: &mut Units,
+        when: When,
+        what: &Move,
+    ) {
+        let run_starts_at = UnixSeconds(when.at.0 - when.at.0 % u64::from(self.seconds));
+        if run_starts_at > self.starts_at {
+            self.end(terms, holders, idle, self.ends_at());
+            // Runs in which nothing moved are like one.
+            self.end(terms, holders, idle, run_starts_at);
+        }
+        match self.blocks.last_mut() {
+            Some(block) if block.when == when => block.moves.push(what.clone()),
+            _ => {
+                self.scout_newest(terms);
+                self.blocks.push(Block { when, moves: vec![what.clone()] });
+            }
+        }
+    }
+
+    /// Pays what is known of the run at `at`, as if it ended there; trades at `at` itself belong to no run yet.
+    pub(super) fn close_at(
+        &mut self,
+        terms: &Terms,
+        holders: &mut Holders,
+        idle: &mut Units,
+        at: UnixSeconds,
+    ) {
+        let run_starts_at = UnixSeconds(at.0 - at.0 % u64::from(self.seconds));
+        if run_starts_at > self.starts_at {
+            self.end(terms, holders, idle, self.ends_at());
+            self.end(terms, holders, idle, run_starts_at);
+        }
+        // The scout may have counted a block of the time `at`, where blocks share a second: it begins again.
+        self.scout_again(terms, holders, at);
+        self.pay(terms, holders, idle, at);
+    }
+
+    /// When the run that is under way ends.
+    pub(super) fn ends_at(&self) -> UnixSeconds {
+        UnixSeconds(self.starts_at.0 + u64::from(self.seconds))
+    }
+
+    /// Leaves these stakes out of the run that is under way, where the campaign has a minimum of value.
+    pub(super) fn leave_out(&mut self, stakes: &BTreeSet<StakeIndex>) {
+        if let Some(left_out) = &mut self.left_out {
+            left_out.clone_from(stakes);
+        }
+    }
+
+    /// The holders as the newest complete block left them.
+    pub(super) fn scout(&self) -> &Holders {
+        &self.scout
+    }
+
+    /// What waits for a run with a swap.
+    pub(super) fn waiting(&self) -> Units {
+        self.waiting
+    }
+
+    /// Gives away what waits, once no run of it that ends at `until` is under way.
+    pub(super) fn give_waiting(&mut self, until: Option<UnixSeconds>) -> Units {
+        if until.is_some_and(|until| self.paid_to >= until) {
+            std::mem::take(&mut self.waiting)
+        } else {
+            Units::ZERO
+        }
+    }
+
+    /// Takes over what waited in an earlier version.
+    pub(super) fn wait_for(&mut self, earlier: Units) {
+        self.waiting += earlier;
+    }
+
+    /// The first block of a trade whose fees cannot be known.
+    pub(super) fn unknown(&self) -> Option<BlockNumber> {
+        self.unknown.or(self.unknown_here)
+    }
+
+    /// Ends the run at `ends_at` and begins the next there.
+    fn end(&mut self, terms: &Terms, holders: &mut Holders, idle: &mut Units, ends_at: UnixSeconds) {
+        if self.left_out.is_some() {
+            self.scout_again(terms, holders, UnixSeconds(u64::MAX));
+        } else {
+            self.scout_newest(terms);
+        }
+        self.pay(terms, holders, idle, ends_at);
+        self.blocks.clear();
+        self.unknown = self.unknown.or(self.unknown_here.take());
+        self.sums = Sums::default();
+        (self.starts_at, self.scouted_at, self.first_price_x192) = (ends_at, ends_at, self.price_x192);
+    }
+
+    /// Sends the scout through the whole run once more, without the stakes that it leaves out; trades at or after `end`
+    /// do not count.
+    fn scout_again(&mut self, terms: &Terms, holders: &mut Holders, end: UnixSeconds) {
+        if let Some(left_out) = &self.left_out {
+            holders.leave_out(left_out.clone());
+        }
+        let blocks = std::mem::take(&mut self.blocks);
+        self.scout = holders.clone();
+        (self.scouted_at, self.sums, self.price_x192) =
+            (self.starts_at, Sums::default(), self.first_price_x192);
+        self.unknown_here = None;
+        for block in blocks {
+            self.scout_newest_before(terms, end);
+            self.blocks.push(block);
+        }
+        self.scout_newest_before(terms, end);
+    }
+
+    fn scout_newest(&mut self, terms: &Terms) {
+        self.scout_newest_before(terms, UnixSeconds(u64::MAX));
+    }
+
+    /// Sends the scout through the newest block; trades at or after `end` do not count.
+    fn scout_newest_before(&mut self, terms: &Terms, end: UnixSeconds) {
+        let Some(block) = self.blocks.last() else { return };
+        let sums = &mut self.sums;
+        if terms.scoring == Scoring::TimeWeighted {
+            let seconds = terms.stretch.paid_seconds(self.scouted_at, block.when.at);
+            sums.add(&self.scout.board, Point::Time(seconds));
+        }
+        self.scouted_at = block.when.at;
+        let counts = terms.counts(block.when.at) && block.when.at < end;
+        let price = block.last_price().or(self.price_x192);
+        let unknown =
+            walk(&mut self.scout, terms, block, price, counts, &mut |board, point| sums.add(board, point));
+        self.price_x192 = price;
+        if unknown && terms.scoring == Scoring::SwapWeighted {
+            self.unknown_here = self.unknown_here.or(Some(block.when.block));
+        }
+    }
+
+    /// Pays the run's emission, if there is anybody to pay by its rule.
+    fn pay(&mut self, terms: &Terms, holders: &mut Holders, idle: &mut Units, ends_at: UnixSeconds) {
+        let seconds = terms.stretch.paid_seconds(self.starts_at, ends_at);
+        let emission = terms.emission(1, seconds) * Units::from(terms.weights.sum());
+        self.paid_to = ends_at;
+        if terms.scoring == Scoring::PerBlock {
+            return self.pay_by_state(terms, holders, idle, ends_at);
+        }
+        let mut sums = self.sums;
+        if terms.scoring == Scoring::TimeWeighted {
+            let rest = terms.stretch.paid_seconds(self.scouted_at.max(self.starts_at), ends_at);
+            sums.add_time(&self.scout.board, rest);
+        } else if sums.trades == 0 || sums.fees.is_zero() {
+            self.waiting += emission;
+            for block in &self.blocks {
+                block.moves.iter().for_each(|what| fold(holders, terms, what));
+            }
+            return;
+        }
+        let emission = emission + std::mem::take(&mut self.waiting);
+        let wages = Wages { terms, emission, sums };
+        *idle += terms.idle(wages.parts(), |weight| wages.emission(weight));
+        let (mut at, mut price) = (self.starts_at, self.first_price_x192);
+        for block in &self.blocks {
+            wages.pay(&mut holders.board, Point::Time(terms.stretch.paid_seconds(at, block.when.at)));
+            at = block.when.at;
+            price = block.last_price().or(price);
+            let counts = terms.counts(at) && at < ends_at;
+            walk(holders, terms, block, price, counts, &mut |board, point| wages.pay(board, point));
+        }
+        wages.pay(&mut holders.board, Point::Time(terms.stretch.paid_seconds(at, ends_at)));
+    }
+}
+
+impl Run {
+    /// Pays each interval of the run by the state that held in it.
+    fn pay_by_state(&self, terms: &Terms, holders: &mut Holders, idle: &mut Units, ends_at: UnixSeconds) {
+        let mut at = self.starts_at;
+        for block in &self.blocks {
+            *idle += terms.pay_by_state(&mut holders.board, terms.stretch.paid_seconds(at, block.when.at));
+            at = block.when.at;
+            block.moves.iter().for_each(|what| fold(holders, terms, what));
+        }
+        *idle += terms.pay_by_state(&mut holders.board, terms.stretch.paid_seconds(at, ends_at));
+    }
+}
+
+/// Folds a block's moves in and calls `at` at each point that counts; whether a trade's fees are not known.
+fn walk(
+    holders: &mut Holders,
+    terms: &Terms,
+    block: &Block,
+    price_x192: Option<U512>,
+    counts: bool,
+    at: &mut dyn FnMut(&mut Board, Point),
+) -> bool {
+    let mut unknown = false;
+    for what in &block.moves {
+        match what {
+            Move::Pool(Change::Trade(trade)) if counts => {
+                unknown |= walk_trade(&mut holders.board, trade, price_x192, at).is_none();
+            }
+            Move::Pool(Change::Fees { growth0_x128, growth1_x128 }) if counts => {
+                match value(price_x192, *growth0_x128, *growth1_x128) {
+                    Some(value) => at(&mut holders.board, Point::Fees(value)),
+                    None => unknown = true,
+                }
+            }
+            what => fold(holders, terms, what),
+        }
+    }
+    unknown
+}
+
+/// Goes through a trade step by step; `None` when its fees or their value cannot be known.
+fn walk_trade(
+    board: &mut Board,
+    trade: &Trade,
+    price_x192: Option<U512>,
+    at: &mut dyn FnMut(&mut Board, Point),
+) -> Option<()> {
+    let mut from = trade.price.from;
+    let mut known = Some(());
+    for step in trade.steps.iter().flatten() {
+        match value(price_x192, step.growth0_x128, step.growth1_x128) {
+            Some(value) => at(board, Point::Fees(value)),
+            None => known = None,
+        }
+        if let Some(from) = from {
+            board.cross(from, step.tick);
+        }
+        from = Some(step.tick);
+    }
+    board.move_price(from, trade.price.to, trade.price.sqrt_price_x96);
+    match value(trade.price.price_x192, trade.amount0.0, trade.amount1.0) {
+        Some(value) => at(board, Point::Tokens(value)),
+        None => known = None,
+    }
+    trade.steps.as_ref()?;
+    known
+}
+
+/// `amount0` and `amount1` in token1, times 2^192; `None` when token0 is there and has no price.
+fn value(price_x192: Option<U512>, amount0: U256, amount1: U256) -> Option<Wide> {
+    let of_token0 = match price_x192 {
+        Some(price) => Wide::from(amount0) * Wide::from(price),
+        None if amount0.is_zero() => Wide::ZERO,
+        None => return None,
+    };
+    Some(of_token0 + (Wide::from(amount1) << 192))
+}
+
+impl Block {
+    fn last_price(&self) -> Option<U512> {
+        self.moves.iter().rev().find_map(|what| match what {
+            Move::Pool(Change::Price(price)) => price.price_x192,
+            Move::Pool(Change::Trade(trade)) => trade.price.price_x192,
+            _ => None,
+        })
+    }
+}
+
+impl Terms {
+    /// Whether a trade of this time belongs to a run of this stretch.
+    fn counts(&self, at: UnixSeconds) -> bool {
+        self.scoring == Scoring::SwapWeighted && self.stretch.contains(at)
+    }
+}
+
+impl Sums {
+    fn add(&mut self, board: &Board, point: Point) {
+        let Divisors { fees, token1, token0 } = board.divisors();
+        match point {
+            Point::Time(seconds) => self.add_time(board, seconds),
+            Point::Fees(value) => self.fees += Wide::from(fees) * value,
+            Point::Tokens(value) => {
+                self.trades += 1;
+                self.token1 += Wide::from(token1) * value;
+                self.token0 += Wide::from(token0) * value;
+            }
+        }
+    }
+
+    fn add_time(&mut self, board: &Board, seconds: u64) {
+        if seconds == 0 {
+            return;
+        }
+        let Divisors { fees, token1, token0 } = board.divisors();
+        for (sum, divisor) in [(&mut self.fees, fees), (&mut self.token1, token1), (&mut self.token0, token0)]
+        {
+            *sum += Wide::from(divisor) * Wide::from(seconds);
+        }
+    }
+}
+
+/// What a run pays at its points.
+struct Wages<'a> {
+    terms: &'a Terms,
+    emission: Units,
+    sums: Sums,
+}
+
+impl Wages<'_> {
+    /// Which parts find somebody in this run.
+    fn parts(&self) -> Payment {
+        self.payment(Wide::ONE, true, true)
+    }
+
+    fn pay(&self, board: &mut Board, point: Point) {
+        let by_time = self.terms.scoring == Scoring::TimeWeighted;
+        let paid = match point {
+            Point::Time(seconds) if by_time && seconds > 0 => self.payment(Wide::from(seconds), true, true),
+            Point::Fees(value) if !by_time => self.payment(value, true, false),
+            Point::Tokens(value) if !by_time => self.payment(value, false, true),
+            _ => return,
+        };
+        board.pay(paid);
+    }
+
+    fn payment(&self, part: Wide, fees: bool, tokens: bool) -> Payment {
+        let weights = self.terms.weights;
+        let one = |wanted: bool, weight: u32, whole: Wide| {
+            (wanted && weight > 0).then(|| portion(self.emission(weight), part, whole)).flatten()
+        };
+        Payment {
+            fees: one(fees, weights.fees, self.sums.fees),
+            token1: one(tokens, weights.token1, self.sums.token1),
+            token0: one(tokens, weights.token0, self.sums.token0),
+        }
+    }
+
+    fn emission(&self, weight: u32) -> Units {
+        part_of(self.emission, u64::from(weight), self.terms.weights.sum())
+    }
+}

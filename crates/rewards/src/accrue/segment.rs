@@ -1,0 +1,156 @@
+//! One version of a campaign: what it pays, from when to when, and to whom so far.
+
+use serde::{Deserialize, Serialize};
+
+use super::board::{Board, Divisors, Payment};
+use super::growth::{Units, part_of, quotient};
+use super::holders::Holders;
+use super::run::Run;
+use super::{Shape, When};
+use crate::campaign::{Campaign, Scoring, Stretch, Weights};
+use crate::ledger::Change;
+use crate::ownership::{Move, Owner, StakeIndex};
+use crate::unit::{Liquidity, UnixSeconds};
+
+/// A stretch of a campaign with what was earned in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Segment {
+    pub(super) terms: Terms,
+    /// Paid up to `at`; for scorings by run up to the beginning of the run.
+    pub(super) holders: Holders,
+    pub(super) at: UnixSeconds,
+    /// What was emitted while nobody was eligible for it.
+    pub(super) idle: Units,
+    pub(super) run: Option<Run>,
+}
+
+/// What a stretch of a campaign promises.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Terms {
+    pub(super) stretch: Stretch,
+    pub(super) scoring: Scoring,
+    pub(super) weights: Weights,
+    /// What a second emits for a weight of one.
+    rate: Units,
+}
+
+impl Segment {
+    pub(super) fn new(campaign: &Campaign, stretch: Stretch, shape: Shape) -> Self {
+        let weights = match shape {
+            Shape::Concentrated => stretch.weights,
+            Shape::Pooled => Weights { fees: 1, token0: 0, token1: 0 },
+        };
+        let holders = Holders::new(Board::new(stretch.out_of_range));
+        let run = campaign.run_seconds.filter(|_| campaign.is_by_run());
+        let filters = campaign.value_min_usd.is_some();
+        let run = run.map(|seconds| Run::new(seconds, filters, holders.clone()));
+        let terms = Terms::new(stretch, campaign.scoring, weights);
+        Self { terms, holders, at: UnixSeconds(0), idle: Units::ZERO, run }
+    }
+
+    /// Folds in a move of the block `when`.
+    pub(super) fn apply(&mut self, when: When, what: &Move) {
+        match &mut self.run {
+            Some(run) => run.apply(&self.terms, &mut self.holders, &mut self.idle, when, what),
+            None => {
+                self.pay_by_state(when.at);
+                fold(&mut self.holders, &self.terms, what);
+            }
+        }
+        self.at = when.at;
+    }
+
+    /// Pays up to `at`; nothing may be folded in afterwards.
+    pub(super) fn close(&mut self, at: UnixSeconds) {
+        match &mut self.run {
+            Some(run) => run.close_at(&self.terms, &mut self.holders, &mut self.idle, at),
+            None => self.pay_by_state(at),
+        }
+        self.at = at;
+    }
+
+    /// See [`super::CampaignAccrual::eligible`].
+    pub(super) fn eligible(&self) -> impl Iterator<Item = (StakeIndex, Liquidity)> + '_ {
+        self.run.as_ref().map_or(&self.holders, Run::scout).eligible()
+    }
+
+    /// What waits for a run with a swap.
+    pub(super) fn waiting(&self) -> Units {
+        self.run.as_ref().map_or(Units::ZERO, Run::waiting)
+    }
+
+    /// When this stretch is over, gives away what waits: a later version's run pays it.
+    pub(super) fn give_waiting(&mut self, later: &mut Self) {
+        let over = self.terms.stretch.until.is_some_and(|until| until <= self.at);
+        if let (true, Some(run), Some(later)) = (over, &mut self.run, &mut later.run) {
+            later.wait_for(run.give_waiting(self.terms.stretch.until));
+        }
+    }
+
+    /// Pays the time since the last move by the state that held in it.
+    fn pay_by_state(&mut self, at: UnixSeconds) {
+        let seconds = self.terms.stretch.paid_seconds(self.at, at);
+        self.idle += self.terms.pay_by_state(&mut self.holders.board, seconds);
+    }
+}
+
+impl Terms {
+    fn new(stretch: Stretch, scoring: Scoring, weights: Weights) -> Self {
+        let weighted_seconds = weights.sum() * stretch.window.duration_seconds();
+        let rate = part_of(stretch.budget, 1, weighted_seconds);
+        Self { stretch, scoring, weights, rate }
+    }
+
+    /// Pays so many seconds by the state that holds; answers what found nobody.
+    pub(super) fn pay_by_state(&self, board: &mut Board, seconds: u64) -> Units {
+        if seconds == 0 {
+            return Units::ZERO;
+        }
+        let Divisors { fees, token1, token0 } = board.divisors();
+        let part = |weight: u32, divisor| {
+            (weight > 0).then(|| quotient(self.emission(weight, seconds), divisor)).flatten()
+        };
+        let paid = Payment {
+            fees: part(self.weights.fees, fees),
+            token1: part(self.weights.token1, token1),
+            token0: part(self.weights.token0, token0),
+        };
+        board.pay(paid);
+        self.idle(paid, |weight| self.emission(weight, seconds))
+    }
+
+    /// What so many seconds emit for a weight.
+    pub(super) fn emission(&self, weight: u32, seconds: u64) -> Units {
+        self.rate * Units::from(u128::from(weight) * u128::from(seconds))
+    }
+
+    /// What the parts that found nobody would have paid.
+    pub(super) fn idle(&self, paid: Payment, emission: impl Fn(u32) -> Units) -> Units {
+        let Weights { fees, token0, token1 } = self.weights;
+        let parts = [(fees, paid.fees), (token0, paid.token0), (token1, paid.token1)];
+        let idle = parts.into_iter().filter(|(weight, paid)| *weight > 0 && paid.is_none());
+        idle.fold(Units::ZERO, |sum, (weight, _)| sum + emission(weight))
+    }
+}
+
+/// Folds a move into the holders, whatever the scoring; a trade goes to its end at once.
+pub(super) fn fold(holders: &mut Holders, terms: &Terms, what: &Move) {
+    let admits = |account| terms.stretch.admits(account);
+    match what {
+        Move::Pool(Change::Price(price)) => {
+            holders.board.move_price(price.from, price.to, price.sqrt_price_x96);
+        }
+        Move::Pool(Change::Trade(trade)) => {
+            let price = trade.price;
+            holders.board.move_price(price.from, price.to, price.sqrt_price_x96);
+        }
+        Move::Pool(_) => {}
+        Move::Stake { stake, range, liquidity, owner } => {
+            holders.set_stake(*stake, *range, *liquidity, *owner, &admits);
+        }
+        Move::Shares { vault, member, shares } => {
+            debug_assert!(*member != Owner::Vault(*vault), "no vault is behind itself");
+            holders.set_shares(*vault, *member, shares.0, &admits);
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! A pool's price over time, and its mean over a window.
+//!
+//! The mean is geometric, as Uniswap's oracle has it: the logarithm of the price, weighted by the seconds for which it
+//! held. A swap weighs only what its price held afterwards: nothing within its own block. It serves every venue alike,
+//! since it is made of the price and not of ticks.
+
+use std::collections::VecDeque;
+
+use alloy_primitives::{U256, U512};
+use serde::{Deserialize, Serialize};
+
+use crate::unit::UnixSeconds;
+
+/// The longest window that a mean is told for: a day.
+pub const WINDOW_SECONDS_MAX: u32 = 86_400;
+
+/// For so long each block's price is kept. What is older is kept by the minute: a mean over a longer window counts its
+/// first minute as if the mean of that minute had held all through it.
+const EXACT_SECONDS: u64 = 3_600;
+const MINUTE_SECONDS: u64 = 60;
+
+/// Fractional bits of a [`LogPrice`].
+const LOG_BITS: u32 = 40;
+
+/// The binary logarithm of token0's price in token1, both in smallest units, times 2^40, rounded down.
+///
+/// A step is 6.3 * 10^-13 of the price, or 6.3 * 10^-9 of a tick: a price that goes through it is low by at most that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LogPrice(pub i64);
+
+/// Why there is no mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MeanUnknown {
+    /// The pool has no price.
+    NoPrice,
+    /// The price is not known for so long, or the window is none that is kept.
+    WindowNotCovered,
+}
+
+/// The prices of the last day, each with when it came to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PriceLog {
+    price_x192: Option<U512>,
+    entries: VecDeque<Entry>,
+    /// How many of the first entries are older than an hour, and thinned out.
+    thinned: usize,
+}
+
+/// A price from `at` on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Entry {
+    at: UnixSeconds,
+    log: LogPrice,
+    /// The sum of logarithms times seconds, up to `at`.
+    cumulative: i128,
+}
+
+impl PriceLog {
+    /// Notes the price that holds from `at` on: token0 in token1, in smallest units, times 2^192. A pool that has no
+    /// price any more begins anew.
+    pub fn observe(&mut self, at: UnixSeconds, price_x192: Option<U512>) {
+        if price_x192 == self.price_x192 {
+            return;
+        }
+        self.price_x192 = price_x192;
+        let Some(log) = price_x192.and_then(LogPrice::of) else {
+            self.entries.clear();
+            self.thinned = 0;
+            return;
+        };
+        match self.entries.back_mut() {
+            Some(last) if last.at >= at => last.log = log,
+            last => {
+                let cumulative = last.map_or(0, |last| last.cumulative_at(at));
+                self.entries.push_back(Entry { at, log, cumulative });
+            }
+        }
+        self.thin(at);
+    }
+
+    /// The mean over the `window_seconds` up to `at`, rounded down to a step.
+    ///
+    /// # Errors
+    /// No price, or none for so long: a mean over less than the window is not told.
+    pub fn mean(&self, at: UnixSeconds, window_seconds: u32) -> Result<LogPrice, MeanUnknown> {
+        if self.entries.is_empty() {
+            return Err(MeanUnknown::NoPrice);
+        }
+        if window_seconds > WINDOW_SECONDS_MAX {
+            return Err(MeanUnknown::WindowNotCovered);
+        }
+        let from = at.0.checked_sub(u64::from(window_seconds)).ok_or(MeanUnknown::WindowNotCovered)?;
+        if window_seconds == 0 {
+            return self.holding_at(at).map(|entry| entry.log).ok_or(MeanUnknown::WindowNotCovered);
+        }
+        let covered = self.cumulative(at).zip(self.cumulative(UnixSeconds(from)));
+        let (end, start) = covered.ok_or(MeanUnknown::WindowNotCovered)?;
+        let mean = (end - start).div_euclid(i128::from(window_seconds));
+        Ok(LogPrice(i64::try_from(mean).expect("a mean lies between what it is made of")))
+    }
+
+    /// The sum up to `at`, between two entries in a straight line; `None` before the first.
+    fn cumulative(&self, at: UnixSeconds) -> Option<i128> {
+        let after = self.entries.partition_point(|entry| entry.at <= at);
+        let before = self.entries.get(after.checked_sub(1)?)?;
+        let Some(next) = self.entries.get(after) else { return Some(before.cumulative_at(at)) };
+        let (passed, whole) = (at.since(before.at), next.at.since(before.at));
+        let grown = (next.cumulative - before.cumulative) * i128::from(passed);
+        Some(before.cumulative + grown.div_euclid(i128::from(whole)))
+    }
+
+    fn holding_at(&self, at: UnixSeconds) -> Option<&Entry> {
+        let after = self.entries.partition_point(|entry| entry.at <= at);
+        self.entries.get(after.checked_sub(1)?)
+    }
+
+    /// Drops what no window reaches, and of what is older than an hour all but the first of each minute.
+    fn thin(&mut self, now: UnixSeconds) {
+        while self.entries.get(self.thinned).is_some_and(|entry| now.since(entry.at) > EXACT_SECONDS) {
+            let minute = |entry: &Entry| entry.at.0 / MINUTE_SECONDS;
+            let before = self.thinned.checked_sub(1).and_then(|index| self.entries.get(index)).map(minute);
+            if before == self.entries.get(self.thinned).map(minute) {
+                self.entries.remove(self.thinned);
+            } else {
+                self.thinned += 1;
+            }
+        }
+        while self.entries.get(1).is_some_and(|next| now.since(next.at) > u64::from(WINDOW_SECONDS_MAX)) {
+            self.entries.pop_front();
+            self.thinned = self.thinned.saturating_sub(1);
+        }
+    }
+}
+
+impl Entry {
+    fn cumulative_at(&self, at: UnixSeconds) -> i128 {
+        self.cumulative + i128::from(self.log.0) * i128::from(at.since(self.at))
+    }
+}
+
+impl LogPrice {
+    /// Of a price times 2^192; `None` of zero, which is no price.
+    ///
+    /// The whole bits are the place of the highest bit. Each fractional bit asks whether the square of what is left
+    /// has reached 2: the mantissa keeps 127 bits, far more than the 40 that are told.
+    pub fn of(price_x192: U512) -> Option<Self> {
+        let top = price_x192.bit_len().checked_sub(1)?;
+        let aligned = if top >= 127 { price_x192 >> (top - 127) } else { price_x192 << (127 - top) };
+        let mut mantissa_x127 = U256::from(aligned);
+        let whole = i64::try_from(top).expect("512 bits have fewer than 2^63 places") - 192;
+        let mut log = whole << LOG_BITS;
+        for bit in (0..LOG_BITS).rev() {
+            mantissa_x127 = (mantissa_x127 * mantissa_x127) >> 127;
+            if mantissa_x127.bit_len() > 128 {
+                mantissa_x127 >>= 1;
+                log += 1 << bit;
+            }
+        }
+        Some(Self(log))
+    }
+
+    /// The price as `mantissa / 2^128 * 2^exponent`, with `1 <= mantissa / 2^128 < 2`; low by less than 2^-120 of it.
+    pub fn to_price(self) -> (U256, i64) {
+        let fraction = self.0 & ((1 << LOG_BITS) - 1);
+        let mut mantissa_x128 = U256::ONE << 128;
+        let mut root_x128 = U256::ONE << 129;
+        for bit in (0..LOG_BITS).rev() {
+            // 2 to the 1/2, 1/4, 1/8 ...: each the square root of the one before.
+            root_x128 = square_root_x128(root_x128);
+            if fraction >> bit & 1 == 1 {
+                mantissa_x128 = U256::from((U512::from(mantissa_x128) * U512::from(root_x128)) >> 128_usize);
+            }
+        }
+        (mantissa_x128, self.0 >> LOG_BITS)
+    }
+}
+
+/// `sqrt(x)` of a number of 128 fractional bits below 4, rounded down.
+fn square_root_x128(x: U256) -> U256 {
+    U256::from((U512::from(x) << 128_usize).root(2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::square;
+    use crate::math::tick::sqrt_ratio;
+    use crate::unit::Tick;
+
+    fn x192(power: usize) -> U512 {
+        U512::ONE << power
+    }
+
+    #[test]
+    fn logarithms_known_by_hand() {
+        let one = 1_i64 << 40;
+        let cases = [
+            ("one", x192(192), 0),
+            ("two", x192(193), one),
+            ("a half", x192(191), -one),
+            ("the least price", U512::ONE, -192 * one),
+            ("the square root of two", (U512::ONE << 257_usize).root(2) << 64_usize, one / 2 - 1),
+            // log2(3) = 1.58496250072115618...
+            ("three", U512::from(3) << 192_usize, 1_742_684_699_131),
+        ];
+        for (name, price, expected) in cases {
+            assert_eq!(LogPrice::of(price), Some(LogPrice(expected)), "{name}");
+        }
+        assert_eq!(LogPrice::of(U512::ZERO), None);
+        assert_eq!(LogPrice::of(U512::MAX), Some(LogPrice(320 * one - 1)));
+    }
+
+    #[test]
+    fn a_price_comes_back_to_its_step() {
+        for tick in [-887_272, -276_325, -1, 0, 1, 12_345, 276_325, 887_271] {
+            let price = square(sqrt_ratio(Tick(tick)).unwrap());
+            let (mantissa, exponent) = LogPrice::of(price).unwrap().to_price();
+            let shift = exponent + 64;
+            let told = if shift >= 0 {
+                U512::from(mantissa) << usize::try_from(shift).unwrap()
+            } else {
+                U512::from(mantissa) >> usize::try_from(-shift).unwrap()
+            };
+            assert!(told <= price, "tick {tick}");
+            // 6.4 * 10^-13 of the price, and one unit where it has few digits.
+            let off = (price - told) / (price / U512::from(1_000_000_000_000_000_u64)).max(U512::ONE);
+            assert!(off <= U512::from(640), "tick {tick}: off by {off} * 10^-15");
+        }
+    }
+
+    fn log_of(prices: &[(u64, i32)]) -> PriceLog {
+        let mut log = PriceLog::default();
+        for (at, tick) in prices {
+            log.observe(UnixSeconds(*at), Some(square(sqrt_ratio(Tick(*tick)).unwrap())));
+        }
+        log
+    }
+
+    /// The mean in thousandths of a tick.
+    fn mean(log: &PriceLog, at: u64, window_seconds: u32) -> Result<i64, MeanUnknown> {
+        let step = LogPrice::of(square(sqrt_ratio(Tick(100_000)).unwrap())).unwrap().0 / 100_000;
+        log.mean(UnixSeconds(at), window_seconds).map(|mean| (mean.0 * 1000 + step / 2).div_euclid(step))
+    }
+
+    #[test]
+    fn means_known_by_hand() {
+        let log = log_of(&[(1000, 100), (1900, 200), (2800, 200)]);
+        let cases = [
+            ("at the first price", 1000, 0, Ok(100_000)),
+            ("before it", 999, 0, Err(MeanUnknown::WindowNotCovered)),
+            ("not yet covered", 2799, 1800, Err(MeanUnknown::WindowNotCovered)),
+            ("half and half", 2800, 1800, Ok(150_000)),
+            ("all new", 3700, 1800, Ok(200_000)),
+            ("a third new", 2350, 1350, Ok(133_333)),
+            ("within the newest block", 1900, 900, Ok(100_000)),
+            ("longer than a day", 200_000, 86_401, Err(MeanUnknown::WindowNotCovered)),
+        ];
+        for (name, at, window, expected) in cases {
+            assert_eq!(mean(&log, at, window), expected, "{name}");
+        }
+        assert_eq!(PriceLog::default().mean(UnixSeconds(9), 1), Err(MeanUnknown::NoPrice));
+    }
+
+    #[test]
+    fn one_swap_moves_the_mean_by_no_more_than_its_time() {
+        // For one block of two seconds the price stands 6931 ticks (a factor of two) higher.
+        let log = log_of(&[(0, 0), (10_000, 6931), (10_002, 0)]);
+        assert_eq!(mean(&log, 10_000, 1800), Ok(0), "no weight in its own block");
+        // 6931 * 2 / 1800 = 7.70 ticks: 0.077 % of the price.
+        assert_eq!(mean(&log, 10_002, 1800), Ok(7_701));
+        assert_eq!(mean(&log, 11_802, 1800), Ok(0), "and is forgotten when the window has passed");
+    }
+
+    #[test]
+    fn a_day_is_kept_by_the_minute() {
+        let mut log = PriceLog::default();
+        for block in 0..60_000_u64 {
+            let tick = i32::try_from(block % 7).unwrap();
+            log.observe(UnixSeconds(block * 2), Some(square(sqrt_ratio(Tick(tick)).unwrap())));
+        }
+        assert!(log.entries.len() < 3_300, "{} entries", log.entries.len());
+        let told = mean(&log, 119_998, 86_400).unwrap();
+        assert!((2_990..=3_010).contains(&told), "the mean of 0 to 6 is 3: {told}");
+    }
+}
