@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use accrual_rewards::accrue::{Earned, Figures, FiguresError};
+use accrual_rewards::accrue::{CampaignAccrual, Earned, Figures, FiguresError};
 use accrual_rewards::apr::{Held, eligible_holdings};
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::id::{CampaignId, PoolId};
@@ -64,7 +64,14 @@ pub struct PoolState {
     pub rewinds: u64,
     /// Its ledger and campaigns.
     pub tracker: PoolTracker,
-    reports: BTreeMap<CampaignId, OnceLock<Result<Report, FiguresError>>>,
+    told: BTreeMap<CampaignId, Told>,
+}
+
+/// What a campaign comes to at a block, each counted when it is first asked for.
+#[derive(Debug, Default)]
+struct Told {
+    report: OnceLock<Result<Report, FiguresError>>,
+    eligible: OnceLock<Held>,
 }
 
 /// A campaign's figures at a block, counted once and in the orders that lists need.
@@ -76,8 +83,16 @@ pub struct Report {
     pub accounts: Vec<AccountEarned>,
     /// By position, largest first.
     pub positions: Vec<Earned>,
-    /// What the eligible positions hold.
-    pub eligible: Held,
+}
+
+/// A campaign's report, or why its figures cannot be known while all else can.
+pub type Known<'a> = Result<&'a Report, FiguresUnknown>;
+
+/// Why a campaign's figures cannot be known at a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FiguresUnknown {
+    /// They rest on fees, and those of a trade in this block do not follow from what is stored.
+    FeesUnknown(BlockNumber),
 }
 
 /// Why the book could not be brought up to date.
@@ -250,27 +265,68 @@ impl State {
 impl PoolState {
     fn new(info: Arc<PoolInfo>, moment: Moment, rewinds: u64, tracker: PoolTracker) -> Self {
         let ids = tracker.campaigns().iter().map(|accrual| accrual.campaign().id.clone());
-        let reports = ids.map(|id| (id, OnceLock::new())).collect();
-        Self { info, moment, rewinds, tracker, reports }
+        let told = ids.map(|id| (id, Told::default())).collect();
+        Self { info, moment, rewinds, tracker, told }
     }
 
-    /// A campaign's report at this block, counted when first asked for.
+    /// A campaign's report at this block, for calls that cannot answer without.
+    ///
+    /// # Errors
+    /// As [`PoolState::known`]; `figures_unknown` when its figures cannot be known.
+    pub fn report(&self, id: &CampaignId) -> Result<&Report, ApiError> {
+        self.known(id)?.map_err(|unknown| unknown.refused(id))
+    }
+
+    /// A campaign's report at this block, or why there is none, for lists that go on without.
     ///
     /// # Errors
     /// `not_found` when the pool does not have the campaign; `internal` when an event is younger than the block.
-    pub fn report(&self, id: &CampaignId) -> Result<&Report, ApiError> {
-        let cell = self.reports.get(id).ok_or_else(|| ApiError::no_such("campaign", id.as_str()))?;
-        let report = cell.get_or_init(|| self.count(id));
-        report.as_ref().map_err(|error| ApiError::internal_at(self.moment.number, error))
+    pub fn known(&self, id: &CampaignId) -> Result<Known<'_>, ApiError> {
+        match self.told(id)?.report.get_or_init(|| self.count(id)) {
+            Ok(report) => Ok(Ok(report)),
+            Err(FiguresError::FeesUnknown { block }) => Ok(Err(FiguresUnknown::FeesUnknown(*block))),
+            Err(error @ FiguresError::Past { .. }) => Err(ApiError::internal_at(self.moment.number, error)),
+        }
+    }
+
+    /// What the campaign's eligible positions hold, which is known even where its figures are not.
+    ///
+    /// # Errors
+    /// `not_found` when the pool does not have the campaign.
+    pub fn eligible(&self, id: &CampaignId) -> Result<&Held, ApiError> {
+        let held = || eligible_holdings(&self.tracker, self.accrual(id));
+        Ok(self.told(id)?.eligible.get_or_init(held))
+    }
+
+    fn told(&self, id: &CampaignId) -> Result<&Told, ApiError> {
+        self.told.get(id).ok_or_else(|| ApiError::no_such("campaign", id.as_str()))
+    }
+
+    fn accrual(&self, id: &CampaignId) -> &CampaignAccrual {
+        self.tracker.campaign(id).expect("what is told is kept for each of the tracker's campaigns")
     }
 
     fn count(&self, id: &CampaignId) -> Result<Report, FiguresError> {
-        let accrual =
-            self.tracker.campaign(id).expect("a report is kept for each of the tracker's campaigns");
         let figures =
             self.tracker.figures(id, self.moment.at).expect("it is one of the tracker's campaigns")?;
         let (accounts, positions) = (by_account(&figures), by_position(&figures));
-        let eligible = eligible_holdings(&self.tracker, accrual);
-        Ok(Report { figures, accounts, positions, eligible })
+        Ok(Report { figures, accounts, positions })
+    }
+}
+
+impl FiguresUnknown {
+    /// The name used in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FeesUnknown(_) => "fees_unknown",
+        }
+    }
+
+    /// What a call for one campaign is answered with.
+    fn refused(self, id: &CampaignId) -> ApiError {
+        let Self::FeesUnknown(block) = self;
+        ApiError::FiguresUnknown(format!(
+            "Campaign {id} is paid by fees, and those of a trade in block {block} cannot be known: ask for a block before it with at=. Its operator can index the pool again with a node that answers for its fee, tick spacing and decimals, or choose another scoring."
+        ))
     }
 }

@@ -51,6 +51,8 @@ pub enum ApiError {
     #[error("Something broke on our side; it is in the log under this request_id.")]
     Internal,
     #[error("{0}")]
+    FiguresUnknown(String),
+    #[error("{0}")]
     BehindChain(String),
     #[error("The answer took too long, or the database is busy: try again.")]
     ReducedCapacity,
@@ -107,6 +109,7 @@ problems! {
     METHOD_NOT_ALLOWED = "method_not_allowed", METHOD_NOT_ALLOWED, "This path does not take this method";
     BODY_TOO_LARGE = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large";
     INTERNAL = "internal", INTERNAL_SERVER_ERROR, "Something broke on our side";
+    FIGURES_UNKNOWN = "figures_unknown", CONFLICT, "What is stored does not tell these figures";
     BEHIND_CHAIN = "behind_chain", SERVICE_UNAVAILABLE, "The data is not there yet";
     REDUCED_CAPACITY = "reduced_capacity", SERVICE_UNAVAILABLE, "The server is short of something";
 }
@@ -147,6 +150,7 @@ impl ApiError {
             Self::MethodNotAllowed => Problem::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge => Problem::BODY_TOO_LARGE,
             Self::Internal => Problem::INTERNAL,
+            Self::FiguresUnknown(_) => Problem::FIGURES_UNKNOWN,
             Self::BehindChain(_) => Problem::BEHIND_CHAIN,
             Self::ReducedCapacity => Problem::REDUCED_CAPACITY,
         }

@@ -48,7 +48,7 @@ async function refresh() {
 }
 
 async function topEarners(campaign, key) {
-  if (!campaign.as_of) return [];
+  if (campaign.sums_reason) return [];
   const path = `/v1/campaigns/${encodeURIComponent(campaign.id)}/accruals?limit=${EARNERS_SHOWN}`;
   return (await ask(path, key)).data;
 }
@@ -116,8 +116,16 @@ function card(campaign, earners) {
     ]),
     earners.length
       ? earnersTable(earners, amount, symbol)
-      : element("p", { class: "quiet" }, ["Nobody has earned yet."]),
+      : element("p", { class: "quiet" }, [noEarners(campaign)]),
   ]);
+}
+
+function noEarners({ sums_reason: reason }) {
+  const reasons = {
+    fees_unknown: "Who earned what is unknown: this campaign is paid by fees, and those of a trade cannot be known.",
+    not_indexed: "Nothing is indexed yet.",
+  };
+  return reason === null ? "Nobody has earned yet." : (reasons[reason] ?? `Who earned what is unknown (${reason}).`);
 }
 
 function fact(name, value, kind = "", beneath = "") {
@@ -130,6 +138,7 @@ function fact(name, value, kind = "", beneath = "") {
 }
 
 function unitsToCome(campaign) {
+  if (campaign.sums_reason === "fees_unknown") return null;
   if (campaign.emitted_units === null) return campaign.budget_units;
   return String(BigInt(campaign.budget_units) - BigInt(campaign.emitted_units));
 }

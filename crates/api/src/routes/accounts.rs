@@ -6,6 +6,7 @@ use accrual_rewards::accrue::CampaignAccrual;
 use accrual_rewards::apr::position_holdings;
 use accrual_rewards::explain::standing;
 use accrual_rewards::ledger::PositionIndex;
+use accrual_rewards::ownership::{Owner, StakeIndex};
 use accrual_rewards::unit::{Amount, Liquidity, Tick};
 use alloy_primitives::Address;
 use axum::Json;
@@ -16,11 +17,11 @@ use serde::Serialize;
 use super::TokenView;
 use super::stretches::{self, TimelineView};
 use crate::app::Api;
-use crate::book::PoolState;
+use crate::book::{FiguresUnknown, PoolState};
 use crate::error::ApiError;
 use crate::params::{self, Params};
 use crate::prices::{NoValue, Prices, USD_PLACES};
-use crate::view::{AccountView, AsOf, Eip55, List};
+use crate::view::{AccountView, AsOf, Eip55, List, PositionEarned};
 
 /// The account's positions that have liquidity, pool by pool: those that it holds itself, and those that wrappers hold
 /// for it. `explain=true` adds when each earned, when it stood idle, and why.
@@ -55,7 +56,8 @@ pub(crate) async fn positions(
     Ok(Json(List { data, meta: api.meta(&state, state.lowest(), None) }))
 }
 
-/// What the account has earned, campaign by campaign; campaigns in which it earned nothing are left out.
+/// What the account has earned, campaign by campaign; campaigns in which it earned nothing are left out, and those of
+/// which nobody can know are null with the reason.
 pub(crate) async fn rewards(
     State(api): State<Api>,
     Path(address): Path<String>,
@@ -67,13 +69,18 @@ pub(crate) async fn rewards(
     let mut data = Vec::new();
     for campaign in api.book().campaigns() {
         let Some(pool) = state.pool(&campaign.pool) else { continue };
-        let accounts = &pool.report(&campaign.id)?.accounts;
-        let Some(row) = accounts.iter().find(|row| row.account == account) else { continue };
+        let earned = match pool.known(&campaign.id)? {
+            Ok(report) => {
+                let Some(row) = report.accounts.iter().find(|row| row.account == account) else { continue };
+                EarnedView::Known(AccountView::of(&pool.tracker, row))
+            }
+            Err(unknown) => EarnedView::unknown(account, unknown),
+        };
         data.push(RewardView {
             campaign: campaign.id.to_string(),
             pool: campaign.pool.to_string(),
             token: TokenView::of(&api, campaign.reward_token),
-            earned: AccountView::of(&pool.tracker, row),
+            earned,
             as_of: api.as_of(pool.moment),
         });
     }
@@ -127,8 +134,34 @@ pub(crate) struct RewardView {
     pool: String,
     token: TokenView,
     #[serde(flatten)]
-    earned: AccountView,
+    earned: EarnedView,
     as_of: AsOf,
+}
+
+/// [`AccountView`], or the same with nulls where the campaign's figures cannot be known.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum EarnedView {
+    Known(AccountView),
+    Unknown {
+        account: Eip55,
+        earned_units: Option<Amount>,
+        share_ppm: Option<u32>,
+        positions: Vec<PositionEarned>,
+        reason: &'static str,
+    },
+}
+
+impl EarnedView {
+    fn unknown(account: Address, unknown: FiguresUnknown) -> Self {
+        Self::Unknown {
+            account: Eip55(account),
+            earned_units: None,
+            share_ppm: None,
+            positions: Vec::new(),
+            reason: unknown.as_str(),
+        }
+    }
 }
 
 /// By what way a position is an account's.
@@ -137,13 +170,15 @@ struct Via {
     shared: bool,
 }
 
-/// The positions with liquidity that an account holds, or that wrappers hold for it as far as a campaign tells.
+/// The positions with liquidity that an account holds, or that wrappers hold for it: by who stands behind them, and as a
+/// campaign tells, which names every vault on the way.
 fn held_by(pool: &PoolState, account: Address) -> Result<BTreeMap<PositionIndex, Via>, ApiError> {
-    let (tracker, mut held) = (&pool.tracker, BTreeMap::new());
+    let tracker = &pool.tracker;
     let positions = tracker.ledger().positions();
+    let mut held: BTreeMap<_, _> = wrapped_for(pool, account).collect();
     for campaign in tracker.campaigns() {
-        let accounts = &pool.report(&campaign.campaign().id)?.accounts;
-        let Some(row) = accounts.iter().find(|row| row.account == account) else { continue };
+        let Ok(report) = pool.known(&campaign.campaign().id)? else { continue };
+        let Some(row) = report.accounts.iter().find(|row| row.account == account) else { continue };
         for earned in &row.positions {
             let index = tracker.ownership().stakes()[earned.stake.as_usize()].position;
             let via = Via { wrappers: tracker.via(earned), shared: earned.through.is_some() };
@@ -160,6 +195,22 @@ fn held_by(pool: &PoolState, account: Address) -> Result<BTreeMap<PositionIndex,
     }
     held.retain(|index, _| positions[index.as_usize()].liquidity > Liquidity(0));
     Ok(held)
+}
+
+/// The positions that wrappers hold for an account now, whether it earned with them or not.
+fn wrapped_for(pool: &PoolState, account: Address) -> impl Iterator<Item = (PositionIndex, Via)> {
+    let ownership = pool.tracker.ownership();
+    let stakes = (0..).map(StakeIndex).zip(ownership.stakes());
+    stakes.filter(|(_, stake)| stake.liquidity > Liquidity(0)).filter_map(move |(index, stake)| {
+        let through = match stake.owner {
+            Owner::Account(_) => None,
+            Owner::Vault(vault) => Some(vault),
+        };
+        let is_behind = ownership.accounts(stake.owner).contains(&account);
+        let wrappers = ownership.via(index, through, account);
+        (is_behind && !wrappers.is_empty())
+            .then_some((stake.position, Via { wrappers, shared: through.is_some() }))
+    })
 }
 
 impl PositionView {

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{TokenView, campaign, rates};
 use crate::app::Api;
-use crate::book::{PoolState, State as BookState};
+use crate::book::{FiguresUnknown, PoolState, State as BookState};
 use crate::error::ApiError;
 use crate::params::Params;
 use crate::prices::{NoValue, PriceView, Prices, USD_PLACES, source_of};
@@ -51,7 +51,7 @@ pub(crate) async fn one(
     Ok(Json(One { data, meta }))
 }
 
-/// A campaign with its sums; these are null before its pool's first checkpoint.
+/// A campaign with its sums; where these are null, `sums_reason` says why.
 #[derive(Debug, Serialize)]
 pub(crate) struct CampaignView {
     id: String,
@@ -74,6 +74,8 @@ pub(crate) struct CampaignView {
     undistributed_units: Option<Amount>,
     undistributed: Option<UndistributedView>,
     accounts_count: Option<usize>,
+    /// `not_indexed` before the pool's first checkpoint; `fees_unknown` when it is paid by fees that cannot be known.
+    sums_reason: Option<&'static str>,
     reward_token_price_usd: Option<Decimal>,
     /// The same, with the way to it.
     reward_token_price: PriceView,
@@ -111,11 +113,16 @@ struct AprView {
 impl CampaignView {
     fn of(api: &Api, state: &BookState, campaign: &Campaign) -> Result<Self, ApiError> {
         let pool = state.pool(&campaign.pool).map(AsRef::as_ref);
-        let report = pool.map(|pool| pool.report(&campaign.id)).transpose()?;
+        let known = match pool {
+            Some(pool) => pool.known(&campaign.id)?.map_err(FiguresUnknown::as_str),
+            None => Err("not_indexed"),
+        };
+        let report = known.ok();
         let sums = report.map(|report| SumsView::of(&report.figures));
         let now = pool.map(|pool| pool.moment.at);
         let prices = Prices::now(api, state, now.unwrap_or_else(|| api.settings().clock.now()));
-        let eligible = report.map(|report| prices.worth(&campaign.pool, &report.eligible));
+        let eligible = pool.map(|pool| pool.eligible(&campaign.id)).transpose()?;
+        let eligible = eligible.map(|held| prices.worth(&campaign.pool, held));
         let undistributed = report.map(|report| UndistributedView {
             nobody_eligible_units: report.figures.undistributed.nobody_eligible,
             rounding_units: report.figures.undistributed.rounding,
@@ -141,6 +148,7 @@ impl CampaignView {
             undistributed_units: sums.map(|sums| sums.undistributed_units),
             undistributed,
             accounts_count: report.map(|report| report.accounts.len()),
+            sums_reason: known.err(),
             reward_token_price_usd: prices.usd(campaign.reward_token).ok().map(|quote| quote.usd),
             reward_token_price: PriceView::of(&prices, campaign.reward_token),
             tvl_usd: eligible.as_ref().and_then(|worth| worth.as_ref().ok()?.to_decimal(USD_PLACES)),

@@ -122,7 +122,7 @@ impl PoolAprView {
         let prices = Prices::now(api, book, at);
         let (mut sum, mut estimate) = (Err(AprUnknown::NotRunning), false);
         for campaign in api.book().campaigns().iter().filter(|one| one.pool == pool.info.pool.id) {
-            let eligible = prices.worth(&campaign.pool, &pool.report(&campaign.id)?.eligible).ok();
+            let eligible = prices.worth(&campaign.pool, pool.eligible(&campaign.id)?).ok();
             let reward = prices.priced(campaign.reward_token).ok();
             sum = match (sum, reward_percent(campaign, reward, eligible, at)) {
                 (sum, Err(AprUnknown::NotRunning)) => sum,

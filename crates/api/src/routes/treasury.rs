@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::history::{Reasons, dollars_of, parsed};
 use super::{TokenView, campaign, pool_of};
 use crate::app::Api;
-use crate::book::State as BookState;
+use crate::book::{FiguresUnknown, State as BookState};
 use crate::error::{ApiError, FieldError};
 use crate::params::{self, Params};
 use crate::prices::{Prices, pools_behind};
@@ -136,7 +136,13 @@ impl TreasuryView {
         note("wallets_at_end", told.wallets_at_end.err());
         note("wallets_stayed", told.wallets_stayed.err());
         let pool = api.book().state().pool(&campaign.pool).cloned();
-        let report = pool.as_ref().map(|pool| pool.report(&campaign.id)).transpose()?;
+        let known = match &pool {
+            Some(pool) => pool.known(&campaign.id)?.map_err(FiguresUnknown::as_str),
+            None => Err("not_indexed"),
+        };
+        if let Err(reason) = known {
+            reasons.insert("earned_units", reason);
+        }
         Ok(Self {
             campaign: campaign.id.to_string(),
             pool: campaign.pool.to_string(),
@@ -145,7 +151,7 @@ impl TreasuryView {
             ends_at: Rfc3339(campaign.window.ends_at),
             days_after,
             budget_units: campaign.budget,
-            earned_units: report.map(|report| report.figures.earned),
+            earned_units: known.ok().map(|report| report.figures.earned),
             paid_usd,
             tvl_before_usd,
             tvl_after_usd,

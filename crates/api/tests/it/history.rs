@@ -37,7 +37,7 @@ async fn told(tell: impl FnOnce(&mut accrual_api::Settings)) -> Rig {
     rig
 }
 
-fn trade_to(tick: Tick) -> PoolEvent {
+pub(crate) fn trade_to(tick: Tick) -> PoolEvent {
     let signed = |units: i64| SignedAmount(I256::try_from(units).unwrap());
     PoolEvent::Swapped {
         amount0: signed(-2_900_000),

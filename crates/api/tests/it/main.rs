@@ -8,3 +8,4 @@ mod history;
 mod problems;
 mod rig;
 mod server;
+mod unknown;

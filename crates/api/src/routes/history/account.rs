@@ -32,6 +32,8 @@ pub(crate) async fn account(
     let account = params::address(&address)?;
     let campaign = chosen(&api, id.as_deref())?;
     let pool = api.book().newest(pool_of(&api, &campaign.pool)?)?;
+    // Hours whose figures could not be known are not stored, and would pass for hours in which nothing was earned.
+    pool.report(&campaign.id)?;
     let what = format!("account/{account:#x}/{}", campaign.id);
     let span = asked.span(&api, &pool, &what, window(campaign, asked.interval.seconds()))?;
     let page = page(&api, campaign, account, &pool, &span).await?;

@@ -35,6 +35,8 @@ pub(crate) async fn campaign(
     params.done()?;
     let campaign = campaign_of(&api, &id)?;
     let pool = api.book().newest(pool_of(&api, &campaign.pool)?)?;
+    // Hours whose figures could not be known are not stored, and would pass for hours in which nothing was earned.
+    pool.report(&campaign.id)?;
     let span =
         asked.span(&api, &pool, &format!("campaign/{id}"), window(campaign, asked.interval.seconds()))?;
     let told = Told::read(&api, campaign, &pool, &span).await?;
