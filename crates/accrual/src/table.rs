@@ -11,6 +11,9 @@ use crate::figures::{cut, exact, percent};
 /// Decimals of a token shown in a table; all of them stand in JSON and CSV.
 const PLACES: usize = 4;
 
+/// Stands behind an account that probably holds for others.
+const MISS: char = '*';
+
 /// The sums and the first `rows_max` rows, aligned.
 pub(crate) fn report(view: &ReportView, token: Option<&Token>, rows_max: usize) -> String {
     let (decimals, symbol) = scale(token);
@@ -42,9 +45,10 @@ pub(crate) fn report(view: &ReportView, token: Option<&Token>, rows_max: usize) 
     for (place, row) in rows.iter().take(rows_max).enumerate() {
         let _ = writeln!(
             text,
-            "{:>4}  {:<42}  {:>24}  {:>9}  {}",
+            "{:>4}  {:<42}{} {:>24}  {:>9}  {}",
             place + 1,
             row.account,
+            if row.probable_miss { MISS } else { ' ' },
             cut(row.earned, decimals, PLACES),
             percent(row.share_ppm),
             row.positions
@@ -52,6 +56,12 @@ pub(crate) fn report(view: &ReportView, token: Option<&Token>, rows_max: usize) 
     }
     if rows.len() > rows_max {
         let _ = writeln!(text, "      and {} more", rows.len() - rows_max);
+    }
+    if rows.iter().take(rows_max).any(|row| row.probable_miss) {
+        let _ = writeln!(
+            text,
+            "\n{MISS} a contract, and no wrapper that is named: it may hold for others. If so, name it in [[pools.wrappers]]."
+        );
     }
     text
 }
@@ -76,12 +86,13 @@ fn finality(finality: Finality) -> &'static str {
 
 /// RFC 4180, with units and decimals.
 pub(crate) fn csv(view: &ReportView, token: Option<&Token>) -> String {
-    let mut text = String::from("account,position,earned_units,earned_decimal,share_ppm\r\n");
+    let mut text = String::from("account,position,earned_units,earned_decimal,share_ppm,probable_miss\r\n");
     for row in view.data.iter().map(Row::of) {
         let decimals = token.and_then(|token| token.decimals);
         let decimal = decimals.map_or(String::new(), |decimals| exact(row.earned, decimals).replace(',', ""));
         let position = row.position.unwrap_or_default();
-        let _ = write!(text, "{},{position},{},{decimal},{}\r\n", row.account, row.earned, row.share_ppm);
+        let Row { account, earned, share_ppm, probable_miss, .. } = row;
+        let _ = write!(text, "{account},{position},{earned},{decimal},{share_ppm},{probable_miss}\r\n");
     }
     text
 }
@@ -92,6 +103,7 @@ struct Row {
     earned: Amount,
     share_ppm: u32,
     positions: String,
+    probable_miss: bool,
 }
 
 impl Row {
@@ -103,6 +115,7 @@ impl Row {
                 earned: row.earned_units,
                 share_ppm: row.share_ppm,
                 positions: row.positions.len().to_string(),
+                probable_miss: row.probable_miss,
             },
             EarnedRow::Position(row) => Self {
                 account: row.account.to_string(),
@@ -110,6 +123,7 @@ impl Row {
                 earned: row.earned.earned_units,
                 share_ppm: row.share_ppm,
                 positions: row.earned.position.clone(),
+                probable_miss: row.probable_miss,
             },
         }
     }

@@ -161,6 +161,9 @@ pub struct AccountView {
     /// `contract`: there is code at the account and no wrapper is known there, so it may well hold for others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<&'static str>,
+    /// Whether it is flagged as a `contract`, so that a wrapper was probably missed; told only where it is so.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub probable_miss: bool,
 }
 
 /// What one position earned for an account.
@@ -187,6 +190,9 @@ pub struct PositionRow {
     /// As [`AccountView::flags`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<&'static str>,
+    /// Whether it is flagged as a `contract`, so that a wrapper was probably missed; told only where it is so.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub probable_miss: bool,
 }
 
 impl ReportView {
@@ -275,6 +281,7 @@ impl AccountView {
             share_ppm: row.share_ppm,
             positions: row.positions.iter().map(|earned| PositionEarned::of(tracker, earned)).collect(),
             flags: Vec::new(),
+            probable_miss: false,
         }
     }
 }
@@ -282,16 +289,14 @@ impl AccountView {
 impl EarnedRow {
     /// Flags the row when its account is one of `contracts` and no wrapper of `pool`.
     pub fn flag(&mut self, pool: &Pool, contracts: &BTreeMap<Address, bool>) {
-        let account = match self {
-            Self::Account(row) => row.account.0,
-            Self::Position(row) => row.account.0,
+        let (account, flags, probable_miss) = match self {
+            Self::Account(row) => (row.account.0, &mut row.flags, &mut row.probable_miss),
+            Self::Position(row) => (row.account.0, &mut row.flags, &mut row.probable_miss),
         };
         let is_known = pool.wrappers.iter().any(|one| one.address == account || one.holder == account);
         if contracts.get(&account) == Some(&true) && !is_known {
-            match self {
-                Self::Account(row) => row.flags.push("contract"),
-                Self::Position(row) => row.flags.push("contract"),
-            }
+            flags.push("contract");
+            *probable_miss = true;
         }
     }
 }
@@ -313,6 +318,7 @@ impl PositionRow {
             earned: PositionEarned::of(tracker, earned),
             share_ppm: share_ppm(earned.earned, whole),
             flags: Vec::new(),
+            probable_miss: false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `accrual report`: stored figures in every form, and the same after a replay.
 
 use accrual_recording::NodeOptions;
+use accrual_store::{Db, Mode, accounts};
 use accrual_tests::binary;
 use accrual_tests::played::play;
 use alloy::primitives::{Address, U256};
@@ -43,7 +44,7 @@ async fn every_form_says_the_same() {
 
     let csv = report(config, &["--format", "csv"]).await;
     let (head, lines) = csv.split_once("\r\n").unwrap();
-    assert_eq!(head, "account,position,earned_units,earned_decimal,share_ppm");
+    assert_eq!(head, "account,position,earned_units,earned_decimal,share_ppm,probable_miss");
     let in_csv: Vec<(&str, &str)> = lines.lines().map(|line| (cell(line, 0), cell(line, 2))).collect();
     let in_json: Vec<(&str, &str)> = rows
         .iter()
@@ -53,6 +54,38 @@ async fn every_form_says_the_same() {
 
     let table = report(config, &[]).await;
     assert!(table.contains(in_json[0].0) && table.contains(in_json.last().unwrap().0), "{table}");
+}
+
+/// An earner with code that is no wrapper of the pool stands out in every form; the others say nothing.
+#[tokio::test]
+async fn a_wrapper_that_was_probably_missed_is_marked() {
+    let folder = tempfile::tempdir().unwrap();
+    let played = play(NodeOptions::default()).await;
+    let path = super::indexed(folder.path(), &played).await;
+    let config = binary::text(&path);
+    let rows = json(config, &[]).await["data"].as_array().unwrap().clone();
+    assert!(rows.iter().all(|row| row.get("probable_miss").is_none()), "{rows:?}");
+    assert!(!report(config, &[]).await.contains("[[pools.wrappers]]"));
+
+    let missed: Address = rows[1]["account"].as_str().unwrap().parse().unwrap();
+    let db = Db::open(&super::sqlite_url(folder.path()).parse().unwrap(), Mode::Write).await.unwrap();
+    accounts::learn(&db, played.recording.meta.chain_id, missed, true).await.unwrap();
+    db.close().await;
+
+    let rows = json(config, &[]).await["data"].as_array().unwrap().clone();
+    let marked: Vec<usize> = (0..rows.len()).filter(|at| rows[*at]["probable_miss"] == true).collect();
+    assert_eq!(marked, [1]);
+    let by_position = json(config, &["--by", "position"]).await;
+    for row in by_position["data"].as_array().unwrap() {
+        assert_eq!(row.get("probable_miss").is_some(), row["account"] == rows[1]["account"], "{row}");
+    }
+    let csv = report(config, &["--format", "csv"]).await;
+    let cells: Vec<&str> = csv.lines().skip(1).map(|line| cell(line, 5)).collect();
+    assert_eq!(cells[..3], ["false", "true", "false"]);
+    let table = report(config, &[]).await;
+    assert!(table.contains(&format!("{}* ", missed.to_checksum(None))), "{table}");
+    assert!(table.contains("\n* a contract"), "{table}");
+    assert_eq!(table.matches('*').count(), 2, "{table}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use accrual_rewards::campaign::{Campaign, Scoring};
 use accrual_rewards::tracker::PoolTracker;
 use accrual_rewards::unit::BlockNumber;
 use accrual_store::moment::{Asked, Moment, resolve};
-use accrual_store::{Checkpoint, Db, chain, checkpoints, rebuild};
+use accrual_store::{Checkpoint, Db, accounts, chain, checkpoints, rebuild};
 use anyhow::anyhow;
 
 use crate::cli::{By, Format, Report, ScoringArg};
@@ -74,7 +74,9 @@ pub(super) async fn view(
         at: Rfc3339(moment.at),
     };
     let finality = finality(db, config.chain.id, moment.number).await?;
-    let view = ReportView::new(&tracker, campaign, &figures, ReportAsOf { as_of, finality }, by);
+    let mut view = ReportView::new(&tracker, campaign, &figures, ReportAsOf { as_of, finality }, by);
+    let contracts = accounts::all(db, config.chain.id).await?;
+    view.data.iter_mut().for_each(|row| row.flag(config.pool(campaign), &contracts));
     Ok(ReportView { notice: config.server.notice.clone(), ..view })
 }
 

@@ -344,5 +344,7 @@ async fn a_contract_that_is_no_known_wrapper_is_flagged() {
         let name = |byte| json!(address(byte).to_checksum(None));
         let expected = [(name(3), Value::Null), (name(2), Value::Null), (name(1), json!(["contract"]))];
         assert_eq!(flags, expected, "{by}");
+        let missed: Vec<_> = told.iter().map(|row| row.get("probable_miss")).collect();
+        assert_eq!(missed, [None, None, Some(&json!(true))], "told only where it is so");
     }
 }
