@@ -26,7 +26,7 @@ const REPORT: &str = "report --config CONFIG --campaign rehearsal-usd-tkn";
 const CHECK: &str = "check config --config CONFIG";
 
 /// Wrong usage or configuration: exit 2.
-const MEANT_WRONG: [Case; 26] = [
+const MEANT_WRONG: [Case; 27] = [
     Case {
         name: "missing file",
         command: "report --config nowhere.toml --campaign a",
@@ -66,6 +66,18 @@ const MEANT_WRONG: [Case; 26] = [
         edit: ("ends_at = \"2025-06-19T17:00:00Z\"", "ends_at = \"soon\""),
         command: CHECK,
         words: &["campaigns.0.ends_at", "\"soon\" is no time"],
+        ..GOOD
+    },
+    Case {
+        name: "prices that lead back",
+        edit: (
+            "[server]",
+            "[[pools]]\nid = \"pair\"\nvenue = \"uniswap_v3\"\naddress = \"0x3333333333333333333333333333333333333333\"\n\
+             created_block = 1\n[[prices]]\ntoken = \"0x1111111111111111111111111111111111111111\"\nsource = \"pool\"\npool = \"pair\"\n\
+             [[prices]]\ntoken = \"0x2222222222222222222222222222222222222222\"\nsource = \"pool\"\npool = \"pair\"\n[server]",
+        ),
+        command: CHECK,
+        words: &["line ", "prices.0.pool", "leads back", "prices[0].pool", "prices[1].pool", "0x2222"],
         ..GOOD
     },
     Case {

@@ -1,5 +1,7 @@
 //! `[[prices]]`: where each token's price comes from.
 
+mod routes;
+
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
@@ -21,7 +23,7 @@ const SEQUENCER_GRACE_SECONDS: u64 = 3_600;
 const WINDOW_SECONDS: u32 = 1_800;
 
 pub(super) fn prices(file: &[file::Price], pools: &[PoolEntry], written: &Written) -> Checked<Sources> {
-    let mut prices = Sources::new();
+    let (mut prices, mut tokens) = (Sources::new(), Vec::new());
     for (index, entry) in file.iter().enumerate() {
         let key = |name: &str| format!("prices[{index}].{name}");
         let token = address_at(&key("token"), &entry.token, written)?;
@@ -37,8 +39,28 @@ pub(super) fn prices(file: &[file::Price], pools: &[PoolEntry], written: &Writte
         if prices.insert(token, source).is_some() {
             return Err(written.error(&key("token"), format!("{token} has a price above: one is enough")));
         }
+        tokens.push(token);
     }
+    refuse_loops(&tokens, &prices, pools, written)?;
     Ok(prices)
+}
+
+/// `tokens` are those of the entries, in their order.
+fn refuse_loops(tokens: &[Address], prices: &Sources, pools: &[PoolEntry], written: &Written) -> Checked<()> {
+    let Some(steps) = routes::looped(tokens, prices, pools) else { return Ok(()) };
+    let index = |token| tokens.iter().position(|one| *one == token).expect("each step is of an entry");
+    let told: Vec<String> = steps
+        .iter()
+        .map(|step| {
+            format!("prices[{}].pool {} tells {} in {}", index(step.token), step.pool, step.token, step.other)
+        })
+        .collect();
+    let what = format!(
+        "the route leads back to {}, so it never comes to a dollar: {}; give one of them a source of fixed or chainlink",
+        steps[0].token,
+        told.join(", ")
+    );
+    Err(written.error(&format!("prices[{}].pool", index(steps[0].token)), what))
 }
 
 /// Lets every pool follow every feed that a price or a sequencer is read from.
