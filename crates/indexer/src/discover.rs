@@ -9,16 +9,17 @@
 pub mod pools;
 mod scan;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use accrual_rewards::unit::{BlockNumber, UnixSeconds};
 use alloy::primitives::{Address, B256};
 
-use crate::decode::merkl::{self, Announced, CampaignData, CampaignParameters, DataError};
+use crate::decode::merkl::{self, CampaignData, CampaignParameters, DataError};
 use crate::error::IndexError;
 use crate::source::{BlockRange, LogQuery, LogSource, RawLog};
+use crate::tokens;
 
-pub use pools::{FoundPool, at_address, pools_of};
+pub use pools::{FoundPool, JOINS_LOOKED_AT, PoolsOf, at_address, pools_of};
 pub use scan::Scanner;
 
 /// A campaign as the chain announced it.
@@ -58,8 +59,16 @@ pub struct Place {
     pub transaction: B256,
 }
 
-/// The campaigns announced in `blocks`, in the order of their announcement; only those that pay `reward_token`, if one is
-/// given. Overrides of campaigns from before the range are left out.
+/// What was announced in a range of blocks.
+#[derive(Debug, Clone, Default)]
+pub struct Announced {
+    /// The campaigns, in the order of their announcement.
+    pub campaigns: Vec<Announcement>,
+    /// How many overrides speak of campaigns that were not announced in the range, and so are left out.
+    pub overrides_left_out: usize,
+}
+
+/// The campaigns announced in `blocks`; only those that pay `reward_token`, if one is given.
 ///
 /// # Errors
 /// No node answers, or a log is not what its topic says.
@@ -68,30 +77,44 @@ pub async fn campaigns<S: LogSource>(
     creator: Address,
     reward_token: Option<Address>,
     blocks: BlockRange,
-) -> Result<Vec<Announcement>, IndexError> {
+) -> Result<Announced, IndexError> {
     let chain_id = scanner.source.chain_id().await?;
     let topics = [merkl::TOPICS.to_vec(), vec![], vec![], vec![]];
     let logs = scanner.logs(LogQuery { addresses: vec![creator], topics, blocks }).await?;
-    let mut found: Vec<Announcement> = Vec::new();
+    let is_asked_for =
+        |campaign: &CampaignParameters| reward_token.is_none_or(|token| token == campaign.rewardToken);
+    let mut found = Announced::default();
     let mut places: BTreeMap<B256, usize> = BTreeMap::new();
+    let mut others: BTreeSet<B256> = BTreeSet::new();
     for log in &logs {
         match merkl::announced(log)? {
-            Some(Announced::New(campaign))
-                if reward_token.is_none_or(|token| token == campaign.rewardToken) =>
-            {
-                places.insert(campaign.campaignId, found.len());
-                found.push(announcement(chain_id, campaign, log));
+            Some(merkl::Announced::New(campaign)) if is_asked_for(&campaign) => {
+                places.insert(campaign.campaignId, found.campaigns.len());
+                found.campaigns.push(announcement(chain_id, campaign, log));
             }
-            Some(Announced::Override(id, campaign)) => {
-                let Some(place) = places.get(&id) else { continue };
-                let since = scanner.time(log).await?;
-                let data = merkl::campaign_data(campaign.campaignType, &campaign.campaignData);
-                found[*place].overrides.push(Override { campaign, data, place: place_of(log), since });
+            Some(merkl::Announced::New(campaign)) => {
+                others.insert(campaign.campaignId);
             }
-            _ => {}
+            Some(merkl::Announced::Override(id, campaign)) => match places.get(&id) {
+                Some(place) => {
+                    let since = scanner.time(log).await?;
+                    let data = merkl::campaign_data(campaign.campaignType, &campaign.campaignData);
+                    let later = Override { campaign, data, place: place_of(log), since };
+                    found.campaigns[*place].overrides.push(later);
+                }
+                // An override keeps the reward token, so one of another token is of a campaign that nobody asked for.
+                None if is_asked_for(&campaign) && !others.contains(&id) => found.overrides_left_out += 1,
+                None => {}
+            },
+            None => {}
         }
     }
     Ok(found)
+}
+
+/// What a token says of itself: its symbol, made harmless, and its decimals.
+pub async fn token_says(source: &impl LogSource, token: Address) -> (Option<String>, Option<u8>) {
+    tokio::join!(tokens::symbol_of(source, token), tokens::decimals_of(source, token))
 }
 
 fn announcement(chain_id: u64, campaign: CampaignParameters, log: &RawLog) -> Announcement {

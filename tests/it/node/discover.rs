@@ -117,6 +117,8 @@ async fn announced_campaigns_become_configuration() {
         &format!("address = \"{}\"", pair.gauge),
         &format!("created_block = {}", pool.created_block),
         "symbol = \"rUSD\"",
+        // The reward token is in neither pool.
+        &format!("[[tokens]]\naddress = \"{reward}\""),
         &format!("merkl_campaign_id = \"{id}\""),
         // Net: 3 % less than what was paid.
         "budget_units = \"970000000000000000000000\"",

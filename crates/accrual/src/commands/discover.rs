@@ -36,35 +36,68 @@ pub(super) async fn discover(args: Discover) -> Outcome {
     let scanner = Scanner::new(&source, config.chain.log_range_blocks_max, &told);
     let mut written = Written::default();
     if let Some(token) = args.pools_of {
-        let pools = discover::pools_of(&scanner, token, &OTHERS, blocks).await?;
-        for address in pools {
+        let found = discover::pools_of(&scanner, token, &OTHERS, blocks).await?;
+        for address in found.pools {
             if let Some(pool) = discover::at_address(&scanner, address, blocks).await? {
                 written.pool(&pool);
             }
+        }
+        if found.transfers_passed_over > 0 {
+            eprintln!("accrual: {}", passed_over(token, found.transfers_passed_over, blocks));
         }
         println!("{}", written.text());
         return Ok(());
     }
     let creator = config.distribution_creator;
     let found = discover::campaigns(&scanner, creator, args.reward_token, blocks).await?;
-    if found.is_empty() {
+    if found.campaigns.is_empty() {
         let whose = args.reward_token.map_or(String::new(), |token| format!(" that pays {token}"));
         eprintln!(
             "accrual: no campaign{whose} was announced by {creator} in blocks {} to {}; --pools-of TOKEN finds its pools",
             blocks.first, blocks.last
         );
     }
-    write_all(&scanner, blocks, &found, &mut written).await?;
+    if found.overrides_left_out > 0 {
+        eprintln!("accrual: {}", left_out(found.overrides_left_out, blocks, begins(config.chain.id)));
+    }
+    write_all(&scanner, blocks, &found.campaigns, &mut written).await?;
     println!("{}", written.text());
     Ok(())
 }
 
-async fn blocks(source: &RpcSource, config: &Config, from: Option<u64>) -> Result<BlockRange, Failure> {
-    let oldest = config.pools.iter().map(|entry| entry.pool.created_block).min();
-    let first = from.map(BlockNumber).or(oldest).unwrap_or(match config.chain.id {
+fn passed_over(token: Address, transfers: usize, blocks: BlockRange) -> String {
+    format!(
+        "of the transfers of {token} into each of Balancer's Vaults only the first {} were looked behind, and {transfers} were not: a Balancer pool from before block {} may be missing; an earlier --from finds it",
+        discover::JOINS_LOOKED_AT,
+        blocks.first
+    )
+}
+
+/// Of which campaigns the overrides are is not known without their announcements, so the block that surely comes before
+/// all of them is named.
+fn left_out(overrides: usize, blocks: BlockRange, begins: BlockNumber) -> String {
+    let told = format!(
+        "{overrides} overrides in blocks {} to {} are of campaigns that were not announced there, and are left out",
+        blocks.first, blocks.last
+    );
+    if begins < blocks.first {
+        format!("{told}: --from {begins} finds all of them, an earlier --from some")
+    } else {
+        told
+    }
+}
+
+/// The block before which nothing was announced, as far as is known.
+fn begins(chain_id: u64) -> BlockNumber {
+    match chain_id {
         8453 => CREATED_ON_BASE,
         _ => BlockNumber(0),
-    });
+    }
+}
+
+async fn blocks(source: &RpcSource, config: &Config, from: Option<u64>) -> Result<BlockRange, Failure> {
+    let oldest = config.pools.iter().map(|entry| entry.pool.created_block).min();
+    let first = from.map(BlockNumber).or(oldest).unwrap_or(begins(config.chain.id));
     let last = source.heads().await?.latest.number;
     if first > last {
         return Err(Failure::usage(format!("--from {first}: the chain's newest block is {last}")));
@@ -96,7 +129,14 @@ async fn write_all(
             place.insert(pool);
         }
         match pools.get(&about).and_then(Option::as_ref) {
-            Some(pool) => written.campaign(announcement, pool),
+            Some(pool) => {
+                let reward = announcement.campaign.rewardToken;
+                if !written.knows_token(reward) {
+                    let (symbol, decimals) = discover::token_says(scanner.source, reward).await;
+                    written.token(reward, symbol, decimals);
+                }
+                written.campaign(announcement, pool);
+            }
             None => {
                 written.left_out(announcement, &format!("{about} answers neither as a pool nor as a token"))
             }
@@ -132,5 +172,23 @@ fn subject(data: &Result<CampaignData, DataError>) -> Result<Address, String> {
         Ok(CampaignData::Token(terms)) => Ok(terms.token),
         Ok(other) => Err(unreadable(other).to_owned()),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_names_the_block_that_would_include_it() {
+        let blocks = |first| BlockRange { first: BlockNumber(first), last: BlockNumber(90) };
+        let told = left_out(3, blocks(50), BlockNumber(7));
+        assert!(told.starts_with("3 overrides in blocks 50 to 90") && told.contains("--from 7"), "{told}");
+        assert!(!left_out(3, blocks(7), BlockNumber(7)).contains("--from"), "no earlier block would help");
+        let told = passed_over(Address::ZERO, 12, blocks(50));
+        assert!(
+            told.contains("first 5") && told.contains("12 were not") && told.contains("before block 50"),
+            "{told}"
+        );
     }
 }

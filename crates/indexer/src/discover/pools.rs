@@ -57,10 +57,12 @@ const REGISTERED_IN_SECOND_VAULT: B256 =
     b256!("3c13bc30b8e878c53fd2a36b679409c073afd75950be43d8858768e956fbc20e");
 const REGISTERED_IN_THIRD_VAULT: B256 =
     b256!("bc1561eeab9f40962e2fb827a7ff9c7cdb47a9d7c84caeefa4ed90e043842dad");
+/// `TokensRegistered` of the second Vault, which names the tokens that its `PoolRegistered` does not.
+const TOKENS_REGISTERED: B256 = b256!("f5847d3f2197b16cdcd2098ec95d0905cd1abdaf415f07bb7cef2bba8ac5dec4");
 const FEES_PPM: [u16; 4] = [100, 500, 3000, 10_000];
 const SPACINGS: [i16; 5] = [1, 50, 100, 200, 2000];
-/// Of a token's transfers into a Vault, so many are looked behind.
-const JOINS_LOOKED_AT: usize = 5;
+/// Of a token's transfers into a Vault, so many are looked behind: each costs a question.
+pub const JOINS_LOOKED_AT: usize = 5;
 
 /// A pool that was found, ready to be followed.
 #[derive(Debug, Clone)]
@@ -71,6 +73,16 @@ pub struct FoundPool {
     pub symbols: Vec<Option<String>>,
     /// Whether `created_block` was found; otherwise it is 0, before everything.
     pub created_block_is_known: bool,
+}
+
+/// The pools of a token, as far as they were found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PoolsOf {
+    /// Their addresses.
+    pub pools: BTreeSet<Address>,
+    /// The token's transfers into the Vaults that nobody looked behind, beyond [`JOINS_LOOKED_AT`] each. Only pools that
+    /// were registered before the range can be missing for that.
+    pub transfers_passed_over: usize,
 }
 
 /// The pool at an address, or behind the gauge at it, with the block of `blocks` in which it was announced; `None` when
@@ -192,7 +204,7 @@ pub async fn pools_of<S: LogSource>(
     token: Address,
     others: &[Address],
     blocks: BlockRange,
-) -> Result<BTreeSet<Address>, IndexError> {
+) -> Result<PoolsOf, IndexError> {
     let source = scanner.source;
     let mut found = BTreeSet::new();
     for other in others.iter().copied().filter(|other| *other != token) {
@@ -212,20 +224,40 @@ pub async fn pools_of<S: LogSource>(
             }
         }
     }
+    let mut transfers_passed_over = 0;
     for vault in [SECOND_VAULT, THIRD_VAULT] {
-        found.extend(in_vault(scanner, token, vault, blocks).await?);
+        found.extend(registered_in_vault(scanner, token, vault, blocks).await?);
+        let (joined, passed_over) = joined_in_vault(scanner, token, vault, blocks).await?;
+        found.extend(joined);
+        transfers_passed_over += passed_over;
     }
     found.remove(&Address::ZERO);
-    Ok(found)
+    Ok(PoolsOf { pools: found, transfers_passed_over })
 }
 
-/// Pools whose joins brought `token` into a Vault: its transfers there, and the Vault's own logs in those blocks.
-async fn in_vault<S: LogSource>(
+/// Pools that a Vault registered with `token` in `blocks`.
+async fn registered_in_vault<S: LogSource>(
     scanner: &Scanner<'_, S>,
     token: Address,
     vault: Address,
     blocks: BlockRange,
 ) -> Result<BTreeSet<Address>, IndexError> {
+    let registered = if vault == SECOND_VAULT { TOKENS_REGISTERED } else { REGISTERED_IN_THIRD_VAULT };
+    let topics = [vec![registered], vec![], vec![], vec![]];
+    let logs = scanner.logs(LogQuery { addresses: vec![vault], topics, blocks }).await?;
+    let word = token.into_word();
+    let with_token = logs.iter().filter(|log| log.data.chunks(32).any(|one| one == word.as_slice()));
+    Ok(with_token.filter_map(|log| pool_of_vault_log(vault, log.topics.get(1)?)).collect())
+}
+
+/// Pools whose joins brought `token` into a Vault, which may be older than `blocks`: its first transfers there, and the
+/// Vault's own logs in those blocks; and how many transfers there were beyond those.
+async fn joined_in_vault<S: LogSource>(
+    scanner: &Scanner<'_, S>,
+    token: Address,
+    vault: Address,
+    blocks: BlockRange,
+) -> Result<(BTreeSet<Address>, usize), IndexError> {
     let transfer = keccak256("Transfer(address,address,uint256)");
     let topics = [vec![transfer], vec![], vec![vault.into_word()], vec![]];
     let transfers = scanner.logs(LogQuery { addresses: vec![token], topics, blocks }).await?;
@@ -238,7 +270,7 @@ async fn in_vault<S: LogSource>(
         let logs = scanner.logs(query).await?;
         found.extend(logs.iter().filter(same).filter_map(|log| pool_of_vault_log(vault, log.topics.get(1)?)));
     }
-    Ok(found)
+    Ok((found, transfers.len().saturating_sub(JOINS_LOOKED_AT)))
 }
 
 /// The second Vault names a pool by an id that begins with its address, the third by its address.

@@ -23,14 +23,14 @@ const BASIC: Address = Address::repeat_byte(0x12);
 const WEIGHTED: Address = Address::repeat_byte(0x13);
 
 /// A chain of logs, and the questions that were asked of it.
-struct Node {
+pub(crate) struct Node {
     logs: Vec<RawLog>,
     asked: Mutex<Vec<LogQuery>>,
 }
 
 impl Node {
     /// Each log with its block; those of one block are of one transaction.
-    fn new(logs: Vec<(u64, RawLog)>) -> Self {
+    pub(crate) fn new(logs: Vec<(u64, RawLog)>) -> Self {
         let placed = logs.into_iter().zip(0..).map(|((block, log), log_index)| RawLog {
             block_number: block,
             block_hash: hash(block),

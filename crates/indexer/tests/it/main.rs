@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy counts helpers of integration tests as no tests")]
 
+mod discover;
 mod fetching;
 mod fuzz;
 mod orders;

@@ -1,11 +1,15 @@
 //! What was found, as configuration: `[[tokens]]`, `[[pools]]` and `[[campaigns]]`, each with where it was announced.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use accrual_api::view::Rfc3339;
 use accrual_indexer::decode::merkl::{CampaignData, Concentrated};
 use accrual_indexer::discover::{Announcement, FoundPool, Override, Place};
+use accrual_rewards::id::Venue;
 use accrual_rewards::unit::UnixSeconds;
 use alloy_primitives::Address;
 
@@ -40,6 +44,12 @@ impl Written {
         let text = &mut self.pools;
         line(text, "[[pools]]");
         line(text, &format!("id = {}", quoted(&pool_id(found))));
+        if pool.venue == Venue::Erc20 {
+            line(
+                text,
+                "# It answers as a token and as no pool that accrual knows: paid by balance, without price or reserves.",
+            );
+        }
         line(text, &format!("venue = {}", quoted(pool.venue.as_str())));
         line(text, &format!("address = {}", quoted(&pool.address.to_checksum(None))));
         if let Some(manager) = pool.position_manager {
@@ -67,7 +77,13 @@ impl Written {
         text.push('\n');
     }
 
-    fn token(&mut self, address: Address, symbol: Option<String>, decimals: Option<u8>) {
+    /// Whether the token was written.
+    pub(super) fn knows_token(&self, address: Address) -> bool {
+        self.known_tokens.contains(&address)
+    }
+
+    /// A token, once; not one that does not say what it is, since the file would need both.
+    pub(super) fn token(&mut self, address: Address, symbol: Option<String>, decimals: Option<u8>) {
         let (Some(symbol), Some(decimals)) = (symbol, decimals) else { return };
         if !self.known_tokens.insert(address) {
             return;
