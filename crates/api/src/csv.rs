@@ -1,5 +1,6 @@
 //! Rows as CSV (RFC 4180, UTF-8), for those who ask by `format=csv` or `Accept: text/csv`.
 
+use accrual_rewards::unit::Amount;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
@@ -75,9 +76,41 @@ pub(crate) fn cell(value: Option<impl std::fmt::Display>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
+/// An amount in whole tokens, every digit kept but trailing zeros; empty where the token's decimals are not known.
+pub(crate) fn in_tokens(units: Amount, decimals: Option<u8>) -> String {
+    let Some(decimals) = decimals.map(usize::from) else { return String::new() };
+    let digits = format!("{:0>width$}", units.to_string(), width = decimals + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - decimals);
+    match fraction.trim_end_matches('0') {
+        "" => whole.to_owned(),
+        fraction => format!("{whole}.{fraction}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tokens_keep_every_digit() {
+        let most = "115792089237316195423570985008687907853269984665640564039457584007913129639935";
+        let cases = [
+            ("0", Some(18), "0"),
+            ("1", Some(18), "0.000000000000000001"),
+            ("1500000", Some(6), "1.5"),
+            ("20", Some(0), "20"),
+            ("100", Some(1), "10"),
+            (
+                most,
+                Some(77),
+                "1.15792089237316195423570985008687907853269984665640564039457584007913129639935",
+            ),
+            ("7", None, ""),
+        ];
+        for (units, decimals, expected) in cases {
+            assert_eq!(in_tokens(units.parse().unwrap(), decimals), expected, "{units} {decimals:?}");
+        }
+    }
 
     #[test]
     fn cells_are_quoted_and_run_nothing() {

@@ -1,20 +1,23 @@
 //! `GET /v1/campaigns/{id}/accruals`: who earned what, largest first.
 
+mod lines;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use accrual_rewards::id::CampaignId;
+use accrual_rewards::campaign::Campaign;
 use accrual_store::accounts;
 use accrual_store::moment::Asked;
 use alloy_primitives::Address;
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
 use super::{campaign, pool_of};
 use crate::app::Api;
 use crate::book::{PoolState, Report};
+use crate::csv::Format;
 use crate::cursor::Cursor;
 use crate::error::{ApiError, FieldError};
 use crate::params::{self, LIMIT_DEFAULT, Params};
@@ -26,12 +29,14 @@ struct Page {
     limit: usize,
     at: Option<Asked>,
     cursor: Option<String>,
+    format: Option<Format>,
 }
 
 /// One page. Its cursor pins the block, so that new blocks and forks neither repeat nor skip a row.
 pub(crate) async fn list(
     State(api): State<Api>,
     Path(id): Path<String>,
+    headers: HeaderMap,
     params: Params,
 ) -> Result<Response, ApiError> {
     let page = Page::read(params)?;
@@ -52,7 +57,7 @@ pub(crate) async fn list(
     };
     let offset = cursor.map_or(0, |cursor| cursor.offset);
     let contracts = accounts::all(api.db(), api.settings().chain_id).await?;
-    answer(&api, &pool, &campaign.id, &page, list, offset, &contracts)
+    answer(&api, &pool, campaign, &page, &headers, (list, offset), &contracts)
 }
 
 impl Page {
@@ -62,6 +67,7 @@ impl Page {
             limit: params.take("limit", params::limit).unwrap_or(LIMIT_DEFAULT),
             at: params.take("at", params::asked),
             cursor: params.take("cursor", |text| Ok(text.to_owned())),
+            format: params.take("format", Format::parse),
         };
         params.done().map(|()| page)
     }
@@ -75,25 +81,35 @@ fn same_block(pinned: &PoolState, asked: &PoolState) -> Result<(), ApiError> {
     Err(ApiError::BadParameter(vec![FieldError { parameter: "at".to_owned(), detail }]))
 }
 
+/// A page of `list` from its `offset` on.
 fn answer(
     api: &Api,
     pool: &Arc<PoolState>,
-    campaign: &CampaignId,
+    campaign: &Campaign,
     page: &Page,
-    list: String,
-    offset: usize,
+    headers: &HeaderMap,
+    (list, offset): (String, usize),
     contracts: &BTreeMap<Address, bool>,
 ) -> Result<Response, ApiError> {
-    let (mut data, total) = rows(pool, pool.report(campaign)?, page, offset);
+    let (mut data, total) = rows(pool, pool.report(&campaign.id)?, page, offset);
     data.iter_mut().for_each(|row| row.flag(&pool.info.pool, contracts));
     let end = offset + data.len();
     let next = (end < total).then(|| next_cursor(api, pool, list, end));
     let link = next.as_ref().map(|cursor| {
-        let (by, limit) = (page.by.as_str(), page.limit);
-        format!("</v1/campaigns/{campaign}/accruals?by={by}&limit={limit}&cursor={cursor}>; rel=\"next\"")
+        let (id, by, limit) = (&campaign.id, page.by.as_str(), page.limit);
+        let format = page.format.map_or("", |format| match format {
+            Format::Csv => "&format=csv",
+            Format::Json => "&format=json",
+        });
+        format!("</v1/campaigns/{id}/accruals?by={by}&limit={limit}{format}&cursor={cursor}>; rel=\"next\"")
     });
-    let meta = api.meta(&api.book().state(), Some(pool.moment), next);
-    let mut response = Json(List { data, meta }).into_response();
+    let mut response = match Format::of(page.format, headers) {
+        Format::Csv => lines::answer(&data, page.by, api.token(campaign.reward_token).decimals),
+        Format::Json => {
+            let meta = api.meta(&api.book().state(), Some(pool.moment), next);
+            Json(List { data, meta }).into_response()
+        }
+    };
     if let Some(link) = link {
         let link =
             HeaderValue::try_from(link).expect("ids and cursors are of characters that a header may hold");

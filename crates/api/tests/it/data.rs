@@ -96,6 +96,49 @@ async fn who_earned_what_is_the_trackers() {
     assert_eq!(rewards["data"][0]["token"]["decimals"], 6);
 }
 
+/// The lines of an answer, split into their cells.
+fn cells(text: &str) -> Vec<Vec<&str>> {
+    text.split_terminator("\r\n").map(|line| line.split(',').collect()).collect()
+}
+
+#[tokio::test]
+async fn who_earned_what_as_a_table() {
+    let rig = Rig::new(3).await;
+    let contract = accrual_store::accounts::learn(&rig.db, CHAIN, address(2), true);
+    contract.await.unwrap();
+    let path = "/v1/campaigns/first/accruals";
+    let json = rig.get(path).await.json();
+    let asked = rig.get(&format!("{path}?format=csv")).await;
+    assert_eq!(asked.headers["content-type"], "text/csv; charset=utf-8");
+    let accepted = rig.get_with(path, &[("x-api-key", &rig.key), ("accept", "text/csv")]).await;
+    assert_eq!(asked.text, accepted.text);
+    let lines = cells(&asked.text);
+    assert_eq!(lines[0], ["account", "earned_units", "earned_decimal", "share_ppm", "probable_miss"]);
+    assert_eq!(lines.len(), 4, "{}", asked.text);
+    for (line, row) in lines[1..].iter().zip(json["data"].as_array().unwrap()) {
+        assert_eq!(json!(line[0]), row["account"]);
+        assert_eq!(json!(line[1]), row["earned_units"]);
+        let tokens: rust_decimal::Decimal = line[2].parse().unwrap();
+        assert_eq!((tokens * rust_decimal::Decimal::from(1_000_000)).normalize().to_string(), line[1]);
+        assert_eq!(line[3], row["share_ppm"].to_string());
+        assert_eq!(line[4], (row["account"] == address(2).to_checksum(None)).to_string());
+    }
+    let by_position = rig.get(&format!("{path}?format=csv&by=position")).await;
+    let in_json = rig.get(&format!("{path}?by=position")).await.json();
+    let lines = cells(&by_position.text);
+    assert_eq!((lines[0][1], lines[0].len()), ("position", 6));
+    assert_eq!(json!(lines[1][1]), in_json["data"][0]["position"]);
+    // Its pages go on as the table that was asked for, or as the headers say again.
+    let first = rig.get(&format!("{path}?format=csv&limit=2")).await;
+    let link = first.headers["link"].to_str().unwrap();
+    let next = link.strip_prefix('<').unwrap().split('>').next().unwrap();
+    assert!(next.contains("format=csv"), "{link}");
+    let rest = rig.get(next).await;
+    let together = [&cells(&first.text)[..], &cells(&rest.text)[1..]].concat();
+    assert_eq!(together, cells(&asked.text));
+    assert_eq!(rig.get(&format!("{path}?format=xml")).await.code(), "bad_parameter");
+}
+
 #[tokio::test]
 async fn a_pool_and_what_an_account_holds() {
     let rig = Rig::new(2).await;
