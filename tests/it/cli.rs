@@ -6,11 +6,13 @@
 //! - `bad_input`: each mistake gives one sentence and an exit code, and leaves the database alone.
 //! - `hostile_disk`: a database that cannot be written.
 //! - `keys`: the key life cycle, and the commands around the database.
+//! - `playbooks`: what the documents tell operators to type.
 
 mod bad_input;
 mod demo;
 mod hostile_disk;
 mod keys;
+mod playbooks;
 mod report;
 mod stopped;
 

@@ -6,7 +6,8 @@ use std::process::Command;
 
 use accrual_tests::binary;
 
-const DOCUMENTS: [&str; 4] = ["README.md", "ARCHITECTURE.md", "GLOSSARY.md", "CHANGELOG.md"];
+const DOCUMENTS: [&str; 5] =
+    ["README.md", "ARCHITECTURE.md", "GLOSSARY.md", "CHANGELOG.md", "docs/secret-managers.md"];
 const EXAMPLE: &str = "config/accrual.example.toml";
 
 fn root() -> PathBuf {

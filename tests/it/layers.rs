@@ -6,13 +6,25 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate with those of ours that it may use.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("accrual-rewards", &[]),
+    ("accrual-access", &["accrual-rewards"]),
+    ("accrual-client", &[]),
     ("accrual-recording", &[]),
-    ("accrual-store", &["accrual-rewards"]),
+    ("accrual-store", &["accrual-access", "accrual-rewards"]),
     ("accrual-indexer", &["accrual-rewards", "accrual-store"]),
-    ("accrual-api", &["accrual-rewards", "accrual-store"]),
-    ("accrual", &["accrual-api", "accrual-indexer", "accrual-recording", "accrual-rewards", "accrual-store"]),
+    ("accrual-api", &["accrual-access", "accrual-rewards", "accrual-store"]),
+    (
+        "accrual",
+        &[
+            "accrual-access",
+            "accrual-api",
+            "accrual-indexer",
+            "accrual-recording",
+            "accrual-rewards",
+            "accrual-store",
+        ],
+    ),
     ("accrual-rehearsal", &["accrual-recording", "accrual-rewards"]),
     ("xtask", &[]),
 ];

@@ -1,7 +1,11 @@
 //! Every store function on both engines.
 
+mod access;
+mod allowances;
 mod commits;
 mod faults;
 mod samples;
 mod series;
+mod sign_in;
 mod tables;
+mod webhooks;

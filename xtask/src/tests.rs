@@ -15,6 +15,7 @@ pub(crate) fn test(only: &[String]) -> Result<(), Failed> {
         run("cargo", ["fmt", "--all", "--check"])?;
         run("cargo", ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])?;
         docs()?;
+        all_orders()?;
     }
     // The tests start the demo as a user does, so the binary must be there.
     run("cargo", ["build", "--package", "accrual"])?;
@@ -37,5 +38,14 @@ fn docs() -> Result<(), Failed> {
     let mut command = Command::new("cargo");
     command.args(["doc", "--workspace", "--no-deps", "--document-private-items"]);
     command.env("RUSTDOCFLAGS", "--deny warnings");
+    run_command(command)
+}
+
+/// The table of keys under loom, which tries all orders of its readers and writers. Loom replaces the locks of the whole
+/// build, so it has a folder of its own.
+fn all_orders() -> Result<(), Failed> {
+    let mut command = Command::new("cargo");
+    command.args(["test", "--package", "accrual-access", "--test", "loom"]);
+    command.args(["--target-dir", &target("loom")]).env("RUSTFLAGS", "--cfg loom");
     run_command(command)
 }

@@ -1,5 +1,7 @@
 //! The command line. `interface.md` lists what others rely on.
 
+pub(crate) mod keys;
+
 use std::path::PathBuf;
 
 use accrual_rewards::id::CampaignId;
@@ -49,9 +51,12 @@ pub(crate) enum Command {
     Migrate(WithConfig),
     /// Checks the configuration, the database or the node.
     Check(Check),
-    /// Makes and ends API keys.
+    /// Makes, exchanges and ends API keys.
     #[command(subcommand)]
-    Keys(Keys),
+    Keys(keys::Keys),
+    /// Makes and lists clients, and changes their plans.
+    #[command(subcommand)]
+    Clients(keys::Clients),
 }
 
 #[derive(Debug, Args)]
@@ -182,40 +187,6 @@ pub(crate) enum CheckWhat {
     Db,
     /// The nodes, and the pools on them.
     Rpc,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Keys {
-    /// Makes a key and shows it, once.
-    Create(KeysCreate),
-    /// Lists the keys, never their secrets.
-    List(WithConfig),
-    /// Ends a key at once and for ever.
-    Revoke(KeysRevoke),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct KeysCreate {
-    #[command(flatten)]
-    pub(crate) with: WithConfig,
-    /// Whose key it is; made when new.
-    #[arg(long)]
-    pub(crate) client: String,
-    /// The client's plan.
-    #[arg(long, default_value = "free")]
-    pub(crate) plan: String,
-    /// What the key may read.
-    #[arg(long, value_delimiter = ',', default_value = "read:public,read:wallet")]
-    pub(crate) scopes: Vec<String>,
-    /// A word on what it is for.
-    #[arg(long, default_value = "")]
-    pub(crate) note: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct KeysRevoke {
-    #[command(flatten)]
-    pub(crate) with: WithConfig,
-    /// The key's id: the third part of the key.
-    pub(crate) key_id: String,
+    /// The chain of hashes that every change to keys is in.
+    Audit,
 }

@@ -1,12 +1,12 @@
 //! The pepper: the secret that makes a stolen table of keys useless. It comes from the environment or a file, never
-//! from the database.
+//! from the database. A line each, `VERSION:SECRET`, the current one first; a single line is version 1.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use accrual_api::Pepper;
+use accrual_api::{Pepper, Peppers};
 
 use crate::config::Config;
 use crate::failure::Failure;
@@ -14,18 +14,18 @@ use crate::failure::Failure;
 const VARIABLE: &str = "ACCRUAL_PEPPER";
 const BYTES: usize = 32;
 
-/// The configured pepper. An embedded database that has none yet gets a file beside it.
-pub(crate) fn pepper(config: &Config) -> Result<Pepper, Failure> {
+/// The configured peppers, the current one first. An embedded database that has none yet gets a file beside it.
+pub(crate) fn peppers(config: &Config) -> Result<Peppers, Failure> {
     if let Ok(text) = std::env::var(VARIABLE) {
-        return named(VARIABLE, text.trim().as_bytes().to_vec());
+        return named(VARIABLE, text.as_bytes());
     }
-    if let Some(path) = &config.pepper_file {
-        return named(&path.display().to_string(), read(path)?);
+    if let Some(path) = &config.keys.pepper_file {
+        return named(&path.display().to_string(), &read(path)?);
     }
     match config.database.path() {
         Some(database) => {
             let path = beside(database);
-            named(&path.display().to_string(), ensure(&path)?)
+            named(&path.display().to_string(), &ensure(&path)?)
         }
         None => Err(Failure::usage(format!(
             "there is no pepper: set {VARIABLE}, or keys.pepper_file in the configuration, to {BYTES} random bytes or more, the same on every machine"
@@ -38,8 +38,13 @@ pub(crate) fn ensure(path: &Path) -> Result<Vec<u8>, Failure> {
     if path.exists() { read(path) } else { create(path) }
 }
 
-fn named(place: &str, bytes: Vec<u8>) -> Result<Pepper, Failure> {
-    Pepper::new(1, bytes).map_err(|error| Failure::usage(format!("{place}: {error}")))
+fn named(place: &str, bytes: &[u8]) -> Result<Peppers, Failure> {
+    let peppers = match std::str::from_utf8(bytes) {
+        Ok(text) => Peppers::parse(text).map_err(|error| error.to_string()),
+        // Raw random bytes are one pepper, the first.
+        Err(_) => Pepper::new(1, bytes.to_vec()).map(Peppers::from).map_err(|error| error.to_string()),
+    };
+    peppers.map_err(|error| Failure::usage(format!("{place}: {error}")))
 }
 
 fn beside(database: &Path) -> PathBuf {

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 use std::time::Instant;
 
+use accrual_access::change::Purpose;
 use accrual_api::app::POLL_INTERVAL;
-use accrual_api::auth::Scope;
-use accrual_api::keys::{self, NewKey};
+use accrual_api::keys::{Asker, NewKey};
+use accrual_api::scope::Scope;
 use accrual_api::{Api, Clock, KeyEnv, Pepper, PoolInfo, Settings, TokenInfo, router};
 use accrual_rewards::campaign::{Campaign, Scoring, Weights, Window};
 use accrual_rewards::event::{PlacedEvent, PoolEvent};
@@ -45,7 +46,7 @@ async fn main() {
     let settings = settings(campaigns);
     let api = Api::new(db.clone(), settings).expect("an API");
     api.book().refresh().await.expect("a book");
-    let key = key(&api, &db).await;
+    let key = key(&api).await;
     let router = router(&api);
     for path in [
         "/v1/pools/p1/history".to_owned(),
@@ -70,18 +71,17 @@ async fn main() {
     }
 }
 
-async fn key(api: &Api, db: &Db) -> String {
-    let new = NewKey {
-        client: "bench".to_owned(),
-        plan: "vip".to_owned(),
-        scopes: Scope::ALL.to_vec(),
-        env: KeyEnv::Test,
+async fn key(api: &Api) -> String {
+    let purpose = Purpose {
+        scopes: Scope::ALL.into_iter().collect(),
+        networks: Default::default(),
         expires_at: None,
         note: String::new(),
     };
-    let made = keys::create(db, &api.settings().pepper, new, UnixSeconds(START)).await;
-    let (_, key) = made.expect("a key");
-    key.reveal().expose_secret().to_owned()
+    let new = NewKey { client: "bench".to_owned(), plan: Some("vip".to_owned()), purpose, env: KeyEnv::Test };
+    let issued = api.keys().create(new, &Asker::default()).await.expect("a key");
+    api.keys().refresh().await.expect("the keys");
+    issued.key.expect("a secret").reveal().expose_secret().to_owned()
 }
 
 fn settings(campaigns: Vec<Campaign>) -> Settings {
@@ -101,11 +101,16 @@ fn settings(campaigns: Vec<Campaign>) -> Settings {
         campaigns,
         tokens: vec![token(0xa0, "USDC"), token(0xa1, "TMAI")],
         prices: BTreeMap::from([(token0, price()), (token1, by_pool)]),
-        pepper: Pepper::new(1, vec![9; 32]).expect("a pepper"),
+        peppers: Pepper::new(1, vec![9; 32]).expect("a pepper").into(),
+        key_rules: Default::default(),
+        access: Default::default(),
+        trusted_proxies: Default::default(),
         clock: Clock::new(|| UnixSeconds(START + DAYS * 86_400)),
         notice: None,
         poll_interval: POLL_INTERVAL,
         stale_after_seconds: 60,
+        webhooks: Default::default(),
+        sign_in: None,
     }
 }
 

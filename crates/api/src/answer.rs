@@ -11,16 +11,25 @@ use crate::Api;
 use crate::auth;
 use crate::error::{ApiError, FieldError};
 use crate::key;
+use crate::marketplace;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The header that repeats the server's notice, e.g. that all data is a rehearsal's.
 pub(crate) const NOTICE: HeaderName = HeaderName::from_static("accrual-notice");
+/// What every exceeded limit is called, here and elsewhere.
+const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 const REQUEST_ID_CHARS_MAX: usize = 64;
 
+/// A request's name, for whoever answers it.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(pub(crate) String);
+
 /// The outermost layer: what it answers is what the caller sees.
-pub(crate) async fn finish(State(api): State<Api>, request: Request, next: Next) -> Response {
+pub(crate) async fn finish(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let request_id = accepted_id(request.headers()).unwrap_or_else(|| api.next_request_id());
+    marketplace::admit(&mut request, &api.settings().access.marketplace_secrets);
+    request.extensions_mut().insert(RequestId(request_id.clone()));
     let response = match auth::refuse_key_in_url(&uri) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
@@ -85,13 +94,18 @@ struct ProblemBody<'a> {
     instance: String,
     request_id: &'a str,
     errors: &'a [FieldError],
+    #[serde(rename = "violated-policies", skip_serializing_if = "<[_]>::is_empty")]
+    violated_policies: &'a [&'static str],
 }
 
 impl<'a> ProblemBody<'a> {
     fn of(error: &'a ApiError, uri: &Uri, request_id: &'a str) -> Self {
         let problem = error.problem();
         Self {
-            r#type: format!("/problems/{}", problem.code),
+            r#type: match error.violated_policies() {
+                [] => format!("/problems/{}", problem.code),
+                _ => QUOTA_EXCEEDED.to_owned(),
+            },
             title: problem.title,
             status: problem.status.as_u16(),
             code: problem.code,
@@ -99,6 +113,7 @@ impl<'a> ProblemBody<'a> {
             instance: key::redact(uri.path()),
             request_id,
             errors: error.fields(),
+            violated_policies: error.violated_policies(),
         }
     }
 }

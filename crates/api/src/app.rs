@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use accrual_access::invoice::Billing;
+use accrual_access::network::Networks;
+use accrual_access::plan::{Plans, published};
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::id::PoolId;
 use accrual_rewards::price::Sources;
@@ -12,12 +15,17 @@ use accrual_store::Db;
 use accrual_store::moment::Moment;
 use alloy_primitives::Address;
 use axum::http::HeaderValue;
+use secrecy::SecretString;
 
 use crate::book::{Book, Pair, State, Token};
 use crate::clock::Clock;
-use crate::key::Pepper;
-use crate::last_used::LastUsed;
+use crate::key::Peppers;
+use crate::keys::{KeyRules, Keys};
+use crate::limits::Limits;
+use crate::sign_in::SignIn;
+use crate::usage::Usage;
 use crate::view::{AsOf, Meta, Rfc3339};
+use crate::webhooks::WebhookSettings;
 
 /// What the server is told at its start.
 #[derive(Debug)]
@@ -34,8 +42,14 @@ pub struct Settings {
     pub tokens: Vec<TokenInfo>,
     /// Where each token's price comes from.
     pub prices: Sources,
-    /// What turns a key's secret into what is stored.
-    pub pepper: Pepper,
+    /// What turns keys' secrets into what is stored.
+    pub peppers: Peppers,
+    /// What is configured of keys.
+    pub key_rules: KeyRules,
+    /// Plans, discounts and the marketplace's secrets.
+    pub access: AccessSettings,
+    /// Proxies whose `X-Forwarded-For` is believed; empty for none.
+    pub trusted_proxies: Networks,
     /// Tells the time.
     pub clock: Clock,
     /// What every reader is told, e.g. that all data is a rehearsal's.
@@ -44,10 +58,40 @@ pub struct Settings {
     pub poll_interval: Duration,
     /// From which age on the newest block counts as old.
     pub stale_after_seconds: u64,
+    /// Who may be told of what happens.
+    pub webhooks: WebhookSettings,
+    /// Signing in with a wallet; `None` where it is switched off.
+    pub sign_in: Option<SignIn>,
 }
 
 /// How often the checkpoints are looked at unless told otherwise.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How much clients may ask, and who else may bring them.
+#[derive(Debug, Clone)]
+pub struct AccessSettings {
+    /// The plans.
+    pub plans: Plans,
+    /// The rules of discounts.
+    pub billing: Billing,
+    /// What proves a marketplace's gateway: two at most, so that one can be exchanged for the other.
+    pub marketplace_secrets: Vec<SecretString>,
+}
+
+impl Default for AccessSettings {
+    fn default() -> Self {
+        Self {
+            plans: published().expect("the published table is a table of plans"),
+            billing: Billing {
+                tmai_percent: 10,
+                stake_tiers: Default::default(),
+                rebate_percent_max: 25,
+                discount_percent_max: 35,
+            },
+            marketplace_secrets: Vec::new(),
+        }
+    }
+}
 
 /// A pool with its tokens, as far as the configuration names them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +123,9 @@ pub struct Api(Arc<Inner>);
 struct Inner {
     db: Db,
     book: Book,
-    last_used: LastUsed,
+    keys: Keys,
+    limits: Limits,
+    usage: Usage,
     settings: Settings,
     notice: Option<HeaderValue>,
     request_prefix: String,
@@ -106,8 +152,21 @@ impl Api {
         getrandom::fill(&mut prefix).map_err(NoRandom)?;
         let request_prefix = alloy_primitives::hex::encode(prefix);
         let notice = settings.notice.as_deref().map(header_text);
-        let (last_used, requests) = (LastUsed::default(), AtomicU64::new(0));
-        Ok(Self(Arc::new(Inner { db, book, last_used, settings, notice, request_prefix, requests })))
+        let rules = settings.key_rules.clone();
+        let keys = Keys::new(db.clone(), settings.peppers.clone(), rules, settings.clock.clone())?;
+        let limits = Limits::new(db.clone(), settings.access.billing.clone());
+        let (usage, requests) = (Usage::default(), AtomicU64::new(0));
+        Ok(Self(Arc::new(Inner {
+            db,
+            book,
+            keys,
+            limits,
+            usage,
+            settings,
+            notice,
+            request_prefix,
+            requests,
+        })))
     }
 
     /// The read model.
@@ -120,9 +179,19 @@ impl Api {
         &self.0.db
     }
 
-    /// When keys were used.
-    pub fn last_used(&self) -> &LastUsed {
-        &self.0.last_used
+    /// The keys that are accepted.
+    pub fn keys(&self) -> &Keys {
+        &self.0.keys
+    }
+
+    /// How much each client may still ask.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// Who called what.
+    pub fn usage(&self) -> &Usage {
+        &self.0.usage
     }
 
     /// What the server was told, but for the pools, campaigns and tokens, which the book has.

@@ -1,81 +1,304 @@
 //! Who asks, and whether they may.
 //!
-//! An unknown id and a wrong secret are one and the same answer, reached by the same work: a look in the database and
-//! one MAC. Only who holds the secret learns that a key was revoked or has expired.
+//! A call is admitted from memory. Only a key that the table does not admit is looked up in the database, once, since another
+//! server may have made it a moment ago; an unknown id and a wrong secret take that same way and are one and the same
+//! answer. Only who holds the secret learns how a key ended.
 
-use std::fmt;
-use std::str::FromStr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
+use accrual_access::network::{Network, Networks};
+use accrual_access::plan::Plan;
+use accrual_access::record::{ClientRecord, Refusal, Standing};
+use accrual_access::scope::{Scope, Scopes};
+use accrual_access::table::Found;
 use accrual_rewards::unit::UnixSeconds;
-use accrual_store::{KeyRow, keys};
-use axum::extract::{FromRequestParts, Request};
+use axum::body::Body;
+use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::app::Api;
 use crate::error::ApiError;
-use crate::key::{self, ApiKey, KeyId, Pepper};
+use crate::key::{self, ApiKey, KeyId};
+use crate::keys::Freshness;
+use crate::limits::{Cost, Exceeded, Month};
+use crate::marketplace::{self, Customer};
+use crate::usage::{self, Call};
 use crate::view::Rfc3339;
 
 const KEY_HEADER: &str = "x-api-key";
+const FORWARDED: &str = "x-forwarded-for";
 /// Names under which callers of other APIs put keys into URLs.
 const KEY_PARAMETERS: [&str; 6] = ["api_key", "apikey", "api-key", "x-api-key", "access_token", "key"];
-/// Compared with when there is no such key, so that the answer takes as long.
-const NO_MAC: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-
-/// What a key may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
-    /// Campaigns, accruals and pools.
-    ReadPublic,
-    /// What one account holds and earns.
-    ReadWallet,
-}
 
 /// A key that is accepted, and whose it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct ActiveKey {
-    /// The client's id.
-    pub client: String,
+    /// Whose it is.
+    pub client: Arc<ClientRecord>,
     /// The key's public name.
     pub id: KeyId,
     /// What it may do.
-    pub scopes: Vec<Scope>,
+    pub scopes: Scopes,
+    /// When it ends, if it is being exchanged.
+    pub ends_at: Option<UnixSeconds>,
+    /// Who counts its month.
+    pub month: Month,
+    /// What a marketplace calls its client's plan.
+    pub subscription: Option<String>,
 }
 
-/// Lets a request through when its key is accepted and has `scope`; the handler finds the [`ActiveKey`] in the
-/// request's extensions.
-pub(crate) async fn guard(api: Api, scope: Scope, request: Request, next: Next) -> Response {
+/// What a group of routes asks of whoever calls them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Needs {
+    /// What the key must be allowed; without one, any key will do.
+    pub(crate) scope: Option<Scope>,
+    /// What a call costs.
+    pub(crate) cost: Cost,
+}
+
+/// Lets a request through when its key is accepted, its client has calls left and the key may do this. The handler finds
+/// the [`ActiveKey`] in the request's extensions. Every call is counted, and every answer says what is left.
+pub(crate) async fn guard(api: Api, needs: Needs, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
+    let now_ms = api.settings().clock.now_ms();
     let mut response = match ActiveKey::from_request_parts(&mut parts, &api).await {
-        Ok(key) if key.scopes.contains(&scope) => {
-            parts.extensions.insert(key);
-            next.run(Request::from_parts(parts, body)).await
+        Ok(key) => {
+            let call = Noted::of(&parts, &api, &key, now_ms);
+            let ends = Ends::of(&key);
+            let mut response = limited(&api, needs, parts, body, next, key, now_ms).await;
+            call.count(&api, needs.cost, response.status());
+            if let Some(ends) = ends {
+                ends.tell(response.headers_mut());
+            }
+            response
         }
-        Ok(_) => ApiError::ScopeMissing(scope.as_str()).into_response(),
-        Err(error) => error.into_response(),
+        Err(error) => {
+            let known =
+                presented(&parts.headers).ok().filter(|key| api.keys().table().find(key.id()).is_some());
+            let at = UnixSeconds(now_ms / 1_000);
+            api.usage().refused(error.problem().code, known.as_ref().map(ApiKey::id), at);
+            error.into_response()
+        }
     };
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=0, must-revalidate"));
+    // An answer with a secret in it has said `no-store` already.
+    let private = HeaderValue::from_static("private, max-age=0, must-revalidate");
+    headers.entry(header::CACHE_CONTROL).or_insert(private);
     let vary = "X-API-Key, Authorization, Origin, Accept, Accept-Encoding";
     headers.insert(header::VARY, HeaderValue::from_static(vary));
     response
+}
+
+async fn limited(
+    api: &Api,
+    needs: Needs,
+    mut parts: Parts,
+    body: Body,
+    next: Next,
+    key: ActiveKey,
+    now_ms: u64,
+) -> Response {
+    let Some(plan) = key.plan(api, UnixSeconds(now_ms / 1_000)) else {
+        return ApiError::PlanFeature(key.client.plan.clone()).into_response();
+    };
+    let admitted = api.limits().admit(api.keys(), &key.client, plan, needs.cost, key.month, now_ms).await;
+    let (mut response, figures) = match admitted {
+        Ok(figures) => {
+            let is_counted = needs.cost == Cost::Counts && key.month == Month::Ours;
+            let client_id = key.client.client_id.clone();
+            let response = match needs.scope {
+                Some(scope) if !key.scopes.contains(scope) => {
+                    ApiError::ScopeMissing(scope.as_str()).into_response()
+                }
+                Some(scope) if !plan.features.contains(scope) => {
+                    ApiError::PlanFeature(plan.name.clone()).into_response()
+                }
+                _ => {
+                    parts.extensions.insert(key);
+                    next.run(Request::from_parts(parts, body)).await
+                }
+            };
+            if is_counted && !counts(response.status()) {
+                api.limits().settle(&client_id);
+            }
+            (response, Some(figures))
+        }
+        Err(Exceeded::Minute { retry_after_seconds, figures }) => {
+            (ApiError::RateLimited { retry_after_seconds }.into_response(), Some(figures))
+        }
+        Err(Exceeded::Month { retry_after_seconds, figures }) => {
+            (ApiError::QuotaExceeded { retry_after_seconds }.into_response(), Some(figures))
+        }
+        Err(Exceeded::Unknown) => (ApiError::ReducedCapacity.into_response(), None),
+    };
+    if let Some(figures) = figures {
+        for (name, text) in [("ratelimit-policy", figures.policy()), ("ratelimit", figures.rest())] {
+            let value = HeaderValue::from_str(&text).expect("digits, letters and punctuation");
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    response
+}
+
+/// Whether an answer counts against the month: what was served, and what the caller did wrong.
+fn counts(status: StatusCode) -> bool {
+    !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS) && !status.is_server_error()
+}
+
+/// A call, as it is counted once it is answered.
+struct Noted {
+    key: KeyId,
+    client_id: String,
+    endpoint: String,
+    network: String,
+    agent: String,
+    at: UnixSeconds,
+}
+
+impl Noted {
+    fn of(parts: &Parts, api: &Api, key: &ActiveKey, now_ms: u64) -> Self {
+        let path = parts.extensions.get::<MatchedPath>().map_or("other", MatchedPath::as_str);
+        Self {
+            key: key.id.clone(),
+            client_id: key.client.client_id.clone(),
+            endpoint: format!("{} {path}", parts.method),
+            network: usage::network(client_address(parts, &api.settings().trusted_proxies)),
+            agent: usage::agent(&parts.headers),
+            at: UnixSeconds(now_ms / 1_000),
+        }
+    }
+
+    fn count(&self, api: &Api, cost: Cost, status: StatusCode) {
+        api.usage().count(&Call {
+            key: &self.key,
+            client_id: &self.client_id,
+            endpoint: &self.endpoint,
+            status: status.as_u16(),
+            is_counted: cost == Cost::Counts && counts(status),
+            network: &self.network,
+            agent: &self.agent,
+            at: self.at,
+        });
+    }
+}
+
+impl ActiveKey {
+    /// The plan's row that is good at `at`.
+    pub(crate) fn plan<'a>(&self, api: &'a Api, at: UnixSeconds) -> Option<&'a Plan> {
+        let plans = &api.settings().access.plans;
+        match &self.subscription {
+            Some(name) => plans.marketplace(name, at),
+            None => plans.at(&self.client.plan, at),
+        }
+    }
 }
 
 impl FromRequestParts<Api> for ActiveKey {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        if let Some(key) = parts.extensions.get::<Self>() {
+            return Ok(key.clone());
+        }
+        if let Some(customer) = parts.extensions.get::<Customer>() {
+            return Ok(Self::vouched(customer));
+        }
         let key = presented(&parts.headers)?;
-        let row = keys::by_id(api.db(), key.id().as_str()).await?;
-        let row = authenticated(&key, row, &api.settings().pepper)?;
+        let found = authenticated(api, &key).await?;
+        if api.keys().rules().env.is_some_and(|env| env != found.env) {
+            return Err(ApiError::KeyWrongEnv(key.env().as_str()));
+        }
         let now = api.settings().clock.now();
-        standing(&key, &row, now)?;
-        api.last_used().note(key.id(), row.last_used_at, now);
-        Ok(Self { client: row.client_id, id: key.id().clone(), scopes: Scope::split(&row.scopes) })
+        let ends_at = standing(&key, &found, now)?;
+        match api.keys().freshness(api.settings().clock.now_ms()) {
+            Freshness::Confirmed => {}
+            Freshness::Late if ends_at.is_none() => {}
+            Freshness::Late | Freshness::Refused => return Err(ApiError::ReducedCapacity),
+        }
+        let address = client_address(parts, &api.settings().trusted_proxies);
+        if found.networks.as_ref().is_some_and(|networks| !networks.allow(address)) {
+            return Err(ApiError::NetworkNotAllowed(
+                address.map(|address| Network::around(address).to_string()),
+            ));
+        }
+        Ok(Self {
+            client: found.client,
+            id: key.id().clone(),
+            scopes: found.scopes,
+            ends_at,
+            month: Month::Ours,
+            subscription: None,
+        })
     }
+}
+
+impl ActiveKey {
+    fn vouched(customer: &Customer) -> Self {
+        Self {
+            client: Arc::clone(&customer.client),
+            id: customer.id.clone(),
+            scopes: marketplace::scopes(),
+            ends_at: None,
+            month: Month::Theirs,
+            subscription: Some(customer.subscription.clone()),
+        }
+    }
+}
+
+/// The address that calls: the peer's, or what a trusted proxy says of it.
+pub(crate) fn client_address(parts: &Parts, trusted: &Networks) -> Option<IpAddr> {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let trusts = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
+    if !peer.is_some_and(trusts) {
+        return peer;
+    }
+    let forwarded = parts.headers.get_all(FORWARDED).iter().filter_map(|value| value.to_str().ok());
+    let chain: Vec<IpAddr> = forwarded
+        .flat_map(|value| value.split(','))
+        .filter_map(|address| address.trim().parse().ok())
+        .collect();
+    // The last that was not added by a proxy of ours; all before it is the caller's own word.
+    chain.into_iter().rev().find(|address| !trusts(*address)).or(peer)
+}
+
+/// What every answer to an ending key says of its end.
+struct Ends {
+    id: KeyId,
+    at: UnixSeconds,
+}
+
+impl Ends {
+    fn of(key: &ActiveKey) -> Option<Self> {
+        key.ends_at.map(|at| Self { id: key.id.clone(), at })
+    }
+
+    fn tell(&self, headers: &mut HeaderMap) {
+        let instant = Rfc3339(self.at).to_string();
+        let texts = [
+            ("accrual-key-id", self.id.to_string()),
+            ("accrual-key-state", "ending".to_owned()),
+            ("accrual-key-ends", instant),
+            ("deprecation", format!("@{}", self.at)),
+            ("sunset", http_date(self.at)),
+        ];
+        for (name, text) in texts {
+            let value = HeaderValue::from_str(&text).expect("digits, letters and punctuation");
+            headers.insert(HeaderName::from_static(name), value);
+        }
+        let link = HeaderValue::from_static(r#"</docs/keys#rotate>; rel="deprecation"; type="text/html""#);
+        headers.append(header::LINK, link);
+    }
+}
+
+/// An instant as HTTP writes it (RFC 9110, IMF-fixdate).
+fn http_date(at: UnixSeconds) -> String {
+    let instant = i64::try_from(at.0).ok().and_then(|at| jiff::Timestamp::from_second(at).ok());
+    let instant = instant.unwrap_or(jiff::Timestamp::MAX);
+    instant.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 /// The one key that the headers carry.
@@ -99,24 +322,44 @@ fn bearer(value: &HeaderValue) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
 }
 
-/// The row when it is this key's: same environment, same pepper, right secret.
-fn authenticated(key: &ApiKey, row: Option<KeyRow>, pepper: &Pepper) -> Result<KeyRow, ApiError> {
-    let stored = row.as_ref().map_or(NO_MAC, |row| &row.secret_mac);
-    let right = pepper.admits(key, stored);
-    row.filter(|row| {
-        right && row.env == key.env().as_str() && row.pepper_version == u64::from(pepper.version())
-    })
-    .ok_or(ApiError::KeyUnknown)
+/// The stored key when this is it: right secret under the pepper that it was stored with.
+async fn authenticated(api: &Api, key: &ApiKey) -> Result<Found, ApiError> {
+    if let Some(found) = admitted(api, key) {
+        return Ok(found);
+    }
+    api.keys().look_again(key.id()).await;
+    admitted(api, key).ok_or(ApiError::KeyUnknown)
 }
 
-/// Whether the key is accepted at `now`, from the row's own instants: at the very instant of its end it is refused.
-fn standing(key: &ApiKey, row: &KeyRow, now: UnixSeconds) -> Result<(), ApiError> {
-    if row.state != "active" || row.revoked_at.is_some() {
-        return Err(ApiError::KeyRevoked(key.id().clone()));
-    }
-    match row.expires_at {
-        Some(at) if at <= now => Err(ApiError::KeyExpired { id: key.id().clone(), at: Rfc3339(at) }),
-        _ => Ok(()),
+fn admitted(api: &Api, key: &ApiKey) -> Option<Found> {
+    let peppers = api.keys().peppers();
+    let found = api.keys().table().find(key.id());
+    // The same work for an id that is not there.
+    let pepper = found.as_ref().and_then(|found| peppers.version(found.pepper_version));
+    let mac = pepper.unwrap_or(peppers.current()).secret_mac_bytes(key);
+    let right = found.as_ref().is_some_and(|found| found.is_mac(&mac));
+    found.filter(|found| right && pepper.is_some() && found.env == key.env())
+}
+
+/// When the key ends, if it is accepted at `now`, from the row's own instants: at the very instant of its end it is refused.
+fn standing(key: &ApiKey, found: &Found, now: UnixSeconds) -> Result<Option<UnixSeconds>, ApiError> {
+    let id = key.id().clone();
+    match found.validity.standing(now) {
+        Standing::Accepted => Ok(None),
+        Standing::Ending { ends_at } => Ok(Some(ends_at)),
+        Standing::Refused(refusal) => Err(match refusal {
+            Refusal::Ended { at } => {
+                ApiError::KeyEnded { id, at: at.map(Rfc3339), successor: found.replaced_by.clone() }
+            }
+            Refusal::Revoked => ApiError::KeyRevoked(id),
+            Refusal::Expired { at } => ApiError::KeyExpired { id, at: Rfc3339(at) },
+            Refusal::Paused => ApiError::KeyPaused(id),
+            Refusal::Brownout { until } => ApiError::KeyBrownout {
+                id,
+                until: Rfc3339(until),
+                retry_after_seconds: until.since(now).max(1),
+            },
+        }),
     }
 }
 
@@ -126,49 +369,4 @@ pub(crate) fn refuse_key_in_url(uri: &Uri) -> Result<(), ApiError> {
     let mut names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
     let named = names.any(|name| KEY_PARAMETERS.iter().any(|known| name.eq_ignore_ascii_case(known)));
     if named || key::holds_key(query) { Err(ApiError::CredentialsInUrl) } else { Ok(()) }
-}
-
-impl Scope {
-    /// Every scope.
-    pub const ALL: [Self; 2] = [Self::ReadPublic, Self::ReadWallet];
-
-    /// Its name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ReadPublic => "read:public",
-            Self::ReadWallet => "read:wallet",
-        }
-    }
-
-    /// Scopes as the database keeps them.
-    pub fn join(scopes: &[Self]) -> String {
-        let names: Vec<&str> =
-            Self::ALL.iter().filter(|one| scopes.contains(one)).map(|one| one.as_str()).collect();
-        names.join(",")
-    }
-
-    /// The scopes that the database names. One that this release does not know allows nothing here.
-    fn split(text: &str) -> Vec<Self> {
-        text.split(',').filter_map(|name| name.parse().ok()).collect()
-    }
-}
-
-/// A text that names no scope.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no scope: read:public and read:wallet are")]
-pub struct UnknownScope(String);
-
-impl FromStr for Scope {
-    type Err = UnknownScope;
-
-    fn from_str(text: &str) -> Result<Self, UnknownScope> {
-        let found = Self::ALL.into_iter().find(|scope| scope.as_str() == text);
-        found.ok_or_else(|| UnknownScope(text.chars().take(80).collect()))
-    }
-}
-
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }

@@ -51,6 +51,11 @@ pub(crate) fn answer<Row: CsvRow>(rows: &[Row]) -> Response {
     ([(header::CONTENT_TYPE, kind)], text).into_response()
 }
 
+/// One cell, quoted where it must be and harmless in a spreadsheet.
+pub fn safe_cell(text: &str) -> String {
+    quoted(&harmless(text.to_owned()))
+}
+
 fn line(cells: impl Iterator<Item = String>) -> String {
     let cells: Vec<String> = cells.map(|cell| quoted(&harmless(cell))).collect();
     format!("{}\r\n", cells.join(","))

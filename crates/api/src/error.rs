@@ -3,6 +3,7 @@
 //! An [`ApiError`] becomes an answer in two steps. Here it gets its status and headers and rides along in the
 //! answer's extensions; [`crate::answer`], which knows the request, writes the body.
 
+use accrual_access::change::Refused;
 use accrual_rewards::unit::BlockNumber;
 use accrual_store::StoreError;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -10,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::key::KeyId;
+use crate::keys::KeysError;
 use crate::view::Rfc3339;
 
 /// Why a request got no data. The sentence is the answer's `detail`.
@@ -40,6 +42,46 @@ pub enum ApiError {
     KeyRevoked(KeyId),
     #[error("Key {id} expired at {at}.")]
     KeyExpired { id: KeyId, at: Rfc3339 },
+    #[error("Key {id} ended{when}{next}.", when = when(*.at), next = next(.successor.as_ref()))]
+    KeyEnded { id: KeyId, at: Option<Rfc3339>, successor: Option<KeyId> },
+    #[error("Key {0} is paused: whoever manages it can resume it.")]
+    KeyPaused(KeyId),
+    #[error(
+        "Key {id} is ending and is refused until {until}, so that whoever still uses it notices: change to its successor."
+    )]
+    KeyBrownout { id: KeyId, until: Rfc3339, retry_after_seconds: u64 },
+    #[error("This server takes no {0} keys.")]
+    KeyWrongEnv(&'static str),
+    #[error("The key may not be used from {}.", .0.as_deref().unwrap_or("an unknown address"))]
+    NetworkNotAllowed(Option<String>),
+    #[error("{0}")]
+    RotationOpen(String),
+    #[error("{0}")]
+    RotationNotOpen(String),
+    #[error("{0}")]
+    KeyState(String),
+    #[error("{0}")]
+    KeyLimit(String),
+    #[error("{0}")]
+    KeyInUse(String),
+    #[error("This Idempotency-Key came before with another request: send a new one.")]
+    IdempotencyConflict,
+    #[error("{}", body_summary(.0))]
+    BadBody(Vec<FieldError>),
+    #[error("The body must be JSON, and Content-Type must say application/json.")]
+    NotJson,
+    #[error(
+        "The client has made as many calls within a minute as its plan allows: wait {retry_after_seconds} s."
+    )]
+    RateLimited { retry_after_seconds: u64 },
+    #[error(
+        "The client's calls of this month are used up: a larger plan or a higher spend cap gives more, and the next month begins in {retry_after_seconds} s."
+    )]
+    QuotaExceeded { retry_after_seconds: u64 },
+    #[error("The client's plan tells nothing from before {0}.")]
+    PlanHistory(Rfc3339),
+    #[error("The client's plan {0:?} does not include this, or has no terms for today.")]
+    PlanFeature(String),
     #[error("This call needs the scope {0}, which the key does not have.")]
     ScopeMissing(&'static str),
     #[error("{0}")]
@@ -48,8 +90,16 @@ pub enum ApiError {
     MethodNotAllowed,
     #[error("The body is larger than 64 KiB.")]
     BodyTooLarge,
+    #[error("It was changed since that ETag was given out: read it again, and send the new one in If-Match.")]
+    PreconditionFailed,
     #[error("Something broke on our side; it is in the log under this request_id.")]
     Internal,
+    #[error("{0}")]
+    SignInRefused(String),
+    #[error("{0}")]
+    WalletHasKey(String),
+    #[error("Too many attempts to sign in from this network: try again in {0} seconds.")]
+    TooManySignIns(u64),
     #[error("{0}")]
     FiguresUnknown(String),
     #[error("{0}")]
@@ -71,6 +121,18 @@ fn summary(errors: &[FieldError]) -> String {
     let texts: Vec<String> =
         errors.iter().map(|error| format!("{} {}", error.parameter, error.detail)).collect();
     texts.join("; ")
+}
+
+fn body_summary(errors: &[FieldError]) -> String {
+    if errors.is_empty() { "The body is not what this call takes.".to_owned() } else { summary(errors) }
+}
+
+fn when(at: Option<Rfc3339>) -> String {
+    at.map(|at| format!(" at {at}")).unwrap_or_default()
+}
+
+fn next(successor: Option<&KeyId>) -> String {
+    successor.map(|id| format!("; its successor is {id}")).unwrap_or_default()
 }
 
 /// The stable names of all problems, with their status and title.
@@ -104,10 +166,30 @@ problems! {
     KEY_UNKNOWN = "key_unknown", UNAUTHORIZED, "This key is not known";
     KEY_REVOKED = "key_revoked", UNAUTHORIZED, "This key was revoked";
     KEY_EXPIRED = "key_expired", UNAUTHORIZED, "This key has expired";
+    KEY_ENDED = "key_ended", UNAUTHORIZED, "This key was replaced and its overlap is over";
+    KEY_PAUSED = "key_paused", UNAUTHORIZED, "This key is paused";
+    KEY_BROWNOUT = "key_brownout", UNAUTHORIZED, "This key is ending and is refused for a moment";
+    KEY_WRONG_ENV = "key_wrong_env", UNAUTHORIZED, "This key is for another environment";
+    NETWORK_NOT_ALLOWED = "network_not_allowed", FORBIDDEN, "The key may not be used from here";
+    ROTATION_OPEN = "rotation_open", CONFLICT, "A rotation is open";
+    ROTATION_NOT_OPEN = "rotation_not_open", CONFLICT, "No rotation is open";
+    KEY_STATE = "key_state", CONFLICT, "The key's state does not allow this";
+    KEY_LIMIT = "key_limit", CONFLICT, "The client has as many accepted keys as it may";
+    KEY_IN_USE = "key_in_use", CONFLICT, "The old key is still used";
+    IDEMPOTENCY_CONFLICT = "idempotency_conflict", CONFLICT, "The Idempotency-Key belongs to another request";
+    BAD_BODY = "bad_body", BAD_REQUEST, "The body is not what this call takes";
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body is not JSON";
     SCOPE_MISSING = "scope_missing", FORBIDDEN, "This key may not do this";
+    QUOTA_EXCEEDED = "quota_exceeded", TOO_MANY_REQUESTS, "The month's calls are used up";
+    PLAN_HISTORY = "plan_history", FORBIDDEN, "The plan does not reach so far back";
+    PLAN_FEATURE = "plan_feature", FORBIDDEN, "The plan does not include this";
     NOT_FOUND = "not_found", NOT_FOUND, "There is nothing here";
     METHOD_NOT_ALLOWED = "method_not_allowed", METHOD_NOT_ALLOWED, "This path does not take this method";
+    PRECONDITION_FAILED = "precondition_failed", PRECONDITION_FAILED, "This was changed meanwhile";
     BODY_TOO_LARGE = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large";
+    SIGN_IN_REFUSED = "sign_in_refused", FORBIDDEN, "This does not prove the wallet";
+    WALLET_HAS_KEY = "wallet_has_key", CONFLICT, "This wallet has a key already";
+    RATE_LIMITED = "rate_limited", TOO_MANY_REQUESTS, "Too many calls within a minute";
     INTERNAL = "internal", INTERNAL_SERVER_ERROR, "Something broke on our side";
     FIGURES_UNKNOWN = "figures_unknown", CONFLICT, "What is stored does not tell these figures";
     BEHIND_CHAIN = "behind_chain", SERVICE_UNAVAILABLE, "The data is not there yet";
@@ -145,10 +227,31 @@ impl ApiError {
             Self::KeyUnknown => Problem::KEY_UNKNOWN,
             Self::KeyRevoked(_) => Problem::KEY_REVOKED,
             Self::KeyExpired { .. } => Problem::KEY_EXPIRED,
+            Self::KeyEnded { .. } => Problem::KEY_ENDED,
+            Self::KeyPaused(_) => Problem::KEY_PAUSED,
+            Self::KeyBrownout { .. } => Problem::KEY_BROWNOUT,
+            Self::KeyWrongEnv(_) => Problem::KEY_WRONG_ENV,
+            Self::NetworkNotAllowed(_) => Problem::NETWORK_NOT_ALLOWED,
+            Self::RotationOpen(_) => Problem::ROTATION_OPEN,
+            Self::RotationNotOpen(_) => Problem::ROTATION_NOT_OPEN,
+            Self::KeyState(_) => Problem::KEY_STATE,
+            Self::KeyLimit(_) => Problem::KEY_LIMIT,
+            Self::KeyInUse(_) => Problem::KEY_IN_USE,
+            Self::IdempotencyConflict => Problem::IDEMPOTENCY_CONFLICT,
+            Self::BadBody(_) => Problem::BAD_BODY,
+            Self::NotJson => Problem::UNSUPPORTED_MEDIA_TYPE,
+            Self::RateLimited { .. } => Problem::RATE_LIMITED,
+            Self::QuotaExceeded { .. } => Problem::QUOTA_EXCEEDED,
+            Self::PlanHistory(_) => Problem::PLAN_HISTORY,
+            Self::PlanFeature(_) => Problem::PLAN_FEATURE,
             Self::ScopeMissing(_) => Problem::SCOPE_MISSING,
             Self::NotFound(_) => Problem::NOT_FOUND,
             Self::MethodNotAllowed => Problem::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge => Problem::BODY_TOO_LARGE,
+            Self::PreconditionFailed => Problem::PRECONDITION_FAILED,
+            Self::SignInRefused(_) => Problem::SIGN_IN_REFUSED,
+            Self::WalletHasKey(_) => Problem::WALLET_HAS_KEY,
+            Self::TooManySignIns(_) => Problem::RATE_LIMITED,
             Self::Internal => Problem::INTERNAL,
             Self::FiguresUnknown(_) => Problem::FIGURES_UNKNOWN,
             Self::BehindChain(_) => Problem::BEHIND_CHAIN,
@@ -156,10 +259,19 @@ impl ApiError {
         }
     }
 
+    /// The policies of the limits that were exceeded.
+    pub fn violated_policies(&self) -> &[&'static str] {
+        match self {
+            Self::RateLimited { .. } | Self::TooManySignIns(_) => &["minute"],
+            Self::QuotaExceeded { .. } => &["month"],
+            _ => &[],
+        }
+    }
+
     /// The fields that are wrong, if the request's fields are what is wrong.
     pub fn fields(&self) -> &[FieldError] {
         match self {
-            Self::BadParameter(errors) => errors,
+            Self::BadParameter(errors) | Self::BadBody(errors) => errors,
             _ => &[],
         }
     }
@@ -176,10 +288,19 @@ impl ApiError {
         }
     }
 
+    fn retry_after_seconds(&self) -> Option<u64> {
+        match self {
+            Self::KeyBrownout { retry_after_seconds, .. }
+            | Self::RateLimited { retry_after_seconds }
+            | Self::QuotaExceeded { retry_after_seconds } => Some(*retry_after_seconds),
+            _ => (self.problem().status == StatusCode::SERVICE_UNAVAILABLE).then_some(2),
+        }
+    }
+
     fn challenge(&self) -> Option<&'static str> {
         match self {
             Self::KeyMissing => Some(r#"Bearer realm="accrual""#),
-            Self::KeyMalformed | Self::KeyUnknown | Self::KeyRevoked(_) | Self::KeyExpired { .. } => {
+            _ if self.problem().status == StatusCode::UNAUTHORIZED => {
                 Some(r#"Bearer realm="accrual", error="invalid_token""#)
             }
             _ => None,
@@ -194,12 +315,57 @@ impl IntoResponse for ApiError {
         if let Some(challenge) = self.challenge() {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        if let Some(seconds) = self.retry_after_seconds() {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Self::TooManySignIns(seconds) = &self {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
         }
         response.extensions_mut().insert(self);
         response
     }
+}
+
+impl From<KeysError> for ApiError {
+    fn from(error: KeysError) -> Self {
+        let text = sentence(&error.to_string());
+        let field = |parameter: &str| {
+            Self::BadBody(vec![FieldError { parameter: parameter.to_owned(), detail: error.to_string() }])
+        };
+        match &error {
+            KeysError::BadClient(_) => field("client"),
+            KeysError::PlanDiffers { .. } => field("plan"),
+            KeysError::NoSuchKey(_) | KeysError::NoSuchClient | KeysError::BadId(_) => Self::NotFound(text),
+            KeysError::IdempotencyConflict => Self::IdempotencyConflict,
+            KeysError::Refused(refused) => match refused {
+                Refused::NoScope => field("scopes"),
+                Refused::EndsInThePast => field("expires_at"),
+                Refused::OutOfBounds { what, .. } => field(what),
+                Refused::BrownoutOutside => field("at"),
+                Refused::NoSuchKey(_) => Self::NotFound(text),
+                Refused::TooManyKeys { .. } => Self::KeyLimit(text),
+                Refused::WrongState { .. } | Refused::WrongStage { .. } => Self::KeyState(text),
+                Refused::RotationOpen { .. } => Self::RotationOpen(text),
+                Refused::RotationNotOpen(_) => Self::RotationNotOpen(text),
+                Refused::StillUsed { .. } => Self::KeyInUse(text),
+            },
+            KeysError::NoRandom(_) => {
+                tracing::error!(%error, "a key was not made");
+                Self::Internal
+            }
+            KeysError::Store(_) => {
+                let KeysError::Store(error) = error else { return Self::Internal };
+                error.into()
+            }
+        }
+    }
+}
+
+/// A sentence of ours as an answer has it: a capital first, a full stop last.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
 }
 
 impl From<StoreError> for ApiError {

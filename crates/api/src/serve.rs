@@ -1,5 +1,6 @@
 //! The server: the book that follows the database, the listener that answers from it, and the uses of keys that it keeps.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -7,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::Api;
 use crate::router::router;
+use crate::webhooks;
 
 /// How long running requests may take once the server is told to stop.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -36,13 +38,20 @@ pub async fn serve(
         stop.cancel();
         served
     };
-    let keep_uses = api.last_used().follow(api.db(), stop.clone());
-    let (served, (), ()) = tokio::join!(answer, follow, keep_uses);
+    let follow_keys = api.keys().follow(stop.clone());
+    let keep_keys = api.keys().keep_up(stop.clone());
+    let clock = &api.settings().clock;
+    let keep_uses = api.usage().follow(api.db(), api.keys().replica_id(), || clock.now(), stop.clone());
+    let keep_limits = api.limits().tidy(api.keys(), clock, stop.clone());
+    let tell_others = webhooks::work(&api, stop.clone());
+    let (served, (), (), (), (), (), ()) =
+        tokio::join!(answer, follow, follow_keys, keep_keys, keep_uses, keep_limits, tell_others);
     Ok(served?)
 }
 
 async fn answer_until(api: &Api, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
-    let listen = axum::serve(listener, router(api)).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let service = router(api).into_make_service_with_connect_info::<SocketAddr>();
+    let listen = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
     let drained = async {
         stop.cancelled().await;
         tokio::time::sleep(DRAIN).await;

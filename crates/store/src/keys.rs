@@ -1,98 +1,23 @@
 //! Table `api_keys`: what is known of a key. The key itself is never stored.
+//!
+//! Rows are written by [`crate::access`] alone, but for the columns that tell of use, which [`crate::usage`] has.
 
+use accrual_access::key::{KeyEnv, KeyId};
+use accrual_access::record::{Brownout, KeyRecord, Validity};
+use accrual_access::scope::Scopes;
 use accrual_rewards::unit::UnixSeconds;
 
 use crate::cell::{Row, bigint, bound};
-use crate::db::{on, within};
+use crate::db::{Tx, on, within};
 use crate::{Db, StoreError};
-
-/// One key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyRow {
-    /// Its public name.
-    pub id: String,
-    /// Whose it is.
-    pub client_id: String,
-    /// `live` or `test`.
-    pub env: String,
-    /// The MAC of its secret under a pepper, in hexadecimal.
-    pub secret_mac: String,
-    /// Which pepper.
-    pub pepper_version: u64,
-    /// What it may do.
-    pub scopes: String,
-    /// When it was made.
-    pub created_at: UnixSeconds,
-    /// When it ends by itself, if ever.
-    pub expires_at: Option<UnixSeconds>,
-    /// `active`, `ending`, `ended`, `paused`, `revoked` or `expired`.
-    pub state: String,
-    /// When it stops being accepted beside its successor.
-    pub overlap_ends_at: Option<UnixSeconds>,
-    /// When it was revoked.
-    pub revoked_at: Option<UnixSeconds>,
-    /// The key that it succeeds.
-    pub replaces_id: Option<String>,
-    /// The key that succeeds it.
-    pub replaced_by_id: Option<String>,
-    /// How many keys came before it in its line.
-    pub generation: u64,
-    /// When it was last accepted.
-    pub last_used_at: Option<UnixSeconds>,
-    /// What its owner noted.
-    pub note: String,
-    /// Whence it may be used; empty for anywhere.
-    pub allowed_networks: String,
-}
 
 /// Every column, named: a server refuses a prepared `*` once a migration adds a column.
 macro_rules! columns {
     () => {
         "id, client_id, env, secret_mac, pepper_version, scopes, created_at, expires_at, state, overlap_ends_at,
-        revoked_at, replaces_id, replaced_by_id, generation, last_used_at, note, allowed_networks"
+        revoked_at, replaces_id, replaced_by_id, generation, note, allowed_networks, brownout_at, brownout_ends_at,
+        noticed_percent, epoch, first_used_at, last_used_at, last_used_network, last_used_agent"
     };
-}
-
-const INSERT: &str = concat!(
-    "insert into api_keys (",
-    columns!(),
-    ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
-);
-
-/// Stores a new key.
-///
-/// # Errors
-/// [`StoreError::Query`] when its id is taken or its client unknown.
-pub async fn insert(db: &Db, key: &KeyRow) -> Result<(), StoreError> {
-    let time = |at: UnixSeconds| bigint("time", at.0);
-    let (pepper_version, generation) =
-        (bigint("pepper version", key.pepper_version)?, bigint("generation", key.generation)?);
-    let created_at = time(key.created_at)?;
-    let expires_at = key.expires_at.map(time).transpose()?;
-    let overlap_ends_at = key.overlap_ends_at.map(time).transpose()?;
-    let revoked_at = key.revoked_at.map(time).transpose()?;
-    let last_used_at = key.last_used_at.map(time).transpose()?;
-    let mut tx = db.begin().await?;
-    within!(&mut tx, conn => sqlx::query(INSERT)
-        .bind(key.id.as_str())
-        .bind(key.client_id.as_str())
-        .bind(key.env.as_str())
-        .bind(key.secret_mac.as_str())
-        .bind(pepper_version)
-        .bind(key.scopes.as_str())
-        .bind(created_at)
-        .bind(expires_at)
-        .bind(key.state.as_str())
-        .bind(overlap_ends_at)
-        .bind(revoked_at)
-        .bind(key.replaces_id.as_deref())
-        .bind(key.replaced_by_id.as_deref())
-        .bind(generation)
-        .bind(last_used_at)
-        .bind(key.note.as_str())
-        .bind(key.allowed_networks.as_str())
-        .execute(conn).await.map(|_| ()))?;
-    tx.commit().await
 }
 
 const BY_ID: &str = concat!("select ", columns!(), " from api_keys where id = $1");
@@ -101,7 +26,7 @@ const BY_ID: &str = concat!("select ", columns!(), " from api_keys where id = $1
 ///
 /// # Errors
 /// [`StoreError::Damaged`], or the database's own.
-pub async fn by_id(db: &Db, id: &str) -> Result<Option<KeyRow>, StoreError> {
+pub async fn by_id(db: &Db, id: &str) -> Result<Option<KeyRecord>, StoreError> {
     let cells: Option<Cells> = on!(db, pool => sqlx::query_as(BY_ID).bind(id).fetch_optional(pool).await)?;
     cells.map(|cells| row(db, cells)).transpose()
 }
@@ -112,41 +37,80 @@ const LIST: &str = concat!("select ", columns!(), " from api_keys where client_i
 ///
 /// # Errors
 /// As [`by_id`].
-pub async fn list(db: &Db, client_id: Option<&str>) -> Result<Vec<KeyRow>, StoreError> {
+pub async fn list(db: &Db, client_id: Option<&str>) -> Result<Vec<KeyRecord>, StoreError> {
     let rows: Vec<Cells> = on!(db, pool => sqlx::query_as(LIST).bind(client_id).fetch_all(pool).await)?;
-    let mut keys: Vec<KeyRow> = rows.into_iter().map(|cells| row(db, cells)).collect::<Result<_, _>>()?;
+    sorted(db, rows)
+}
+
+const SINCE: &str = concat!("select ", columns!(), " from api_keys where epoch > $1");
+
+/// The keys that were changed after `epoch`; all of them when there is none.
+///
+/// # Errors
+/// As [`by_id`].
+pub async fn since(db: &Db, epoch: Option<u64>) -> Result<Vec<KeyRecord>, StoreError> {
+    let epoch = epoch.map_or(-1, bound);
+    let rows: Vec<Cells> = on!(db, pool => sqlx::query_as(SINCE).bind(epoch).fetch_all(pool).await)?;
+    rows.into_iter().map(|cells| row(db, cells)).collect()
+}
+
+pub(crate) async fn list_in(tx: &mut Tx<'_>, client_id: &str) -> Result<Vec<KeyRecord>, StoreError> {
+    let rows: Vec<Cells> =
+        within!(tx, conn => sqlx::query_as(LIST).bind(Some(client_id)).fetch_all(conn).await)?;
+    sorted(tx.db, rows)
+}
+
+fn sorted(db: &Db, rows: Vec<Cells>) -> Result<Vec<KeyRecord>, StoreError> {
+    let mut keys: Vec<KeyRecord> = rows.into_iter().map(|cells| row(db, cells)).collect::<Result<_, _>>()?;
     keys.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
     Ok(keys)
 }
 
-const REVOKE: &str = "
-    update api_keys set state = 'revoked', revoked_at = $2 where id = $1 and state <> 'revoked'";
+const WRITE: &str = "
+    insert into api_keys (id, client_id, env, secret_mac, pepper_version, scopes, created_at, expires_at, state,
+        overlap_ends_at, revoked_at, replaces_id, replaced_by_id, generation, note, allowed_networks, brownout_at,
+        brownout_ends_at, noticed_percent, epoch)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+    on conflict (id) do update set scopes = excluded.scopes, expires_at = excluded.expires_at,
+        state = excluded.state, overlap_ends_at = excluded.overlap_ends_at, revoked_at = excluded.revoked_at,
+        replaced_by_id = excluded.replaced_by_id, note = excluded.note,
+        allowed_networks = excluded.allowed_networks, brownout_at = excluded.brownout_at,
+        brownout_ends_at = excluded.brownout_ends_at, noticed_percent = excluded.noticed_percent,
+        epoch = excluded.epoch";
 
-/// Ends a key at once and for good; whether it was not revoked before.
-///
-/// # Errors
-/// The database's own.
-pub async fn revoke(db: &Db, id: &str, at: UnixSeconds) -> Result<bool, StoreError> {
-    change(db, REVOKE, id, at).await
-}
-
-const TOUCH: &str = "
-    update api_keys set last_used_at = $2 where id = $1 and (last_used_at is null or last_used_at < $2)";
-
-/// Notes when a key was last accepted; an earlier time than the noted one changes nothing.
-///
-/// # Errors
-/// The database's own.
-pub async fn touch(db: &Db, id: &str, at: UnixSeconds) -> Result<bool, StoreError> {
-    change(db, TOUCH, id, at).await
-}
-
-async fn change(db: &Db, text: &'static str, id: &str, at: UnixSeconds) -> Result<bool, StoreError> {
-    let mut tx = db.begin().await?;
-    let changed = within!(&mut tx, conn => sqlx::query(text)
-        .bind(id).bind(bound(at.0)).execute(conn).await.map(|done| done.rows_affected()))?;
-    tx.commit().await?;
-    Ok(changed > 0)
+/// Writes the key as it shall be. What it was made with (client, MAC, generation) stays, and so does what use has noted.
+pub(crate) async fn write(tx: &mut Tx<'_>, key: &KeyRecord, epoch: u64) -> Result<(), StoreError> {
+    let time = |at: UnixSeconds| bigint("time", at.0);
+    let validity = &key.validity;
+    let created_at = time(key.created_at)?;
+    let expires_at = validity.expires_at.map(time).transpose()?;
+    let overlap_ends_at = validity.overlap_ends_at.map(time).transpose()?;
+    let revoked_at = key.revoked_at.map(time).transpose()?;
+    let brownout_at = validity.brownout.map(|brownout| time(brownout.at)).transpose()?;
+    let brownout_ends_at = validity.brownout.map(|brownout| time(brownout.ends_at)).transpose()?;
+    let (generation, epoch) = (bigint("generation", key.generation)?, bigint("epoch", epoch)?);
+    within!(tx, conn => sqlx::query(WRITE)
+        .bind(key.id.as_str())
+        .bind(key.client_id.as_str())
+        .bind(key.env.as_str())
+        .bind(key.secret_mac.as_str())
+        .bind(i64::from(key.pepper_version))
+        .bind(key.scopes.join())
+        .bind(created_at)
+        .bind(expires_at)
+        .bind(validity.state.as_str())
+        .bind(overlap_ends_at)
+        .bind(revoked_at)
+        .bind(key.replaces.as_ref().map(KeyId::as_str))
+        .bind(key.replaced_by.as_ref().map(KeyId::as_str))
+        .bind(generation)
+        .bind(key.note.as_str())
+        .bind(key.networks.join())
+        .bind(brownout_at)
+        .bind(brownout_ends_at)
+        .bind(i64::from(key.noticed_percent))
+        .bind(epoch)
+        .execute(conn).await.map(|_| ()))
 }
 
 #[derive(sqlx::FromRow)]
@@ -165,31 +129,69 @@ struct Cells {
     replaces_id: Option<String>,
     replaced_by_id: Option<String>,
     generation: i64,
-    last_used_at: Option<i64>,
     note: String,
     allowed_networks: String,
+    brownout_at: Option<i64>,
+    brownout_ends_at: Option<i64>,
+    noticed_percent: i64,
+    epoch: i64,
+    first_used_at: Option<i64>,
+    last_used_at: Option<i64>,
+    last_used_network: Option<String>,
+    last_used_agent: Option<String>,
 }
 
-fn row(db: &Db, cells: Cells) -> Result<KeyRow, StoreError> {
+fn row(db: &Db, cells: Cells) -> Result<KeyRecord, StoreError> {
     let row = Row { db, table: "api_keys", key: &cells.id };
     let time = |column, cell| row.number(column, cell).map(UnixSeconds);
-    Ok(KeyRow {
-        pepper_version: row.number("pepper_version", cells.pepper_version)?,
+    let maybe = |column, cell: Option<i64>| cell.map(|cell| time(column, cell)).transpose();
+    let small = |column, cell: i64| -> Result<u32, StoreError> {
+        u32::try_from(cell).map_err(|_| row.damaged(format!("{column} is {cell}")))
+    };
+    let name = |column, cell: Option<String>| cell.map(|text| row.text::<KeyId>(column, &text)).transpose();
+    let brownout = maybe("brownout_at", cells.brownout_at)?
+        .zip(maybe("brownout_ends_at", cells.brownout_ends_at)?)
+        .map(|(at, ends_at)| Brownout { at, ends_at });
+    Ok(KeyRecord {
+        id: row.text("id", &cells.id)?,
+        env: row.text::<KeyEnv>("env", &cells.env)?,
+        pepper_version: small("pepper_version", cells.pepper_version)?,
+        scopes: Scopes::split(&cells.scopes),
+        networks: row.text("allowed_networks", &cells.allowed_networks)?,
         created_at: time("created_at", cells.created_at)?,
-        expires_at: cells.expires_at.map(|cell| time("expires_at", cell)).transpose()?,
-        overlap_ends_at: cells.overlap_ends_at.map(|cell| time("overlap_ends_at", cell)).transpose()?,
-        revoked_at: cells.revoked_at.map(|cell| time("revoked_at", cell)).transpose()?,
+        validity: Validity {
+            state: row.text("state", &cells.state)?,
+            expires_at: maybe("expires_at", cells.expires_at)?,
+            overlap_ends_at: maybe("overlap_ends_at", cells.overlap_ends_at)?,
+            brownout,
+        },
+        revoked_at: maybe("revoked_at", cells.revoked_at)?,
+        replaces: name("replaces_id", cells.replaces_id)?,
+        replaced_by: name("replaced_by_id", cells.replaced_by_id)?,
         generation: row.number("generation", cells.generation)?,
-        last_used_at: cells.last_used_at.map(|cell| time("last_used_at", cell)).transpose()?,
-        id: cells.id,
+        first_used_at: maybe("first_used_at", cells.first_used_at)?,
+        last_used_at: maybe("last_used_at", cells.last_used_at)?,
+        noticed_percent: u8::try_from(small("noticed_percent", cells.noticed_percent)?).unwrap_or(u8::MAX),
+        epoch: row.number("epoch", cells.epoch)?,
         client_id: cells.client_id,
-        env: cells.env,
         secret_mac: cells.secret_mac,
-        scopes: cells.scopes,
-        state: cells.state,
-        replaces_id: cells.replaces_id,
-        replaced_by_id: cells.replaced_by_id,
+        last_used_network: cells.last_used_network,
+        last_used_agent: cells.last_used_agent,
         note: cells.note,
-        allowed_networks: cells.allowed_networks,
     })
+}
+
+const TOUCH: &str = "
+    update api_keys set last_used_at = $2 where id = $1 and (last_used_at is null or last_used_at < $2)";
+
+/// Notes when a key was last accepted; an earlier time than the noted one changes nothing.
+///
+/// # Errors
+/// The database's own.
+pub async fn touch(db: &Db, id: &str, at: UnixSeconds) -> Result<bool, StoreError> {
+    let mut tx = db.begin().await?;
+    let changed = within!(&mut tx, conn => sqlx::query(TOUCH)
+        .bind(id).bind(bound(at.0)).execute(conn).await.map(|done| done.rows_affected()))?;
+    tx.commit().await?;
+    Ok(changed > 0)
 }

@@ -26,7 +26,7 @@ const REPORT: &str = "report --config CONFIG --campaign rehearsal-usd-tkn";
 const CHECK: &str = "check config --config CONFIG";
 
 /// Wrong usage or configuration: exit 2.
-const MEANT_WRONG: [Case; 27] = [
+const MEANT_WRONG: [Case; 28] = [
     Case {
         name: "missing file",
         command: "report --config nowhere.toml --campaign a",
@@ -52,6 +52,13 @@ const MEANT_WRONG: [Case; 27] = [
         edit: ("[chain]\n", "[chian]\n[chain]\n"),
         command: CHECK,
         words: &["line 3", "chian"],
+        ..GOOD
+    },
+    Case {
+        name: "webhooks let in what is no network",
+        edit: ("[chain]\n", "[webhooks]\nallow_private = [\"10.0.0.0/33\"]\n[chain]\n"),
+        command: CHECK,
+        words: &["line 4", "webhooks.allow_private", "10.0.0.0/33", "neither a host's name nor a network"],
         ..GOOD
     },
     Case {

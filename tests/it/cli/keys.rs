@@ -1,12 +1,16 @@
 //! The key life cycle on the command line, and the commands around the database.
 
 use std::path::Path;
+use std::time::Duration;
 
 use accrual_recording::NodeOptions;
 use accrual_tests::binary::{self, command};
 use accrual_tests::config;
 use accrual_tests::played::play;
 use reqwest::StatusCode;
+
+/// `keys.propagation_seconds_max` unless configured.
+const BOUND: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_shown_once_serves_and_ends() {
@@ -38,7 +42,12 @@ async fn a_key_is_shown_once_serves_and_ends() {
     assert_eq!(status(&url, other.trim()).await, StatusCode::OK, "a new key serves at once");
 
     assert!(ok(&["keys", "revoke", id]).await.stdout.contains("revoked"));
-    assert_eq!(status(&url, &key).await, StatusCode::UNAUTHORIZED, "and a revoked one no longer");
+    let refused = async {
+        while status(&url, &key).await != StatusCode::UNAUTHORIZED {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(BOUND, refused).await.expect("a revoked one no longer, within the bound");
     assert_eq!(status(&url, other.trim()).await, StatusCode::OK, "nobody else is touched");
     assert!(ok(&["keys", "revoke", id]).await.stdout.contains("was revoked before"));
     let listed = ok(&["keys", "list"]).await;

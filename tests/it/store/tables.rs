@@ -2,8 +2,8 @@
 
 use accrual_rewards::pool::{Pool, PoolFacts, ToldBy, WrapperFacts};
 use accrual_rewards::unit::{Amount, BlockNumber, UnixSeconds};
-use accrual_store::{ChainRow, ClientRow, KeyRow, PoolRow, StoreError, TokenRow};
-use accrual_store::{blocks, chain, clients, dump, keys, pools, rebuild, tokens};
+use accrual_store::{ChainRow, PoolRow, StoreError, TokenRow};
+use accrual_store::{blocks, chain, dump, pools, rebuild, tokens};
 use accrual_tests::db::on_each_engine;
 use alloy::primitives::{Address, B256, U256};
 
@@ -196,51 +196,6 @@ async fn blocks_are_found_by_height_and_by_time() {
 }
 
 #[tokio::test]
-async fn a_key_lives_and_is_revoked() {
-    on_each_engine(async |fresh| {
-        let db = &fresh.db;
-        let client = ClientRow {
-            client_id: "c1".to_owned(),
-            name: "desk".to_owned(),
-            plan: "vip".to_owned(),
-            created_at: UnixSeconds(5),
-        };
-        assert_eq!(clients::get_or_create(db, &client).await.unwrap(), client);
-        let again = ClientRow { client_id: "c2".to_owned(), plan: "free".to_owned(), ..client.clone() };
-        assert_eq!(clients::get_or_create(db, &again).await.unwrap(), client);
-        assert_eq!(clients::list(db).await.unwrap(), std::slice::from_ref(&client));
-        assert_eq!(clients::by_id(db, "c1").await.unwrap(), Some(client));
-        assert_eq!(clients::by_id(db, "c2").await.unwrap(), None);
-
-        let (full, bare) = (full_key(), bare_key());
-        keys::insert(db, &full).await.unwrap();
-        keys::insert(db, &bare).await.unwrap();
-        assert!(keys::insert(db, &bare).await.is_err(), "an id names one key");
-        assert!(
-            keys::insert(db, &KeyRow { id: "k3".to_owned(), client_id: "nobody".to_owned(), ..bare.clone() })
-                .await
-                .is_err()
-        );
-        assert_eq!(keys::by_id(db, "k1").await.unwrap(), Some(full.clone()));
-        assert_eq!(keys::by_id(db, "k2").await.unwrap(), Some(bare.clone()));
-        assert_eq!(keys::by_id(db, "k3").await.unwrap(), None);
-        assert_eq!(keys::list(db, None).await.unwrap(), [bare.clone(), full.clone()]);
-        assert_eq!(keys::list(db, Some("c1")).await.unwrap(), [bare.clone(), full]);
-        assert_eq!(keys::list(db, Some("c2")).await.unwrap(), []);
-
-        assert!(keys::touch(db, "k2", UnixSeconds(50)).await.unwrap());
-        assert!(!keys::touch(db, "k2", UnixSeconds(49)).await.unwrap(), "time goes forward");
-        assert!(keys::revoke(db, "k2", UnixSeconds(60)).await.unwrap());
-        assert!(!keys::revoke(db, "k2", UnixSeconds(61)).await.unwrap(), "once is enough");
-        assert!(!keys::revoke(db, "k9", UnixSeconds(61)).await.unwrap());
-        let (last_used_at, revoked_at) = (Some(UnixSeconds(50)), Some(UnixSeconds(60)));
-        let revoked = KeyRow { state: "revoked".to_owned(), last_used_at, revoked_at, ..bare };
-        assert_eq!(keys::by_id(db, "k2").await.unwrap(), Some(revoked));
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn dump_knows_its_tables_only() {
     on_each_engine(async |fresh| {
         for number in [9, 10, 100] {
@@ -253,44 +208,4 @@ async fn dump_knows_its_tables_only() {
         assert!(matches!(error, StoreError::UnknownTable { .. }), "{error}");
     })
     .await;
-}
-
-fn bare_key() -> KeyRow {
-    KeyRow {
-        id: "k2".to_owned(),
-        client_id: "c1".to_owned(),
-        env: "live".to_owned(),
-        secret_mac: "00ff".to_owned(),
-        pepper_version: 1,
-        scopes: "read".to_owned(),
-        created_at: UnixSeconds(6),
-        expires_at: None,
-        state: "active".to_owned(),
-        overlap_ends_at: None,
-        revoked_at: None,
-        replaces_id: None,
-        replaced_by_id: None,
-        generation: 0,
-        last_used_at: None,
-        note: String::new(),
-        allowed_networks: String::new(),
-    }
-}
-
-fn full_key() -> KeyRow {
-    KeyRow {
-        id: "k1".to_owned(),
-        created_at: UnixSeconds(7),
-        expires_at: Some(UnixSeconds(1_000)),
-        state: "ending".to_owned(),
-        overlap_ends_at: Some(UnixSeconds(900)),
-        revoked_at: Some(UnixSeconds(901)),
-        replaces_id: Some("k0".to_owned()),
-        replaced_by_id: Some("k2".to_owned()),
-        generation: 3,
-        last_used_at: Some(UnixSeconds(800)),
-        note: "for 'the' desk\n".to_owned(),
-        allowed_networks: "10.0.0.0/8".to_owned(),
-        ..bare_key()
-    }
 }

@@ -9,8 +9,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use accrual_api::auth::Scope;
-use accrual_api::keys::{self as key_store, NewKey};
+use accrual_access::change::Purpose;
+use accrual_access::network::Networks;
+use accrual_api::keys::NewKey;
+use accrual_api::scope::Scope;
 use accrual_api::view::By;
 use accrual_api::{ApiKey, KeyEnv};
 use accrual_indexer::follow::Target;
@@ -185,15 +187,20 @@ async fn figures(db: &Db, config: &Config, campaign: &Campaign) -> Result<String
 }
 
 async fn vip_key(db: &Db, config: &Config) -> Result<ApiKey, Failure> {
+    let keys = super::key_service(config, db.clone())?;
     let new = NewKey {
         client: "demo".to_owned(),
-        plan: "vip".to_owned(),
-        scopes: Scope::ALL.to_vec(),
+        plan: Some("vip".to_owned()),
+        purpose: Purpose {
+            scopes: Scope::ALL.into_iter().collect(),
+            networks: Networks::default(),
+            expires_at: None,
+            note: "made by accrual demo".to_owned(),
+        },
         env: KeyEnv::Live,
-        expires_at: None,
-        note: "made by accrual demo".to_owned(),
     };
-    Ok(key_store::create(db, &pepper::pepper(config)?, new, super::now()).await?.1)
+    let issued = keys.create(new, &super::asker()).await?;
+    issued.key.ok_or_else(|| anyhow::anyhow!("the key was made before").into())
 }
 
 fn announce(address: SocketAddr, config: &Config, key: &ApiKey) {

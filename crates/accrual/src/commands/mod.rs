@@ -1,6 +1,7 @@
 //! One module a command, and what several of them share.
 
 mod check;
+mod clients;
 mod demo;
 mod discover;
 mod index;
@@ -12,7 +13,8 @@ mod serve;
 
 use std::path::Path;
 
-use accrual_api::{PoolInfo, TokenInfo, Tokens};
+use accrual_api::keys::{Asker, Keys};
+use accrual_api::{Clock, PoolInfo, TokenInfo, Tokens};
 use accrual_indexer::follow::{FollowOptions, Follower};
 use accrual_indexer::rpc::{RpcOptions, RpcSource};
 use accrual_rewards::unit::UnixSeconds;
@@ -21,6 +23,7 @@ use accrual_store::{Db, Mode};
 use crate::cli::Command;
 use crate::config::{Config, PoolEntry, Token};
 use crate::failure::{Failure, Outcome};
+use crate::pepper::peppers;
 
 pub(crate) async fn run(command: Command) -> Outcome {
     match command {
@@ -34,6 +37,7 @@ pub(crate) async fn run(command: Command) -> Outcome {
         Command::Migrate(args) => migrate::migrate(&args.config).await,
         Command::Check(args) => check::check(args).await,
         Command::Keys(args) => keys::keys(args).await,
+        Command::Clients(args) => clients::clients(args).await,
     }
 }
 
@@ -122,7 +126,24 @@ fn source(config: &Config, patient: bool) -> Result<RpcSource, Failure> {
 }
 
 /// The machine's clock; everything below takes the time as an argument.
-#[expect(clippy::disallowed_methods, reason = "this is the edge")]
 fn now() -> UnixSeconds {
-    UnixSeconds(u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default())
+    UnixSeconds(now_ms() / 1_000)
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the edge")]
+fn now_ms() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or_default()
+}
+
+/// The keys in `db`, under the configured peppers and rules.
+fn key_service(config: &Config, db: Db) -> Result<Keys, Failure> {
+    Ok(Keys::new(db, peppers(config)?, config.keys.rules.clone(), Clock::of_ms(now_ms))?)
+}
+
+/// Whoever sits at this machine.
+fn asker() -> Asker {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
+    let safe = |c: &char| c.is_ascii_alphanumeric() || "-_.".contains(*c);
+    let user: String = user.chars().filter(safe).take(64).collect();
+    Asker { actor: format!("cli:{user}"), ..Asker::default() }
 }

@@ -3,17 +3,22 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use accrual_api::{Api, Clock, Settings};
+use accrual_api::app::AccessSettings;
+use accrual_api::{Api, Clock, Settings, SignIn};
 use accrual_store::Db;
+use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::ProgressMode;
 use crate::config::Config;
 use crate::failure::{Failure, Outcome};
-use crate::pepper::pepper;
+use crate::pepper::peppers;
 use crate::progress::Shown;
 use crate::signals;
+
+/// Where the secrets of a marketplace's gateway stand, when not in a file.
+const MARKETPLACE_SECRETS: &str = "ACCRUAL_MARKETPLACE_SECRETS";
 
 pub(super) async fn serve(path: &Path) -> Outcome {
     let config = super::load(path)?;
@@ -73,6 +78,7 @@ pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> 
 pub(super) async fn api(config: &Config, db: Db) -> Result<Api, Failure> {
     let api = Api::new(db, settings(config)?)?;
     api.book().refresh().await?;
+    api.keys().refresh().await?;
     Ok(api)
 }
 
@@ -84,11 +90,38 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         campaigns: config.campaigns.clone(),
         tokens: super::token_infos(config),
         prices: config.prices.clone(),
-        pepper: pepper(config)?,
-        clock: Clock::new(super::now),
+        peppers: peppers(config)?,
+        key_rules: config.keys.rules.clone(),
+        access: access(config)?,
+        trusted_proxies: config.server.trusted_proxies.clone(),
+        clock: Clock::of_ms(super::now_ms),
         notice: config.server.notice.clone(),
         poll_interval: accrual_api::app::POLL_INTERVAL,
         stale_after_seconds: config.server.stale_after_seconds,
+        webhooks: config.webhooks.clone(),
+        sign_in: config.sign_in.clone().map(|on| SignIn::new(on.domain, on.chain_ids)),
+    })
+}
+
+/// Plans, discounts, and the secrets of a marketplace's gateway: of the environment or a file, one or two of them.
+fn access(config: &Config) -> Result<AccessSettings, Failure> {
+    let text = match (std::env::var(MARKETPLACE_SECRETS), &config.proxy_secrets_file) {
+        (Ok(text), _) => text,
+        (Err(_), Some(path)) => std::fs::read_to_string(path).map_err(|error| {
+            Failure::usage(format!("{}: the marketplace's secrets cannot be read ({error})", path.display()))
+        })?,
+        (Err(_), None) => String::new(),
+    };
+    let secrets: Vec<&str> = text.split(['\n', ',']).map(str::trim).filter(|one| !one.is_empty()).collect();
+    if secrets.len() > 2 || secrets.iter().any(|secret| secret.len() < 16) {
+        return Err(Failure::usage(format!(
+            "{MARKETPLACE_SECRETS}: one or two secrets of 16 characters or more, the new one beside the old"
+        )));
+    }
+    Ok(AccessSettings {
+        plans: config.plans.clone(),
+        billing: config.billing.clone(),
+        marketplace_secrets: secrets.into_iter().map(SecretString::from).collect(),
     })
 }
 

@@ -1,19 +1,23 @@
 //! From what is written to what is meant; each fault names its key.
 
 mod campaigns;
+mod keys;
+mod plans;
 mod pools;
 mod prices;
 
 use std::str::FromStr;
 use std::time::Duration;
 
+use accrual_access::address_guard::AddressGuard;
+use accrual_api::webhooks::WebhookSettings;
 use accrual_indexer::follow::Finality;
 use accrual_store::DbUrl;
 use alloy_primitives::{Address, address};
 
 use super::file::{self, File};
 use super::load::{ConfigError, Written};
-use super::{Chain, Config, Server, Token};
+use super::{Chain, Config, Server, SignIn, Token};
 
 pub(super) type Checked<T> = Result<T, ConfigError>;
 
@@ -28,13 +32,18 @@ pub(super) fn check(file: File, written: &Written) -> Checked<Config> {
     Ok(Config {
         database,
         server: server(&file.server, written)?,
-        pepper_file: file.keys.pepper_file.clone(),
+        keys: keys::keys(&file.keys, written)?,
+        plans: plans::plans(&file.plans, written)?,
+        billing: plans::billing(&file.billing, written)?,
+        proxy_secrets_file: file.marketplace.proxy_secrets_file.clone(),
         ranges_in_flight_max: usize::from(file.index.ranges_in_flight_max.max(1)),
         commit_events_max: usize::try_from(file.index.commit_events_max.max(1)).unwrap_or(usize::MAX),
         snapshot_events: u64::from(file.index.snapshot_events.max(1)),
+        sign_in: sign_in(&file.sign_in, chain.id, written)?,
         tokens: tokens(&file.tokens, written)?,
         prices,
         distribution_creator: distribution_creator(&file.merkl, written)?,
+        webhooks: webhooks(&file.webhooks, written)?,
         chain,
         pools,
         campaigns,
@@ -103,7 +112,36 @@ fn server(file: &file::Server, written: &Written) -> Checked<Server> {
         )
     })?;
     let stale_after_seconds = u64::from(file.stale_after_seconds);
-    Ok(Server { listen, notice: file.notice.clone(), stale_after_seconds })
+    let trusted_proxies = keys::networks("server.trusted_proxies", &file.trusted_proxies, written)?;
+    Ok(Server { listen, notice: file.notice.clone(), stale_after_seconds, trusted_proxies })
+}
+
+fn webhooks(file: &file::Webhooks, written: &Written) -> Checked<WebhookSettings> {
+    let allowed = file.allow_private.list();
+    let allowed = allowed.iter().map(String::as_str).filter(|text| !text.is_empty());
+    let guard = AddressGuard::allowing(allowed)
+        .map_err(|error| written.error("webhooks.allow_private", error.to_string()))?;
+    Ok(WebhookSettings { guard, apr_moved_percent: file.apr_moved_percent })
+}
+
+/// A signature is good for one site only, so a site has to be named.
+fn sign_in(file: &file::SignIn, chain_id: u64, written: &Written) -> Checked<Option<SignIn>> {
+    if !file.enabled {
+        return Ok(None);
+    }
+    let domain = file.domain.clone().unwrap_or_default();
+    let foreign = |c: char| !(c.is_ascii_alphanumeric() || "-._:[]".contains(c));
+    if domain.is_empty() || domain.contains(foreign) {
+        let what = format!(
+            "{domain:?} is no host that people sign in to: write it as app.example or localhost:8080"
+        );
+        return Err(written.error("sign_in.domain", what));
+    }
+    let chain_ids = file.chain_ids.clone().unwrap_or_else(|| vec![chain_id]);
+    if chain_ids.is_empty() {
+        return Err(written.error("sign_in.chain_ids", "is empty: no account could sign in"));
+    }
+    Ok(Some(SignIn { domain, chain_ids }))
 }
 
 fn tokens(file: &[file::Token], written: &Written) -> Checked<Vec<Token>> {

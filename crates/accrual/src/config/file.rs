@@ -17,6 +17,14 @@ pub(crate) struct File {
     #[serde(default)]
     pub(crate) keys: Keys,
     #[serde(default)]
+    pub(crate) sign_in: SignIn,
+    #[serde(default)]
+    pub(crate) plans: Vec<Plan>,
+    #[serde(default)]
+    pub(crate) billing: Billing,
+    #[serde(default)]
+    pub(crate) marketplace: Marketplace,
+    #[serde(default)]
     pub(crate) tokens: Vec<Token>,
     #[serde(default)]
     pub(crate) pools: Vec<Pool>,
@@ -26,6 +34,8 @@ pub(crate) struct File {
     pub(crate) prices: Vec<Price>,
     #[serde(default)]
     pub(crate) merkl: Merkl,
+    #[serde(default)]
+    pub(crate) webhooks: Webhooks,
 }
 
 #[derive(Debug, Deserialize)]
@@ -56,6 +66,7 @@ pub(crate) struct Server {
     pub(crate) listen: String,
     pub(crate) notice: Option<String>,
     pub(crate) stale_after_seconds: u32,
+    pub(crate) trusted_proxies: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,10 +77,55 @@ pub(crate) struct Index {
     pub(crate) snapshot_events: u32,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Keys {
     pub(crate) pepper_file: Option<std::path::PathBuf>,
+    pub(crate) env: String,
+    pub(crate) accepted_max: u8,
+    pub(crate) propagation_seconds_max: u32,
+    pub(crate) when_unconfirmed: String,
+    pub(crate) age_days_max: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SignIn {
+    pub(crate) enabled: bool,
+    pub(crate) domain: Option<String>,
+    pub(crate) chain_ids: Option<Vec<u64>>,
+}
+
+/// What one plan offers while the row is good.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Plan {
+    pub(crate) name: String,
+    pub(crate) valid_from: Option<Instant>,
+    pub(crate) valid_until: Option<Instant>,
+    pub(crate) calls_per_month: u64,
+    pub(crate) calls_per_minute: u32,
+    pub(crate) history: String,
+    pub(crate) overage_microusd: Option<u64>,
+    #[serde(default)]
+    pub(crate) spend_cap_microusd: u64,
+    pub(crate) marketplace_name: Option<String>,
+    pub(crate) features: Option<Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Billing {
+    pub(crate) tmai_percent: u32,
+    pub(crate) stake_tiers: std::collections::BTreeMap<String, u32>,
+    pub(crate) rebate_percent_max: u32,
+    pub(crate) discount_percent_max: u32,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Marketplace {
+    pub(crate) proxy_secrets_file: Option<std::path::PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -175,6 +231,13 @@ pub(crate) struct Merkl {
     pub(crate) distribution_creator: Option<String>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Webhooks {
+    pub(crate) allow_private: OneOrMany,
+    pub(crate) apr_moved_percent: u32,
+}
+
 /// `"finalized"`, `"safe"` or a number of confirmations.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
@@ -220,7 +283,39 @@ impl Default for Database {
 
 impl Default for Server {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8080".to_owned(), notice: None, stale_after_seconds: 60 }
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            notice: None,
+            stale_after_seconds: 60,
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self {
+            pepper_file: None,
+            env: "any".to_owned(),
+            accepted_max: 2,
+            propagation_seconds_max: 5,
+            when_unconfirmed: "refuse_ending".to_owned(),
+            age_days_max: None,
+        }
+    }
+}
+
+impl Default for Webhooks {
+    fn default() -> Self {
+        let apr_moved_percent = accrual_api::webhooks::APR_MOVED_PERCENT;
+        Self { allow_private: OneOrMany::default(), apr_moved_percent }
+    }
+}
+
+impl Default for Billing {
+    fn default() -> Self {
+        let stake_tiers = std::collections::BTreeMap::new();
+        Self { tmai_percent: 10, stake_tiers, rebate_percent_max: 25, discount_percent_max: 35 }
     }
 }
 

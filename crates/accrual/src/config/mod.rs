@@ -11,6 +11,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use accrual_access::invoice::Billing;
+use accrual_access::network::Networks;
+use accrual_access::plan::Plans;
+use accrual_api::keys::KeyRules;
+use accrual_api::webhooks::WebhookSettings;
 use accrual_indexer::follow::Finality;
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::id::CampaignId;
@@ -27,15 +32,20 @@ pub(crate) struct Config {
     pub(crate) database: DbUrl,
     pub(crate) chain: Chain,
     pub(crate) server: Server,
-    pub(crate) pepper_file: Option<PathBuf>,
+    pub(crate) keys: Keys,
+    pub(crate) plans: Plans,
+    pub(crate) billing: Billing,
+    pub(crate) proxy_secrets_file: Option<PathBuf>,
     pub(crate) ranges_in_flight_max: usize,
     pub(crate) commit_events_max: usize,
     pub(crate) snapshot_events: u64,
+    pub(crate) sign_in: Option<SignIn>,
     pub(crate) tokens: Vec<Token>,
     pub(crate) pools: Vec<PoolEntry>,
     pub(crate) campaigns: Vec<Campaign>,
     pub(crate) prices: Sources,
     pub(crate) distribution_creator: Address,
+    pub(crate) webhooks: WebhookSettings,
 }
 
 #[derive(Debug, Clone)]
@@ -53,6 +63,20 @@ pub(crate) struct Server {
     pub(crate) listen: SocketAddr,
     pub(crate) notice: Option<String>,
     pub(crate) stale_after_seconds: u64,
+    pub(crate) trusted_proxies: Networks,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Keys {
+    pub(crate) pepper_file: Option<PathBuf>,
+    pub(crate) rules: KeyRules,
+}
+
+/// Signing in with a wallet, where it is switched on.
+#[derive(Debug, Clone)]
+pub(crate) struct SignIn {
+    pub(crate) domain: String,
+    pub(crate) chain_ids: Vec<u64>,
 }
 
 #[derive(Debug, Clone)]

@@ -19,11 +19,16 @@ async fn api() -> Api {
         campaigns: Vec::new(),
         tokens: Vec::new(),
         prices: Default::default(),
-        pepper: Pepper::new(1, vec![1; 32]).unwrap(),
+        peppers: Pepper::new(1, vec![1; 32]).unwrap().into(),
+        key_rules: Default::default(),
+        access: Default::default(),
+        trusted_proxies: Default::default(),
         clock: Clock::new(|| UnixSeconds(0)),
         notice: None,
         poll_interval: crate::app::POLL_INTERVAL,
         stale_after_seconds: 60,
+        webhooks: Default::default(),
+        sign_in: None,
     };
     Api::new(db, settings).unwrap()
 }

@@ -20,6 +20,7 @@ use crate::book::{PoolState, Report};
 use crate::csv::Format;
 use crate::cursor::Cursor;
 use crate::error::{ApiError, FieldError};
+use crate::horizon::Horizon;
 use crate::params::{self, LIMIT_DEFAULT, Params};
 use crate::view::{By, EarnedRow, List};
 
@@ -37,14 +38,18 @@ pub(crate) async fn list(
     State(api): State<Api>,
     Path(id): Path<String>,
     headers: HeaderMap,
+    horizon: Horizon,
     params: Params,
 ) -> Result<Response, ApiError> {
     let page = Page::read(params)?;
     let campaign = campaign(&api, &id)?;
     let info = pool_of(&api, &campaign.pool)?;
     let list = format!("accruals/{}/{}", campaign.id, page.by.as_str());
-    let cursor =
-        page.cursor.as_deref().map(|text| Cursor::decode(text, &list, &api.settings().pepper)).transpose()?;
+    let cursor = page
+        .cursor
+        .as_deref()
+        .map(|text| Cursor::decode(text, &list, api.settings().peppers.current()))
+        .transpose()?;
     let pool = match (&cursor, page.at) {
         (None, None) => api.book().newest(info)?,
         (None, Some(asked)) => api.book().at(info, asked).await?,
@@ -55,6 +60,10 @@ pub(crate) async fn list(
             pool
         }
     };
+    // The newest block is always told, however old it is.
+    if page.at.is_some() {
+        horizon.admit(pool.moment.at)?;
+    }
     let offset = cursor.map_or(0, |cursor| cursor.offset);
     let contracts = accounts::all(api.db(), api.settings().chain_id).await?;
     answer(&api, &pool, campaign, &page, &headers, (list, offset), &contracts)
@@ -140,5 +149,5 @@ fn next_cursor(api: &Api, pool: &Arc<PoolState>, list: String, offset: usize) ->
     api.book().remember(pool);
     let PoolState { moment, rewinds, .. } = **pool;
     let (block, hash, at) = (moment.number, moment.hash, moment.at);
-    Cursor { list, block, hash, at, rewinds, offset }.encode(&api.settings().pepper)
+    Cursor { list, block, hash, at, rewinds, offset }.encode(api.settings().peppers.current())
 }

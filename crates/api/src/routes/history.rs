@@ -25,6 +25,7 @@ use crate::book::PoolState;
 use crate::csv::{self, CsvRow, Format};
 use crate::cursor::Cursor;
 use crate::error::{ApiError, FieldError};
+use crate::horizon::Horizon;
 use crate::params::{self, LIMIT_MAX, Params};
 use crate::view::{Meta, Rfc3339};
 
@@ -49,6 +50,7 @@ struct Asked {
     limit: usize,
     cursor: Option<String>,
     format: Option<Format>,
+    horizon: Horizon,
 }
 
 /// The stretch of a list that one answer tells.
@@ -60,6 +62,8 @@ struct Span {
     to: UnixSeconds,
     limit: usize,
     list: String,
+    /// Where the plan begins, when that cut the stretch.
+    cut_at: Option<UnixSeconds>,
 }
 
 /// Rows, and where the next ones begin.
@@ -83,6 +87,12 @@ struct HistoryMeta {
     recorded_to_at: Option<Rfc3339>,
     /// Where each token's price comes from, by the token's address, unless a row says otherwise.
     price_sources: BTreeMap<String, Option<String>>,
+    /// Where the caller's plan begins, when that is later than what was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history_starts_at: Option<Rfc3339>,
+    /// Whether the plan has cut the range.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    history_cut_by_plan: bool,
 }
 
 impl Interval {
@@ -110,7 +120,7 @@ impl Interval {
 }
 
 impl Asked {
-    fn read(params: &mut Params) -> Self {
+    fn read(params: &mut Params, horizon: Horizon) -> Self {
         Self {
             interval: params.take("interval", Interval::parse).unwrap_or(Interval::Hour),
             from: params.take("from", params::instant),
@@ -118,6 +128,7 @@ impl Asked {
             limit: params.take("limit", params::limit).unwrap_or(LIMIT_MAX),
             cursor: params.take("cursor", |text| Ok(text.to_owned())),
             format: params.take("format", Format::parse),
+            horizon,
         }
     }
 
@@ -130,15 +141,17 @@ impl Asked {
         }
         let step = self.interval.seconds();
         let list = format!("history/{what}/{}/{from}/{to}", self.interval.as_str());
-        let cursor = self.cursor.as_deref().map(|text| Cursor::decode(text, &list, &api.settings().pepper));
+        let cursor =
+            self.cursor.as_deref().map(|text| Cursor::decode(text, &list, api.settings().peppers.current()));
+        let (begins, is_cut) = self.horizon.cut(from, to)?;
         let first = match cursor.transpose()? {
             Some(cursor) if cursor.rewinds != pool.rewinds => {
                 return Err(ApiError::BadCursor("is of a time before the chain was rewound"));
             }
             Some(cursor) => cursor.at,
-            None => UnixSeconds(from.0.div_ceil(step).saturating_mul(step)),
+            None => UnixSeconds(begins.0.div_ceil(step).saturating_mul(step)),
         };
-        Ok(Span { step, first, to, limit: self.limit, list })
+        Ok(Span { step, first, to, limit: self.limit, list, cut_at: is_cut.then_some(begins) })
     }
 }
 
@@ -191,6 +204,8 @@ async fn respond<Row: Serialize + CsvRow>(
                 interval: asked.interval.as_str(),
                 recorded_to_at: recorded.and_then(|row| row.at).map(Rfc3339),
                 price_sources,
+                history_starts_at: span.cut_at.map(Rfc3339),
+                history_cut_by_plan: span.cut_at.is_some(),
             };
             Json(HistoryList { data: page.rows, meta }).into_response()
         }
@@ -206,7 +221,8 @@ async fn respond<Row: Serialize + CsvRow>(
 
 fn next_cursor(api: &Api, pool: &PoolState, list: String, at: UnixSeconds) -> String {
     let Moment { number: block, hash, .. } = pool.moment;
-    Cursor { list, block, hash, at, rewinds: pool.rewinds, offset: 0 }.encode(&api.settings().pepper)
+    Cursor { list, block, hash, at, rewinds: pool.rewinds, offset: 0 }
+        .encode(api.settings().peppers.current())
 }
 
 /// A row's body as it was written.

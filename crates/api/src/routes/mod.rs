@@ -2,15 +2,22 @@
 
 pub(crate) mod accounts;
 pub(crate) mod accruals;
+pub(crate) mod asked;
+pub(crate) mod audit;
 pub(crate) mod campaigns;
 pub(crate) mod health;
 pub(crate) mod history;
+pub(crate) mod keys;
 pub(crate) mod page;
 pub(crate) mod pools;
 pub(crate) mod rates;
+pub(crate) mod rotation;
+pub(crate) mod sign_in;
 pub(crate) mod simulate;
 pub(crate) mod stretches;
 pub(crate) mod treasury;
+pub(crate) mod usage;
+pub(crate) mod webhooks;
 
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::id::PoolId;

@@ -1,12 +1,13 @@
 //! Keys on the wire: what is accepted, and what each refusal says and does not say.
 
-use accrual_api::auth::Scope;
-use accrual_api::keys;
+use accrual_access::change::Purpose;
+use accrual_api::keys::{Asker, KeyEdit, NewKey};
+use accrual_api::scope::{Scope, Scopes};
 use accrual_api::{ApiKey, KeyEnv};
 use accrual_rewards::unit::UnixSeconds;
 use secrecy::ExposeSecret;
 
-use crate::rig::{Rig, START};
+use crate::rig::{Rig, START, new_key};
 
 type Headers<'a> = &'a [(&'a str, &'a str)];
 
@@ -49,36 +50,6 @@ async fn both_headers_are_accepted() {
         assert_eq!(answer.status, 200, "{headers:?} {}", answer.text);
         assert_eq!(answer.headers["cache-control"], "private, max-age=0, must-revalidate");
         assert!(answer.headers["vary"].to_str().unwrap().contains("X-API-Key, Authorization"));
-    }
-}
-
-#[tokio::test]
-async fn the_use_of_a_key_is_kept_once_a_minute_and_never_by_a_request() {
-    let rig = Rig::new(1).await;
-    let used = async || keys::list(&rig.db).await.unwrap()[0].last_used_at.map(|at| at.0 - START);
-    let write = async || rig.api.last_used().write(&rig.db).await.unwrap();
-    let wrong = wrong_secret(&rig.key);
-    assert_eq!(rig.get_with("/v1/pools", &[("x-api-key", &wrong)]).await.status, 401);
-    assert_eq!((write().await, used().await), (0, None), "a refused key is not used");
-    let cases = [
-        // seconds after the start, keys written, last use
-        (12, 1, 12),
-        (13, 0, 12),
-        (71, 0, 12),
-        (72, 1, 72),
-        (10, 0, 72),
-        (131, 0, 72),
-        (500, 1, 500),
-    ];
-    for (now, written, last) in cases {
-        rig.set_now(START + now);
-        let before = used().await;
-        for _ in 0..3 {
-            assert_eq!(rig.get("/v1/pools").await.status, 200);
-        }
-        assert_eq!(used().await, before, "{now}: requests write nothing");
-        assert_eq!((write().await, write().await), (written, 0), "{now}");
-        assert_eq!(used().await, Some(last), "{now}");
     }
 }
 
@@ -129,7 +100,7 @@ async fn a_wrong_secret_and_an_unknown_id_are_one_answer() {
     let rig = Rig::new(1).await;
     let revoked = rig.new_key(&Scope::ALL).await;
     let id = revoked.parse::<ApiKey>().unwrap().id().clone();
-    keys::revoke(&rig.db, &id, UnixSeconds(START)).await.unwrap();
+    rig.api.keys().edit(&id, &KeyEdit::Revoke, &Asker::default()).await.unwrap();
     let mut answers = Vec::new();
     for key in [other_key(5), wrong_secret(&rig.key), wrong_secret(&revoked)] {
         let answer = rig.get_with("/v1/pools", &[("x-api-key", &key), ("x-request-id", "same")]).await;
@@ -145,8 +116,8 @@ async fn a_wrong_secret_and_an_unknown_id_are_one_answer() {
 async fn only_the_holder_learns_how_a_key_ended() {
     let rig = Rig::new(1).await;
     let id = rig.key.parse::<ApiKey>().unwrap().id().clone();
-    assert!(keys::revoke(&rig.db, &id, UnixSeconds(START)).await.unwrap());
-    assert!(!keys::revoke(&rig.db, &id, UnixSeconds(START)).await.unwrap());
+    rig.api.keys().edit(&id, &KeyEdit::Revoke, &Asker::default()).await.unwrap();
+    assert!(rig.api.keys().edit(&id, &KeyEdit::Revoke, &Asker::default()).await.is_err(), "only once");
     let answer = rig.get("/v1/pools").await;
     assert_eq!((answer.status.as_u16(), answer.code().as_str()), (401, "key_revoked"));
     assert_eq!(answer.json()["detail"], format!("Key {id} was revoked."));
@@ -155,20 +126,11 @@ async fn only_the_holder_learns_how_a_key_ended() {
 #[tokio::test]
 async fn a_key_is_refused_from_the_instant_of_its_end() {
     let rig = Rig::new(1).await;
-    let new = keys::NewKey {
-        client: "short".to_owned(),
-        plan: "free".to_owned(),
-        scopes: vec![Scope::ReadPublic],
-        env: KeyEnv::Live,
-        expires_at: Some(UnixSeconds(START + 100)),
-        note: "ends soon".to_owned(),
-    };
-    let (row, key) =
-        keys::create(&rig.db, &rig.api.settings().pepper, new, UnixSeconds(START)).await.unwrap();
-    assert_eq!(
-        (row.state.as_str(), row.scopes.as_str(), row.env.as_str()),
-        ("active", "read:public", "live")
-    );
+    let mut new = new_key("short", &[Scope::ReadPublic]);
+    new.purpose.expires_at = Some(UnixSeconds(START + 100));
+    let issued = rig.api.keys().create(new, &Asker::default()).await.unwrap();
+    assert_eq!(issued.made.standing(UnixSeconds(START + 12)).name(), "active");
+    let key = issued.key.unwrap();
     for (now, code) in [(START + 99, ""), (START + 100, "key_expired"), (START + 101, "key_expired")] {
         rig.set_now(now);
         let answer = rig.get_with("/v1/pools", &[("x-api-key", key.reveal().expose_secret())]).await;
@@ -191,26 +153,23 @@ async fn a_wallet_needs_its_scope() {
 #[tokio::test]
 async fn keys_that_cannot_be_made() {
     let rig = Rig::empty(None).await;
-    let good = keys::NewKey {
-        client: "tests".to_owned(),
-        plan: "vip".to_owned(),
-        scopes: vec![Scope::ReadPublic],
-        env: KeyEnv::Test,
-        expires_at: None,
-        note: String::new(),
-    };
+    rig.issue("tests", &[Scope::ReadPublic]).await;
+    let good = new_key("tests", &[Scope::ReadPublic]);
+    let none = Purpose { scopes: Scopes::NONE, ..good.purpose.clone() };
+    let past = Purpose { expires_at: Some(UnixSeconds(START)), ..good.purpose.clone() };
     let cases = [
-        (keys::NewKey { client: "a b".to_owned(), ..good.clone() }, "is no name for a client"),
-        (keys::NewKey { plan: "free".to_owned(), ..good.clone() }, "is on plan vip, not free"),
-        (keys::NewKey { scopes: Vec::new(), ..good.clone() }, "without a scope"),
+        (NewKey { client: "a b".to_owned(), ..good.clone() }, "is no name for a client"),
+        (NewKey { plan: Some("free".to_owned()), ..good.clone() }, "is on plan vip, not free"),
+        (NewKey { purpose: none, ..good.clone() }, "without a scope"),
+        (NewKey { purpose: past, ..good.clone() }, "the end lies in the past"),
     ];
-    let before = keys::list(&rig.db).await.unwrap();
+    let before = rig.api.keys().list(None).await.unwrap();
     for (new, expected) in cases {
-        let made = keys::create(&rig.db, &rig.api.settings().pepper, new, UnixSeconds(START)).await;
+        let made = rig.api.keys().create(new, &Asker::default()).await;
         let text = made.map(|_| ()).unwrap_err().to_string();
         assert!(text.contains(expected), "{text}");
     }
-    assert_eq!(keys::list(&rig.db).await.unwrap(), before);
+    assert_eq!(rig.api.keys().list(None).await.unwrap(), before);
     let unknown = other_key(7).parse::<ApiKey>().unwrap().id().clone();
-    assert!(keys::revoke(&rig.db, &unknown, UnixSeconds(START)).await.is_err());
+    assert!(rig.api.keys().edit(&unknown, &KeyEdit::Revoke, &Asker::default()).await.is_err());
 }

@@ -4,8 +4,14 @@
 
 mod auth;
 mod data;
+mod deliver;
 mod history;
+mod keys;
+mod limits;
 mod problems;
+mod receiver;
 mod rig;
 mod server;
+mod sign_in;
 mod unknown;
+mod webhooks;

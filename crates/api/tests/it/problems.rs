@@ -49,7 +49,7 @@ async fn a_method_that_a_path_does_not_take() {
     let rig = Rig::new(1).await;
     for path in ["/v1/pools", "/", "/health/live"] {
         let request = Request::post(path).header("x-api-key", &rig.key).body(Body::empty()).unwrap();
-        let answer = rig.send(request).await;
+        let answer = rig.ask(request).await;
         assert_eq!((answer.status.as_u16(), answer.code().as_str()), (405, "method_not_allowed"), "{path}");
         assert_eq!(answer.headers["allow"], "GET,HEAD", "{path}");
     }
@@ -59,7 +59,7 @@ async fn a_method_that_a_path_does_not_take() {
 async fn a_body_that_is_too_large() {
     let rig = Rig::new(1).await;
     let request = Request::get("/v1/pools").header("x-api-key", &rig.key).header("content-length", "65537");
-    let answer = rig.send(request.body(Body::from(vec![0; 65_537])).unwrap()).await;
+    let answer = rig.ask(request.body(Body::from(vec![0; 65_537])).unwrap()).await;
     assert_eq!((answer.status.as_u16(), answer.code().as_str()), (413, "body_too_large"));
 }
 
@@ -90,7 +90,7 @@ async fn other_sites_may_read_data_and_a_preflight_needs_no_key() {
         .header("origin", "https://elsewhere.example")
         .header("access-control-request-method", "GET")
         .header("access-control-request-headers", "x-api-key");
-    let answer = rig.send(preflight.body(Body::empty()).unwrap()).await;
+    let answer = rig.ask(preflight.body(Body::empty()).unwrap()).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.headers["access-control-allow-origin"], "*");
     assert!(answer.headers["access-control-allow-headers"].to_str().unwrap().contains("x-api-key"));

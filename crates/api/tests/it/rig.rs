@@ -1,13 +1,15 @@
 //! A small pool with a campaign, indexed by hand, and an API over it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use accrual_access::change::Purpose;
 use accrual_api::app::POLL_INTERVAL;
-use accrual_api::auth::Scope;
-use accrual_api::keys::{self, NewKey};
-use accrual_api::{Api, Clock, KeyEnv, Pepper, PoolInfo, Settings, TokenInfo, router};
+use accrual_api::keys::{Asker, KeyRules, NewKey};
+use accrual_api::scope::Scope;
+use accrual_api::{Api, ApiKey, Clock, KeyEnv, Pepper, PoolInfo, Settings, TokenInfo, router};
 use accrual_rewards::campaign::{Campaign, Scoring, Weights, Window};
 use accrual_rewards::event::{PlacedEvent, PoolEvent};
 use accrual_rewards::id::{Holding, PoolId, Venue};
@@ -21,7 +23,8 @@ use accrual_store::{BlockRef, ChainRow, Db, Header, Mode, PoolRow, chain, pools}
 use alloy_primitives::{Address, B256};
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -37,6 +40,7 @@ pub(crate) struct Rig {
     pub(crate) router: Router,
     pub(crate) now: Arc<AtomicU64>,
     pub(crate) key: String,
+    clients: AtomicU64,
     _folder: tempfile::TempDir,
 }
 
@@ -105,23 +109,24 @@ impl Rig {
         tell(&mut settings);
         let api = Api::new(db.clone(), settings).unwrap();
         let router = router(&api);
-        let mut rig = Self { api, db, router, now, key: String::new(), _folder: folder };
+        let mut rig =
+            Self { api, db, router, now, key: String::new(), clients: AtomicU64::new(0), _folder: folder };
+        rig.api.keys().refresh().await.unwrap();
         rig.key = rig.new_key(&Scope::ALL).await;
         rig
     }
 
+    /// A key of a client of its own.
     pub(crate) async fn new_key(&self, scopes: &[Scope]) -> String {
-        let new = NewKey {
-            client: "tests".to_owned(),
-            plan: "vip".to_owned(),
-            scopes: scopes.to_vec(),
-            env: KeyEnv::Test,
-            expires_at: None,
-            note: String::new(),
-        };
-        let now = UnixSeconds(START);
-        let (_, key) = keys::create(&self.db, &self.api.settings().pepper, new, now).await.unwrap();
-        key.reveal().expose_secret().to_owned()
+        let number = self.clients.fetch_add(1, Ordering::SeqCst);
+        let issued = self.issue(&format!("tests-{number}"), scopes).await;
+        issued.reveal().expose_secret().to_owned()
+    }
+
+    /// A key of that client.
+    pub(crate) async fn issue(&self, client: &str, scopes: &[Scope]) -> ApiKey {
+        let new = new_key(client, scopes);
+        self.api.keys().create(new, &Asker::default()).await.unwrap().key.unwrap()
     }
 
     /// Stores one more block of the branch `fork`.
@@ -165,17 +170,58 @@ impl Rig {
 
     /// `GET path` with the rig's key.
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        self.send(Request::get(path).header("x-api-key", &self.key).body(Body::empty()).unwrap()).await
+        self.ask(Request::get(path).header("x-api-key", &self.key).body(Body::empty()).unwrap()).await
     }
 
     /// `GET path` with these headers and no other.
     pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         let request =
             headers.iter().fold(Request::get(path), |request, (name, value)| request.header(*name, *value));
-        self.send(request.body(Body::empty()).unwrap()).await
+        self.ask(request.body(Body::empty()).unwrap()).await
     }
 
-    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+    /// A call with a body, if there is one.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Answer {
+        let request = Request::builder().method(method).uri(path);
+        let mut request =
+            headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let says = headers.iter().any(|(name, _)| *name == "content-type");
+        if body.is_some() && !says {
+            request = request.header("content-type", "application/json");
+        }
+        let body = body.map_or(Body::empty(), |body| Body::from(body.to_string()));
+        self.ask(request.body(body).unwrap()).await
+    }
+
+    /// `GET path` with `key`, from `peer`, which may say that it speaks for somebody else.
+    pub(crate) async fn get_from(
+        &self,
+        path: &str,
+        key: &str,
+        peer: &str,
+        forwarded: Option<&str>,
+    ) -> Answer {
+        let peer: SocketAddr = format!("{peer}:4711").parse().unwrap();
+        let mut request = Request::get(path).header("x-api-key", key).extension(ConnectInfo(peer));
+        if let Some(forwarded) = forwarded {
+            request = request.header("x-forwarded-for", forwarded);
+        }
+        self.ask(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// Writes down which keys were used.
+    pub(crate) async fn write_uses(&self) {
+        let now = UnixSeconds(self.now.load(Ordering::SeqCst));
+        self.api.usage().write(&self.db, self.api.keys().replica_id(), now).await.unwrap();
+    }
+
+    pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
         let answer = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = answer.into_parts();
         let text = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
@@ -183,7 +229,22 @@ impl Rig {
     }
 }
 
-fn settings(now: Arc<AtomicU64>) -> Settings {
+/// A key to make.
+pub(crate) fn new_key(client: &str, scopes: &[Scope]) -> NewKey {
+    NewKey {
+        client: client.to_owned(),
+        plan: Some("vip".to_owned()),
+        purpose: Purpose {
+            scopes: scopes.iter().copied().collect(),
+            networks: Default::default(),
+            expires_at: None,
+            note: String::new(),
+        },
+        env: KeyEnv::Test,
+    }
+}
+
+pub(crate) fn settings(now: Arc<AtomicU64>) -> Settings {
     let token = |byte, symbol: &str, decimals| TokenInfo {
         address: address(byte),
         symbol: symbol.to_owned(),
@@ -199,11 +260,16 @@ fn settings(now: Arc<AtomicU64>) -> Settings {
             (address(0xa0), Source::Fixed { usd: "1".parse().unwrap() }),
             (address(0xa1), Source::Fixed { usd: "1".parse().unwrap() }),
         ]),
-        pepper: Pepper::new(1, vec![9; 32]).unwrap(),
+        peppers: Pepper::new(1, vec![9; 32]).unwrap().into(),
+        key_rules: KeyRules::default(),
+        access: Default::default(),
+        trusted_proxies: Default::default(),
         clock: Clock::new(move || UnixSeconds(now.load(Ordering::SeqCst))),
         notice: None,
         poll_interval: POLL_INTERVAL,
         stale_after_seconds: 60,
+        webhooks: Default::default(),
+        sign_in: None,
     }
 }
 

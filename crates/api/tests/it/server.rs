@@ -123,7 +123,7 @@ async fn the_server_follows_and_stops() {
     let mut answer = String::new();
     caller.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
-    let used = async || accrual_api::keys::list(&rig.db).await.unwrap()[0].last_used_at;
+    let used = async || rig.api.keys().list(None).await.unwrap()[0].last_used_at;
     rig.get("/v1/pools").await;
     let kept = async {
         while used().await.is_none() {

@@ -15,6 +15,7 @@ use crate::app::Api;
 use crate::book::PoolState;
 use crate::csv::CsvRow;
 use crate::error::{ApiError, FieldError};
+use crate::horizon::Horizon;
 use crate::params::{self, Params};
 use crate::routes::{campaign as campaign_of, pool_of};
 use crate::view::Rfc3339;
@@ -24,9 +25,10 @@ pub(crate) async fn account(
     State(api): State<Api>,
     Path(address): Path<String>,
     headers: HeaderMap,
+    horizon: Horizon,
     mut params: Params,
 ) -> Result<Response, ApiError> {
-    let asked = Asked::read(&mut params);
+    let asked = Asked::read(&mut params, horizon);
     let id = params.take("campaign", |text| Ok(text.to_owned()));
     params.done()?;
     let account = params::address(&address)?;

@@ -20,6 +20,7 @@ use crate::app::Api;
 use crate::book::PoolState;
 use crate::csv::{CsvRow, cell};
 use crate::error::ApiError;
+use crate::horizon::Horizon;
 use crate::params::Params;
 use crate::prices::{Prices, pools_behind, source_of};
 use crate::routes::{campaign as campaign_of, pool_of};
@@ -29,9 +30,10 @@ pub(crate) async fn campaign(
     State(api): State<Api>,
     Path(id): Path<String>,
     headers: HeaderMap,
+    horizon: Horizon,
     mut params: Params,
 ) -> Result<Response, ApiError> {
-    let asked = Asked::read(&mut params);
+    let asked = Asked::read(&mut params, horizon);
     params.done()?;
     let campaign = campaign_of(&api, &id)?;
     let pool = api.book().newest(pool_of(&api, &campaign.pool)?)?;

@@ -21,6 +21,7 @@ use crate::app::Api;
 use crate::book::PoolState;
 use crate::csv::{CsvRow, cell};
 use crate::error::ApiError;
+use crate::horizon::Horizon;
 use crate::params::Params;
 use crate::prices::{NoValue, Prices, USD_PLACES, pools_behind, source_of};
 use crate::routes::pools::spot;
@@ -30,9 +31,10 @@ pub(crate) async fn pool(
     State(api): State<Api>,
     Path(id): Path<String>,
     headers: HeaderMap,
+    horizon: Horizon,
     mut params: Params,
 ) -> Result<Response, ApiError> {
-    let asked = Asked::read(&mut params);
+    let asked = Asked::read(&mut params, horizon);
     params.done()?;
     let found = api.book().pools().iter().find(|info| info.pool.id.as_str() == id);
     let info = found.ok_or_else(|| ApiError::no_such("pool", &id))?;

@@ -167,7 +167,7 @@ pub fn redact(text: &str) -> String {
 }
 
 /// Whether `text` holds anything that looks like a key.
-pub(crate) fn holds_key(text: &str) -> bool {
+pub fn holds_key(text: &str) -> bool {
     [KeyEnv::Live, KeyEnv::Test].iter().any(|env| text.contains(env.prefix()))
 }
 
@@ -191,6 +191,20 @@ impl KeyEnv {
         [Self::Live, Self::Test]
             .into_iter()
             .find_map(|env| Some((env, text.strip_prefix(env.prefix())?.strip_prefix('_')?)))
+    }
+}
+
+/// A text that names no environment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no environment of a key: live and test are")]
+pub struct UnknownEnv(String);
+
+impl FromStr for KeyEnv {
+    type Err = UnknownEnv;
+
+    fn from_str(text: &str) -> Result<Self, UnknownEnv> {
+        let found = [Self::Live, Self::Test].into_iter().find(|env| env.as_str() == text);
+        found.ok_or_else(|| UnknownEnv(text.chars().take(80).collect()))
     }
 }
 
@@ -244,18 +258,88 @@ impl Pepper {
         alloy_primitives::hex::encode(mac)
     }
 
+    /// The same as 32 bytes.
+    pub fn secret_mac_bytes(&self, key: &ApiKey) -> [u8; 32] {
+        self.mac(key.secret.expose_secret().as_bytes())
+    }
+
     /// Whether `stored` is the MAC of `key`. Takes as long for any two texts of one length.
     pub fn admits(&self, key: &ApiKey, stored: &str) -> bool {
         self.secret_mac(key).as_bytes().ct_eq(stored.as_bytes()).into()
     }
 
     /// HMAC-SHA-256 of any message, for what else the server signs.
-    pub(crate) fn mac(&self, message: &[u8]) -> [u8; 32] {
+    pub fn mac(&self, message: &[u8]) -> [u8; 32] {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(self.bytes.expose_secret()).expect("HMAC takes any length");
         mac.update(message);
         mac.finalize().into_bytes().into()
     }
+}
+
+/// The peppers that are known: the newest makes new MACs, all of them check old ones.
+#[derive(Debug, Clone)]
+pub struct Peppers(Vec<Pepper>);
+
+impl Peppers {
+    /// The peppers of a text: a line each, `VERSION:SECRET`, the current one first; a single line without a version is
+    /// version 1.
+    ///
+    /// # Errors
+    /// [`BadPeppers`], which never shows a secret.
+    pub fn parse(text: &str) -> Result<Self, BadPeppers> {
+        let lines = text.split(['\n', ',']).map(str::trim).filter(|line| !line.is_empty());
+        let parse = |(index, line): (usize, &str)| {
+            let (version, secret) = match line.split_once(':') {
+                Some((version, secret)) => {
+                    (version.parse().map_err(|_| BadPeppers::Version(index + 1))?, secret)
+                }
+                None => (1, line),
+            };
+            Pepper::new(version, secret.as_bytes().to_vec())
+                .map_err(|short| BadPeppers::Short(index + 1, short))
+        };
+        let peppers: Vec<Pepper> = lines.enumerate().map(parse).collect::<Result<_, _>>()?;
+        let mut versions: Vec<u32> = peppers.iter().map(|pepper| pepper.version).collect();
+        versions.sort_unstable();
+        if peppers.is_empty() {
+            return Err(BadPeppers::None);
+        }
+        if versions.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(BadPeppers::Twice);
+        }
+        Ok(Self(peppers))
+    }
+
+    /// The one that new MACs are made with.
+    pub fn current(&self) -> &Pepper {
+        &self.0[0]
+    }
+
+    /// The one of that version.
+    pub fn version(&self, version: u32) -> Option<&Pepper> {
+        self.0.iter().find(|pepper| pepper.version == version)
+    }
+}
+
+impl From<Pepper> for Peppers {
+    fn from(pepper: Pepper) -> Self {
+        Self(vec![pepper])
+    }
+}
+
+/// A text that holds no peppers.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "each variant's sentence names its fields")]
+pub enum BadPeppers {
+    #[error("there is no pepper: make one with `openssl rand -hex 32`")]
+    None,
+    #[error("line {0} has no version before its colon: write it as 2:SECRET, the current pepper first")]
+    Version(usize),
+    #[error("line {0}: {1}")]
+    Short(usize, ShortPepper),
+    #[error("two peppers have the same version: give the new one the next number")]
+    Twice,
 }
 
 impl fmt::Debug for Pepper {
@@ -346,5 +430,36 @@ mod tests {
         assert!(!salt.admits(&key, &stored));
         assert!(!format!("{pepper:?}").contains('7'));
         assert_eq!(Pepper::new(1, vec![7; 31]).err(), Some(ShortPepper { found: 31 }));
+    }
+
+    #[test]
+    fn peppers_have_versions() {
+        let (old, new) = ("a".repeat(32), "b".repeat(32));
+        let one = Peppers::parse(&format!("{old}\n")).unwrap();
+        assert_eq!((one.current().version(), one.version(2).is_none()), (1, true));
+        let two = Peppers::parse(&format!("2:{new}\n1:{old}")).unwrap();
+        assert_eq!(two.current().version(), 2);
+        let key = ApiKey::generate(KeyEnv::Live, &mut counting());
+        let stored = one.current().secret_mac(&key);
+        assert!(two.version(1).unwrap().admits(&key, &stored) && !two.current().admits(&key, &stored));
+        let cases = [
+            (String::new(), BadPeppers::None),
+            (format!("x:{old}"), BadPeppers::Version(1)),
+            (format!("{old},short"), BadPeppers::Short(2, ShortPepper { found: 5 })),
+            (format!("1:{old},1:{new}"), BadPeppers::Twice),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(Peppers::parse(&text).unwrap_err(), expected);
+        }
+        assert!(!format!("{two:?}").contains(&old));
+        assert_eq!(Peppers::from(Pepper::new(7, vec![1; 32]).unwrap()).current().version(), 7);
+    }
+
+    #[test]
+    fn environments_have_names() {
+        for env in [KeyEnv::Live, KeyEnv::Test] {
+            assert_eq!(env.as_str().parse(), Ok(env));
+        }
+        assert!("prod".parse::<KeyEnv>().is_err());
     }
 }

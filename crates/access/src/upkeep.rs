@@ -1,0 +1,172 @@
+//! What falls due by itself: ends that have come, old keys that are quiet, reminders.
+//!
+//! None of it decides whether a call is served (that is [`crate::record::Validity`]); it writes down what has happened and
+//! tells those who want to know. Asking twice changes nothing the second time.
+
+use crate::change::{Change, Family, Refused};
+use crate::key::KeyId;
+use crate::notice::{Happening, KeyTold, RotationTold};
+use crate::record::{KeyRecord, Standing};
+use crate::rotation::{Rotation, Stage, close};
+use accrual_rewards::unit::UnixSeconds;
+
+/// At which percentages of an overlap its owner is reminded, while the old key is still used.
+const REMINDERS: [u8; 3] = [50, 80, 95];
+/// At which percentage of a key's life its owner is told that it will end.
+const EXPIRING_PERCENT: u8 = 80;
+
+/// How old keys may become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Policy {
+    /// Exchange a key when it is so old.
+    pub age_seconds_max: Option<u64>,
+}
+
+/// What is due in a client's family, one change after the other.
+///
+/// # Errors
+/// A rotation whose keys are not there: the database was changed by somebody else.
+pub fn due(family: &Family, policy: Policy, now: UnixSeconds) -> Result<Change, Refused> {
+    let mut change = Change::default();
+    for rotation in family.rotations.iter().filter(|rotation| rotation.stage == Stage::Overlap) {
+        change.append(overlap(family, rotation, now)?);
+    }
+    for key in &family.keys {
+        change.append(expiring(key, policy, now));
+    }
+    Ok(change)
+}
+
+/// The family with every rotation closed whose end has come, though nobody has written that down yet; and the change that
+/// writes it down. Whatever is done to a family is done to this one.
+///
+/// # Errors
+/// As [`due`].
+pub fn settled(family: &Family, now: UnixSeconds) -> Result<(Family, Change), Refused> {
+    let mut change = Change::default();
+    for rotation in family.rotations.iter().filter(|rotation| rotation.is_over(now)) {
+        change.append(close(family, rotation, rotation.bounds().1, now)?);
+    }
+    let mut settled = family.clone();
+    settled.apply(&change);
+    Ok((settled, change))
+}
+
+/// Keys that the policy wants exchanged now: active, of full age, and not being exchanged.
+pub fn aged(family: &Family, policy: Policy, now: UnixSeconds) -> impl Iterator<Item = &KeyId> {
+    let is_aged = move |key: &&KeyRecord| {
+        let old = policy.age_seconds_max.is_some_and(|max| now.since(key.created_at) >= max);
+        old && key.standing(now) == Standing::Accepted && family.rotation(&key.id).is_err()
+    };
+    family.keys.iter().filter(is_aged).map(|key| &key.id)
+}
+
+/// When the policy will exchange `key`; `None` without a policy or for a key that is not active.
+pub fn exchanged_at(key: &KeyRecord, policy: Policy, now: UnixSeconds) -> Option<UnixSeconds> {
+    let active = key.standing(now) == Standing::Accepted;
+    let max = policy.age_seconds_max.filter(|_| active)?;
+    Some(UnixSeconds(key.created_at.0.saturating_add(max)))
+}
+
+fn overlap(family: &Family, rotation: &Rotation, now: UnixSeconds) -> Result<Change, Refused> {
+    let (old, new) = (family.key(&rotation.old)?, family.key(&rotation.new)?);
+    let (started_at, ends_at) = rotation.bounds();
+    if rotation.is_over(now) {
+        return close(family, rotation, ends_at, now);
+    }
+    let mut change = Change::default();
+    let mut after = rotation.clone();
+    after.is_drained = rotation.is_quiet(old, new, now);
+    if after.is_drained && !rotation.is_drained {
+        change.told.push(Happening::RotationDrained(RotationTold::of(rotation)));
+    }
+    if after.is_drained && rotation.auto_finish {
+        let mut finished = close(family, &after, now, now)?;
+        finished.told.splice(0..0, change.told);
+        return Ok(finished);
+    }
+    let reached = reached(started_at, ends_at, now);
+    if reached > rotation.noticed_percent {
+        let since = instant(started_at, ends_at, rotation.noticed_percent);
+        if old.last_used_at.is_some_and(|at| at >= since) {
+            change.told.push(reminder(rotation, old, reached));
+        }
+        after.noticed_percent = reached;
+    }
+    if after != *rotation {
+        change.rotations.push(after);
+    }
+    Ok(change)
+}
+
+/// The highest percentage of [`REMINDERS`] that is over; 0 before the first.
+fn reached(started_at: UnixSeconds, ends_at: UnixSeconds, now: UnixSeconds) -> u8 {
+    REMINDERS.into_iter().rev().find(|percent| now >= instant(started_at, ends_at, *percent)).unwrap_or(0)
+}
+
+/// The first second in which `percent` of a span is over.
+fn instant(started_at: UnixSeconds, ends_at: UnixSeconds, percent: u8) -> UnixSeconds {
+    let part = u128::from(ends_at.since(started_at)) * u128::from(percent);
+    let part = u64::try_from(part.div_ceil(100)).expect("a part is no larger than the whole");
+    UnixSeconds(started_at.0 + part)
+}
+
+fn reminder(rotation: &Rotation, old: &KeyRecord, percent: u8) -> Happening {
+    Happening::OldKeyStillUsed {
+        rotation: RotationTold::of(rotation),
+        overlap_percent: u64::from(percent),
+        last_used_at: old.last_used_at,
+        last_used_network: old.last_used_network.clone(),
+    }
+}
+
+/// A key that is active and four fifths through its life: until its expiry or until the policy exchanges it.
+fn expiring(key: &KeyRecord, policy: Policy, now: UnixSeconds) -> Change {
+    let mut change = Change::default();
+    let ends = [key.validity.expires_at, exchanged_at(key, policy, now)];
+    let Some(ends_at) = ends.into_iter().flatten().min() else { return change };
+    let due = now >= instant(key.created_at, ends_at, EXPIRING_PERCENT);
+    if due && key.noticed_percent < EXPIRING_PERCENT && key.standing(now) == Standing::Accepted {
+        let life_percent = u64::from(EXPIRING_PERCENT);
+        change.told.push(Happening::KeyExpiring { key: KeyTold::of(key), expires_at: ends_at, life_percent });
+        change.keys.push(KeyRecord { noticed_percent: EXPIRING_PERCENT, ..key.clone() });
+    }
+    change
+}
+
+impl Family {
+    /// The family after `change`.
+    pub fn apply(&mut self, change: &Change) {
+        for key in &change.keys {
+            match self.keys.iter_mut().find(|held| held.id == key.id) {
+                Some(held) => *held = key.clone(),
+                None => self.keys.push(key.clone()),
+            }
+        }
+        for rotation in &change.rotations {
+            self.rotations.retain(|held| held.id != rotation.id);
+            if matches!(rotation.stage, Stage::Staged | Stage::Overlap) {
+                self.rotations.push(rotation.clone());
+            }
+        }
+        if let Some(client) = &change.client {
+            self.client = client.clone();
+        }
+    }
+}
+
+impl Change {
+    /// Whether nothing is to be stored.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// This change, and then `more`.
+    pub fn append(&mut self, mut more: Self) {
+        self.keys.append(&mut more.keys);
+        self.rotations.append(&mut more.rotations);
+        self.entries.append(&mut more.entries);
+        self.told.append(&mut more.told);
+        self.client = more.client.or(self.client.take());
+    }
+}

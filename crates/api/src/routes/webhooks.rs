@@ -1,0 +1,272 @@
+//! `/v1/webhooks`: who is told of what. A client sees its own and no other's.
+
+use accrual_access::notice::{Happening, Notice};
+use accrual_access::scope::Scope;
+use accrual_access::webhook::SigningSecret;
+use accrual_store::{DeliveryRow, WebhookRow, deliveries as store, notices, webhooks};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::app::Api;
+use crate::auth::ActiveKey;
+use crate::error::{ApiError, FieldError};
+use crate::params::{self, LIMIT_DEFAULT, Params};
+use crate::view::{List, Rfc3339};
+use crate::webhooks::life;
+
+/// A webhook, without its secret.
+#[derive(Debug, Serialize)]
+pub(crate) struct WebhookView {
+    id: String,
+    client: String,
+    url: String,
+    events: Vec<String>,
+    /// `active`, `paused` by its owner, or `disabled` by a receiver that answered 410.
+    state: String,
+    created_at: Rfc3339,
+    secret_generation: u64,
+    /// Until when the secret before signs too; null when it does not.
+    previous_secret_ends_at: Option<Rfc3339>,
+    /// Whether it is told of every client.
+    is_operator: bool,
+    note: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Told<T> {
+    data: T,
+}
+
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    data: WebhookView,
+    secret: &'a str,
+}
+
+/// A message to a webhook, and how far it got.
+#[derive(Debug, Serialize)]
+pub(crate) struct DeliveryView {
+    /// What receivers see as `webhook-id`.
+    id: String,
+    r#type: String,
+    at: Rfc3339,
+    /// `pending`, `delivered`, `failed` after the last try, or `dropped` because the receiver wants no more.
+    state: String,
+    attempts: u64,
+    next_attempt_at: Option<Rfc3339>,
+    last_attempt_at: Option<Rfc3339>,
+    last_status: Option<u64>,
+    last_error: Option<String>,
+}
+
+/// The caller's webhooks, oldest first.
+pub(crate) async fn list(
+    State(api): State<Api>,
+    Extension(key): Extension<ActiveKey>,
+    params: Params,
+) -> Result<Json<List<WebhookView>>, ApiError> {
+    params.done()?;
+    let rows = webhooks::list(api.db(), Some(&key.client.client_id)).await?;
+    let data = rows.into_iter().map(|row| view(&api, row)).collect();
+    Ok(Json(listed(&api, data)))
+}
+
+/// Makes one. The answer holds its secret, this once.
+pub(crate) async fn create(
+    State(api): State<Api>,
+    Extension(key): Extension<ActiveKey>,
+    params: Params,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    params.done()?;
+    let is_operator = key.scopes.contains(Scope::Admin);
+    let (row, secret) = life::create(&api, &key.client.client_id, is_operator, parsed(&body)?).await?;
+    let place = format!("/v1/webhooks/{}", row.webhook_id);
+    let mut response = (StatusCode::CREATED, shown(&api, row, &secret)).into_response();
+    let place = HeaderValue::try_from(place).expect("an id is of safe characters");
+    response.headers_mut().insert(header::LOCATION, place);
+    Ok(response)
+}
+
+/// One of the caller's.
+pub(crate) async fn one(
+    State(api): State<Api>,
+    Extension(key): Extension<ActiveKey>,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<Response, ApiError> {
+    params.done()?;
+    let row = own(&api, &key, &id).await?;
+    Ok(told(&api, row))
+}
+
+/// Changes what the body names.
+pub(crate) async fn edit(
+    State(api): State<Api>,
+    Extension(key): Extension<ActiveKey>,
+    Path(id): Path<String>,
+    params: Params,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    params.done()?;
+    let row = unchanged(own(&api, &key, &id).await?, &headers)?;
+    let row = life::edit(&api, row, parsed(&body)?).await?;
+    Ok(told(&api, row))
+}
+
+/// Deletes one, with what was still to be sent to it.
+pub(crate) async fn delete(
+    State(api): State<Api>,
+    Extension(key): Extension<ActiveKey>,
+    Path(id): Path<String>,
+    params: Params,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    params.done()?;
+    let row = unchanged(own(&api, &key, &id).await?, &headers)?;
+    let deleted = webhooks::delete(api.db(), &row.webhook_id, row.version).await?;
+    if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::PreconditionFailed) }
+}
+
+/// Exchanges the secret. The answer holds the new one, this once.
+pub(crate) async fn rotate_secret(
+    State(api): State<Api>,
+    Extension(key): Extension<ActiveKey>,
+    Path(id): Path<String>,
+    params: Params,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    params.done()?;
+    let row = unchanged(own(&api, &key, &id).await?, &headers)?;
+    let rotate = if body.is_empty() { life::RotateSecret::default() } else { parsed(&body)? };
+    let (row, secret) = life::rotate_secret(&api, row, &rotate).await?;
+    Ok(shown(&api, row, &secret))
+}
+
+/// Sends a message that says nothing, the usual way: its delivery tells what came of it.
+pub(crate) async fn test(
+    State(api): State<Api>,
+    Extension(key): Extension<ActiveKey>,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<(StatusCode, Json<Told<DeliveryView>>), ApiError> {
+    params.done()?;
+    let row = own(&api, &key, &id).await?;
+    let happening = Happening::Test { webhook: row.webhook_id.clone() };
+    let notice = Notice::new(&happening, api.settings().clock.now()).into();
+    notices::post_to(api.db(), &notice, &row.webhook_id).await?;
+    let found = store::one(api.db(), &row.webhook_id, &notice.notice_id).await?;
+    let delivery = found.ok_or_else(|| ApiError::no_such("webhook", &id))?;
+    Ok((StatusCode::ACCEPTED, Json(Told { data: DeliveryView::of(delivery) })))
+}
+
+/// What was sent, newest first: 30 days are kept.
+pub(crate) async fn deliveries(
+    State(api): State<Api>,
+    Extension(key): Extension<ActiveKey>,
+    Path(id): Path<String>,
+    mut params: Params,
+) -> Result<Json<List<DeliveryView>>, ApiError> {
+    let limit = params.take("limit", params::limit).unwrap_or(LIMIT_DEFAULT);
+    params.done()?;
+    let row = own(&api, &key, &id).await?;
+    let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+    let rows = store::history(api.db(), &row.webhook_id, limit).await?;
+    Ok(Json(listed(&api, rows.into_iter().map(DeliveryView::of).collect())))
+}
+
+/// The caller's webhook of that id. Another client's is not there, as far as the caller can tell; and one that is told
+/// of every client is only for keys that may know of every client.
+async fn own(api: &Api, key: &ActiveKey, id: &str) -> Result<WebhookRow, ApiError> {
+    let row = webhooks::by_id(api.db(), id).await?;
+    let row = row.filter(|row| row.client_id == key.client.client_id);
+    match row.ok_or_else(|| ApiError::no_such("webhook", id))? {
+        row if row.is_operator && !key.scopes.contains(Scope::Admin) => {
+            Err(ApiError::ScopeMissing(Scope::Admin.as_str()))
+        }
+        row => Ok(row),
+    }
+}
+
+/// The row, if it is the one that `If-Match` names.
+fn unchanged(row: WebhookRow, headers: &HeaderMap) -> Result<WebhookRow, ApiError> {
+    let Some(wanted) = headers.get(header::IF_MATCH) else { return Ok(row) };
+    let mut tags = wanted.to_str().unwrap_or_default().split(',').map(str::trim);
+    if tags.any(|one| one == "*" || one == tag(&row)) { Ok(row) } else { Err(ApiError::PreconditionFailed) }
+}
+
+fn tag(row: &WebhookRow) -> String {
+    format!("\"{}\"", row.version)
+}
+
+fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(body).map_err(|error| {
+        // The sentence may repeat what was sent.
+        let detail = crate::key::redact(&format!("is not what this call takes: {error}"));
+        ApiError::BadBody(vec![FieldError { parameter: "body".to_owned(), detail }])
+    })
+}
+
+fn told(api: &Api, row: WebhookRow) -> Response {
+    let tag = tag(&row);
+    tagged(tag, Json(Told { data: view(api, row) }).into_response())
+}
+
+fn shown(api: &Api, row: WebhookRow, secret: &SigningSecret) -> Response {
+    let (tag, secret) = (tag(&row), secret.reveal());
+    let body = Json(Shown { data: view(api, row), secret: secret.expose_secret() });
+    let mut response = tagged(tag, body.into_response());
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn tagged(tag: String, mut response: Response) -> Response {
+    let tag = HeaderValue::try_from(tag).expect("a number in quotes is a header's value");
+    response.headers_mut().insert(header::ETAG, tag);
+    response
+}
+
+fn listed<T>(api: &Api, data: Vec<T>) -> List<T> {
+    let state = api.book().state();
+    List { data, meta: api.meta(&state, state.lowest(), None) }
+}
+
+fn view(api: &Api, row: WebhookRow) -> WebhookView {
+    let now = api.settings().clock.now();
+    WebhookView {
+        previous_secret_ends_at: row.previous_ends_at.filter(|ends_at| now < *ends_at).map(Rfc3339),
+        id: row.webhook_id,
+        client: row.client_id,
+        url: row.url,
+        events: row.events.split(',').map(str::to_owned).collect(),
+        state: row.state,
+        created_at: Rfc3339(row.created_at),
+        secret_generation: row.secret_generation,
+        is_operator: row.is_operator,
+        note: row.note,
+    }
+}
+
+impl DeliveryView {
+    fn of(row: DeliveryRow) -> Self {
+        Self {
+            next_attempt_at: (row.state == "pending").then_some(Rfc3339(row.next_at)),
+            id: row.notice_id,
+            r#type: row.kind,
+            at: Rfc3339(row.at),
+            state: row.state,
+            attempts: row.attempts,
+            last_attempt_at: row.last_at.map(Rfc3339),
+            last_status: row.last_status,
+            last_error: row.last_error,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Tables `auth_epoch`, `key_changes` and `replicas`: which change every server has read, and so how fast a change is
+//! everywhere.
+
+use crate::cell::{Row, bigint, bound};
+use crate::db::{on, within};
+use crate::{Db, StoreError};
+
+/// A server that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplicaRow {
+    /// Its name.
+    pub replica_id: String,
+    /// The newest change that it has read.
+    pub epoch: u64,
+    /// When it was last heard of, in milliseconds since 1970.
+    pub seen_at_ms: u64,
+}
+
+/// A change, and when it was everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyChange {
+    /// Its number.
+    pub epoch: u64,
+    /// When it was made, in milliseconds since 1970.
+    pub made_at_ms: u64,
+    /// When the last server had read it; `None` until then.
+    pub everywhere_at_ms: Option<u64>,
+}
+
+const EPOCH: &str = "select epoch from auth_epoch where one = 1";
+
+/// The newest change's number.
+///
+/// # Errors
+/// The database's own.
+pub async fn epoch(db: &Db) -> Result<u64, StoreError> {
+    let (epoch,): (i64,) = on!(db, pool => sqlx::query_as(EPOCH).fetch_one(pool).await)?;
+    Row { db, table: "auth_epoch", key: 1 }.number("epoch", epoch)
+}
+
+const BEAT: &str = "
+    insert into replicas (replica_id, epoch, started_at, seen_at_ms, usage_batch) values ($1, $2, $3 / 1000, $3, 0)
+    on conflict (replica_id) do update set epoch = excluded.epoch, seen_at_ms = excluded.seen_at_ms";
+const SETTLE: &str = "
+    update key_changes set everywhere_at_ms = $1 where everywhere_at_ms is null
+    and epoch <= (select min(epoch) from replicas where seen_at_ms > $2)";
+const LIVE: &str = "select count(*) from replicas where seen_at_ms > $1";
+
+/// Says that a server runs and has read up to `epoch`, and notes which changes are everywhere by now: read by every server
+/// that was heard of after `live_since_ms`. How many those are.
+///
+/// # Errors
+/// The database's own.
+pub async fn beat(
+    db: &Db,
+    replica_id: &str,
+    epoch: u64,
+    now_ms: u64,
+    live_since_ms: u64,
+) -> Result<usize, StoreError> {
+    let (epoch, now_ms) = (bigint("epoch", epoch)?, bigint("time", now_ms)?);
+    let live_since_ms = bound(live_since_ms);
+    let mut tx = db.begin().await?;
+    within!(&mut tx, conn => sqlx::query(BEAT)
+        .bind(replica_id).bind(epoch).bind(now_ms).execute(conn).await.map(|_| ()))?;
+    within!(&mut tx, conn => sqlx::query(SETTLE)
+        .bind(now_ms).bind(live_since_ms).execute(conn).await.map(|_| ()))?;
+    let (live,): (i64,) =
+        within!(&mut tx, conn => sqlx::query_as(LIVE).bind(live_since_ms).fetch_one(conn).await)?;
+    tx.commit().await?;
+    Ok(usize::try_from(live).unwrap_or(1))
+}
+
+const LEAVE: &str = "delete from replicas where replica_id = $1";
+
+/// A server stops: nobody waits for it any longer.
+///
+/// # Errors
+/// The database's own.
+pub async fn leave(db: &Db, replica_id: &str) -> Result<(), StoreError> {
+    let mut tx = db.begin().await?;
+    within!(&mut tx, conn => sqlx::query(LEAVE).bind(replica_id).execute(conn).await.map(|_| ()))?;
+    tx.commit().await
+}
+
+const LIST: &str = "select replica_id, epoch, seen_at_ms from replicas order by replica_id";
+
+/// Every server that was not seen to stop.
+///
+/// # Errors
+/// [`StoreError::Damaged`], or the database's own.
+pub async fn list(db: &Db) -> Result<Vec<ReplicaRow>, StoreError> {
+    let rows: Vec<(String, i64, i64)> = on!(db, pool => sqlx::query_as(LIST).fetch_all(pool).await)?;
+    let row = |(replica_id, epoch, seen_at_ms): (String, i64, i64)| {
+        let row = Row { db, table: "replicas", key: &replica_id };
+        let (epoch, seen_at_ms) = (row.number("epoch", epoch)?, row.number("seen_at_ms", seen_at_ms)?);
+        Ok(ReplicaRow { replica_id, epoch, seen_at_ms })
+    };
+    rows.into_iter().map(row).collect()
+}
+
+const CHANGE: &str = "select made_at_ms, everywhere_at_ms from key_changes where epoch = $1";
+
+/// When a change was made and when it was everywhere.
+///
+/// # Errors
+/// [`StoreError::Damaged`], or the database's own.
+pub async fn key_change(db: &Db, epoch: u64) -> Result<Option<KeyChange>, StoreError> {
+    let found: Option<(i64, Option<i64>)> =
+        on!(db, pool => sqlx::query_as(CHANGE).bind(bound(epoch)).fetch_optional(pool).await)?;
+    let Some((made_at_ms, everywhere_at_ms)) = found else { return Ok(None) };
+    let row = Row { db, table: "key_changes", key: epoch };
+    Ok(Some(KeyChange {
+        epoch,
+        made_at_ms: row.number("made_at_ms", made_at_ms)?,
+        everywhere_at_ms: everywhere_at_ms.map(|at| row.number("everywhere_at_ms", at)).transpose()?,
+    }))
+}
+
+const NEEDS_UPKEEP: &str = "
+    select client_id from rotations where stage in ('staged', 'overlap')
+    union
+    select client_id from api_keys where state = 'active'
+        and (expires_at is not null and noticed_percent < 80 or created_at <= $1)";
+
+/// The clients in whose families something may be due: an open rotation, a key that will end, or one that was made at or
+/// before `aged_at`.
+///
+/// # Errors
+/// The database's own.
+pub async fn needing_upkeep(db: &Db, aged_at: Option<u64>) -> Result<Vec<String>, StoreError> {
+    let aged_at = aged_at.map_or(-1, bound);
+    let rows: Vec<(String,)> =
+        on!(db, pool => sqlx::query_as(NEEDS_UPKEEP).bind(aged_at).fetch_all(pool).await)?;
+    Ok(rows.into_iter().map(|(client,)| client).collect())
+}
