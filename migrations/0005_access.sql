@@ -139,7 +139,8 @@ create table month_quota (
     primary key (client_id, month_at)
 );
 
--- How much of a client's minute each replica may serve: never more than the plan's in sum.
+-- How much of a client's minute each replica may serve: never more than the plan's in sum. The row without a replica has
+-- none; its lock is the client's.
 create table minute_slots (
     client_id text not null,
     replica_id text not null,

@@ -4,6 +4,7 @@ mod access;
 mod allowances;
 mod commits;
 mod faults;
+mod minute;
 mod samples;
 mod series;
 mod sign_in;

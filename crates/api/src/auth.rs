@@ -123,7 +123,7 @@ async fn limited(
                 }
             };
             if is_counted && !counts(response.status()) {
-                api.limits().settle(&client_id);
+                api.limits().settle(&client_id, now_ms);
             }
             (response, Some(figures))
         }

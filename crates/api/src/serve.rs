@@ -31,18 +31,21 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> Result<(), ApiServeError> {
     let stop = shutdown.child_token();
+    // After the last answer: what is counted and served until then must still be written.
+    let drained = CancellationToken::new();
     let follow = api.book().follow(api.settings().poll_interval, stop.clone());
     let answer = async {
         let served = answer_until(&api, listener, stop.clone()).await;
         // A listener that failed takes the book's follower with it.
         stop.cancel();
+        drained.cancel();
         served
     };
     let follow_keys = api.keys().follow(stop.clone());
     let keep_keys = api.keys().keep_up(stop.clone());
     let clock = &api.settings().clock;
-    let keep_uses = api.usage().follow(api.db(), api.keys().replica_id(), || clock.now(), stop.clone());
-    let keep_limits = api.limits().tidy(api.keys(), clock, stop.clone());
+    let keep_uses = api.usage().follow(api.db(), api.keys().replica_id(), || clock.now(), drained.clone());
+    let keep_limits = api.limits().tidy(api.keys(), clock, drained.clone());
     let tell_others = webhooks::work(&api, stop.clone());
     let (served, (), (), (), (), (), ()) =
         tokio::join!(answer, follow, follow_keys, keep_keys, keep_uses, keep_limits, tell_others);

@@ -1,7 +1,7 @@
 //! Who calls what: counted in memory by requests, added to the database each second by a task of its own. No request waits
 //! for it; while the database is away the counts are kept.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -21,7 +21,8 @@ const WRITE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the last counts may take when the server stops.
 const LAST_WRITE: Duration = Duration::from_secs(1);
 const AGENT_CHARS_MAX: usize = 120;
-/// How many different callers of one key are kept apart between two writes; whoever comes after them is `other`.
+/// How many different callers of one key are kept apart a day by one server; whoever comes after them is `other`. A caller
+/// may call itself by another name each time, and the database must not grow with that.
 const CALLERS_MAX: usize = 200;
 /// So many refused calls of one kind within an hour are told.
 const BURST: u64 = 20;
@@ -41,6 +42,8 @@ struct Counts {
     minutes: HashMap<(KeyId, u64), u64>,
     hours: HashMap<HourOf, HourCount>,
     callers: HashMap<KeyId, BTreeMap<Who, CallerCount>>,
+    /// Who was kept apart since the day began that is told with it.
+    known: HashMap<KeyId, (u64, BTreeSet<Who>)>,
     uses: HashMap<KeyId, LastUse>,
     failures: HashMap<(u64, &'static str, String), u64>,
 }
@@ -94,11 +97,8 @@ impl Usage {
         let (_, calls, counted) =
             counts.hours.entry(hour).or_insert_with(|| (call.client_id.to_owned(), 0, 0));
         (*calls, *counted) = (*calls + 1, *counted + u64::from(call.is_counted));
+        let who = counts.who(call);
         let callers = counts.callers.entry(call.key.clone()).or_default();
-        let mut who = (call.network.to_owned(), call.agent.to_owned(), call.endpoint.to_owned());
-        if callers.len() >= CALLERS_MAX && !callers.contains_key(&who) {
-            who = ("other".to_owned(), "other".to_owned(), "other".to_owned());
-        }
         let (_, last, times) = callers.entry(who).or_insert((now, now, 0));
         (*last, *times) = (now.max(*last), *times + 1);
         let used = counts.uses.entry(call.key.clone());
@@ -172,7 +172,7 @@ impl Usage {
     }
 
     fn take(&self) -> Batch {
-        let counts = std::mem::take(&mut *self.counts.lock().unwrap_or_else(PoisonError::into_inner));
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner).take();
         let text = |key: KeyId| key.as_str().to_owned();
         let caller = |(key, callers): (KeyId, BTreeMap<Who, CallerCount>)| {
             callers.into_iter().map(move |((network, agent, endpoint), (first, last, calls))| CallerRow {
@@ -206,13 +206,43 @@ impl Usage {
         };
         let minute = |((key, at), calls)| (text(key), UnixSeconds(at), calls);
         Batch {
-            minutes: counts.minutes.into_iter().map(minute).collect(),
-            hours: counts.hours.into_iter().map(hour).collect(),
-            callers: counts.callers.into_iter().flat_map(caller).collect(),
-            failures: counts.failures.into_iter().map(failure).collect(),
-            uses: counts.uses.into_iter().map(one_use).collect(),
+            minutes: sorted(counts.minutes).map(minute).collect(),
+            hours: sorted(counts.hours).map(hour).collect(),
+            callers: sorted(counts.callers).flat_map(caller).collect(),
+            failures: sorted(counts.failures).map(failure).collect(),
+            uses: sorted(counts.uses).map(one_use).collect(),
         }
     }
+}
+
+impl Counts {
+    /// All that was counted. Who is known stays.
+    fn take(&mut self) -> Self {
+        let known = std::mem::take(&mut self.known);
+        std::mem::replace(self, Self { known, ..Self::default() })
+    }
+
+    /// As whom a caller is counted.
+    fn who(&mut self, call: &Call<'_>) -> Who {
+        let who = (call.network.to_owned(), call.agent.to_owned(), call.endpoint.to_owned());
+        let today = call.at.0 / DAY;
+        let (day, known) = self.known.entry(call.key.clone()).or_default();
+        if *day != today {
+            (*day, *known) = (today, BTreeSet::new());
+        }
+        if known.contains(&who) {
+            return who;
+        }
+        if known.len() < CALLERS_MAX {
+            known.insert(who.clone());
+            return who;
+        }
+        ("other".to_owned(), "other".to_owned(), "other".to_owned())
+    }
+}
+
+fn sorted<K: Ord, V>(counts: HashMap<K, V>) -> impl Iterator<Item = (K, V)> {
+    BTreeMap::from_iter(counts).into_iter()
 }
 
 /// Tells of each kind of refusal that came twenty times within this hour: once an hour, whichever server sees it.

@@ -9,7 +9,8 @@ use crate::cell::{Row, bigint, bound};
 use crate::db::{on, within};
 use crate::{Db, StoreError};
 
-/// What a server has counted since its last batch.
+/// What a server has counted since its last batch: each list in the order of its key, so that two servers that add to the
+/// same rows never wait for each other in a circle.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Batch {
     /// Calls by key and minute.
@@ -93,7 +94,8 @@ const CALLER: &str = "
     insert into key_callers (key_id, network, agent, endpoint, first_at, last_at, calls)
     values ($1, $2, $3, $4, $5, $6, $7)
     on conflict (key_id, network, agent, endpoint) do update
-        set calls = key_callers.calls + excluded.calls, last_at = excluded.last_at";
+        set calls = key_callers.calls + excluded.calls,
+            last_at = case when excluded.last_at > key_callers.last_at then excluded.last_at else key_callers.last_at end";
 const FAILURE: &str = "
     insert into auth_failures (at, reason, key_id, calls) values ($1, $2, $3, $4)
     on conflict (at, reason, key_id) do update set calls = auth_failures.calls + excluded.calls";
@@ -106,7 +108,20 @@ const USE: &str = "
 /// # Errors
 /// The database's own; the batch may have been added all the same, so it is to be sent again under its number.
 pub async fn add(db: &Db, replica_id: &str, number: u64, batch: &Batch) -> Result<bool, StoreError> {
-    let number = bigint("batch", number)?;
+    let is_new = add_counts(db, replica_id, bigint("batch", number)?, batch).await?;
+    // Each alone: a change of keys holds several of these rows, and neither shall wait for the other twice. Twice is as
+    // good as once, so a batch that was cut short here is brought to its end when it is sent again.
+    for row in &batch.uses {
+        let mut tx = db.begin().await?;
+        within!(&mut tx, conn => sqlx::query(USE)
+            .bind(row.key_id.as_str()).bind(bound(row.first_at.0)).bind(bound(row.last_at.0))
+            .bind(row.network.as_str()).bind(row.agent.as_str()).execute(conn).await.map(|_| ()))?;
+        tx.commit().await?;
+    }
+    Ok(is_new)
+}
+
+async fn add_counts(db: &Db, replica_id: &str, number: i64, batch: &Batch) -> Result<bool, StoreError> {
     let mut tx = db.begin().await?;
     let new = within!(&mut tx, conn => sqlx::query(CLAIM)
         .bind(replica_id).bind(number).execute(conn).await.map(|done| done.rows_affected()))?;
@@ -135,14 +150,6 @@ pub async fn add(db: &Db, replica_id: &str, number: u64, batch: &Batch) -> Resul
             .execute(conn).await.map(|_| ()))?;
     }
     tx.commit().await?;
-    // Each alone: a change of keys holds several of these rows, and neither shall wait for the other twice.
-    for row in &batch.uses {
-        let mut tx = db.begin().await?;
-        within!(&mut tx, conn => sqlx::query(USE)
-            .bind(row.key_id.as_str()).bind(bound(row.first_at.0)).bind(bound(row.last_at.0))
-            .bind(row.network.as_str()).bind(row.agent.as_str()).execute(conn).await.map(|_| ()))?;
-        tx.commit().await?;
-    }
     Ok(true)
 }
 

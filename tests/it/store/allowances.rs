@@ -6,7 +6,7 @@ use accrual_access::record::ClientRecord;
 use accrual_access::scope::Scope;
 use accrual_rewards::unit::UnixSeconds;
 use accrual_store::access::{self, By, Whose};
-use accrual_store::allowances::{Grant, Want, give_back, keep_slots, notice_once, reserved, take};
+use accrual_store::allowances::{Grant, Leaving, Want, give_back, keep_slots, notice_once, reserved, take};
 use accrual_store::usage::{Batch, CallerRow, HourRow, UseRow, add, callers, failures, hours, of_key, prune};
 use accrual_store::{Db, keys, replicas};
 use accrual_tests::db::on_each_engine;
@@ -20,7 +20,7 @@ fn want<'a>(replica_id: &'a str, allowed: u64, minute: u32, now_ms: u64) -> Want
         month_at: MONTH,
         calls_allowed: Some(allowed),
         calls_per_minute: minute,
-        slots_needed: 0,
+        slots_held: 0,
         live_since_ms: now_ms - 5_000,
         now_ms,
     }
@@ -38,23 +38,37 @@ async fn servers_never_hold_more_than_the_plan() {
             beat(db, name, 10_000).await;
         }
         let first = take(db, &want("a", 100, 10, 10_000)).await.unwrap();
-        assert_eq!(first, Grant { calls: 20, reserved: 20, slots: 5 }, "half a minute each");
-        let grown = take(db, &want("a", 100, 10, 10_000)).await.unwrap();
+        assert_eq!(first, Grant { calls: 20, reserved: 20, slots: 5, slots_free: 5 }, "half a minute each");
+        let holds = |slots_held, want| Want { slots_held, ..want };
+        let grown = take(db, &holds(5, want("a", 100, 10, 10_000))).await.unwrap();
         assert_eq!((grown.slots, grown.reserved), (8, 40));
         let other = take(db, &want("b", 100, 10, 10_000)).await.unwrap();
         assert_eq!((other.slots, other.calls), (2, 15), "what is left");
         keep_slots(db, "c", "a", 3).await.unwrap();
         keep_slots(db, "c", "a", 9).await.unwrap();
-        assert_eq!(take(db, &want("b", 100, 10, 10_000)).await.unwrap().slots, 5);
+        assert_eq!(take(db, &holds(2, want("b", 100, 10, 10_000))).await.unwrap().slots, 5);
         beat(db, "b", 16_000).await;
-        assert_eq!(take(db, &want("b", 100, 10, 16_000)).await.unwrap().slots, 10, "the other is gone");
+        let alone = holds(5, want("b", 100, 10, 16_000));
+        assert_eq!(
+            take(db, &alone).await.unwrap().slots,
+            7,
+            "the other is silent, and may serve from its three"
+        );
         let counted_elsewhere = Want { calls_allowed: None, ..want("b", 0, 10, 16_000) };
         let before = reserved(db, "c", MONTH).await.unwrap();
         assert_eq!(take(db, &counted_elsewhere).await.unwrap().calls, 0);
         assert_eq!(reserved(db, "c", MONTH).await.unwrap(), before);
-        give_back(db, "c", "b", MONTH, 7).await.unwrap();
+        let leaving = |calls| Leaving {
+            client_id: "c",
+            replica_id: "b",
+            month_at: MONTH,
+            calls,
+            slots_used: 0,
+            now_ms: 0,
+        };
+        give_back(db, &leaving(7)).await.unwrap();
         assert_eq!(reserved(db, "c", MONTH).await.unwrap(), before - 7);
-        give_back(db, "c", "b", MONTH, 10_000).await.unwrap();
+        give_back(db, &leaving(10_000)).await.unwrap();
         assert_eq!(reserved(db, "c", MONTH).await.unwrap(), before - 7, "never below what was served");
         assert_eq!(reserved(db, "nobody", MONTH).await.unwrap(), 0);
     })

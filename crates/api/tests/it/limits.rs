@@ -160,6 +160,11 @@ async fn servers_share_a_month_and_never_serve_too_much() {
     for minute in 0..10 {
         let now = START + 12 + 61 * minute;
         rig.set_now(now);
+        for keys in [rig.api.keys(), &other] {
+            keys.beat().await.unwrap();
+        }
+        rig.api.limits().tidy_once(rig.api.keys(), now * 1_000).await;
+        limits.tidy_once(&other, now * 1_000).await;
         for _ in 0..10 {
             here += u32::from(call(&rig, key.reveal().expose_secret(), "/v1/campaigns").await.status == 200);
             let cost = accrual_api::limits::Cost::Counts;
@@ -389,4 +394,91 @@ async fn a_key_that_does_what_it_never_did_is_told() {
         rig.get_from("/v1/campaigns", key.expose_secret(), "203.0.113.9", None).await;
     }
     assert_eq!((unusual().await, unusual().await), (2, 2), "a hundred calls in an hour, told once");
+}
+
+#[tokio::test]
+async fn a_changed_plan_holds_at_once() {
+    use accrual_api::limits::{Cost, Exceeded, Limits, Month};
+    let rig = rig(1_000, 10, None).await;
+    rig.issue("desk", &[Scope::ReadPublic]).await;
+    let client = rig.api.keys().client("desk").await.unwrap();
+    let limits = Limits::new(rig.db.clone(), rig.api.settings().access.billing.clone());
+    let (wide, narrow, short) = (plan(1_000, 10, None), plan(1_000, 4, None), plan(5, 10, None));
+    let call = async |plans: &Plans, second: u64| {
+        let plan = plans.at("vip", UnixSeconds(START)).unwrap();
+        let now_ms = (START + second) * 1_000;
+        limits.admit(rig.api.keys(), &client, plan, Cost::Counts, Month::Ours, now_ms).await
+    };
+    for _ in 0..4 {
+        call(&wide, 0).await.unwrap();
+    }
+    assert!(matches!(call(&narrow, 1).await, Err(Exceeded::Minute { retry_after_seconds: 59, .. })));
+    for _ in 0..6 {
+        call(&wide, 1).await.unwrap();
+    }
+    assert!(matches!(call(&wide, 1).await, Err(Exceeded::Minute { .. })));
+    // A month of five is used up with what was reserved of the longer one, and goes on when the plan does.
+    let mut served = 0;
+    while call(&short, 70 + 61 * served).await.is_ok() {
+        served += 1;
+    }
+    assert!(matches!(call(&short, 70 + 61 * served).await, Err(Exceeded::Month { .. })));
+    assert!(call(&wide, 71 + 61 * served).await.is_ok());
+}
+
+#[tokio::test]
+async fn calls_are_reserved_ahead_so_that_a_minute_without_the_database_stops_nobody() {
+    let rig = rig(1_000, 5, None).await;
+    let key = rig.issue("desk", &[Scope::ReadPublic]).await;
+    let client = rig.api.keys().client("desk").await.unwrap();
+    let reserved =
+        async || allowances::reserved(&rig.db, &client.client_id, UnixSeconds(MONTH_AT)).await.unwrap();
+    for call_number in 0..5 {
+        call(&rig, key.reveal().expose_secret(), "/v1/campaigns").await;
+        assert_eq!(reserved().await, 10, "call {call_number}");
+    }
+    rig.api.limits().tidy_once(rig.api.keys(), (START + 13) * 1_000).await;
+    assert_eq!(reserved().await, 10, "five are left, a minute's worth");
+    rig.set_now(START + 80);
+    call(&rig, key.reveal().expose_secret(), "/v1/campaigns").await;
+    rig.api.limits().tidy_once(rig.api.keys(), (START + 81) * 1_000).await;
+    assert_eq!(reserved().await, 20, "four were left");
+}
+
+#[tokio::test]
+async fn a_servers_slots_outlive_it_by_their_minute() {
+    use accrual_api::limits::{Cost, Limits, Month};
+    let rig = rig(10_000, 10, None).await;
+    rig.issue("desk", &[Scope::ReadPublic]).await;
+    let client = rig.api.keys().client("desk").await.unwrap();
+    let plans = plan(10_000, 10, None);
+    let plan = plans.at("vip", UnixSeconds(START)).unwrap();
+    let server = || {
+        let settings = rig.api.settings();
+        let keys =
+            Keys::new(rig.db.clone(), settings.peppers.clone(), KeyRules::default(), settings.clock.clone());
+        (keys.unwrap(), Limits::new(rig.db.clone(), settings.access.billing.clone()))
+    };
+    let mut served: Vec<u64> = Vec::new();
+    // A server takes the other's place every 26 seconds, six after it was killed or stopped in order.
+    for turn in 0..15 {
+        let (keys, limits) = server();
+        for second in (6..26).step_by(2) {
+            let now = START + 12 + 26 * turn + second;
+            rig.set_now(now);
+            keys.beat().await.unwrap();
+            if limits.admit(&keys, &client, plan, Cost::Counts, Month::Ours, now * 1_000).await.is_ok() {
+                served.push(now);
+            }
+        }
+        if turn % 3 == 0 {
+            let stopped = tokio_util::sync::CancellationToken::new();
+            stopped.cancel();
+            limits.tidy(&keys, &rig.api.settings().clock, stopped).await;
+        }
+    }
+    let fullest =
+        served.iter().map(|first| served.iter().filter(|at| (*first..first + 60).contains(*at)).count());
+    assert!(fullest.max().unwrap() <= 10, "{served:?}");
+    assert!(served.len() > 10, "{served:?}");
 }
