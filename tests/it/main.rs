@@ -9,5 +9,6 @@ mod indexing;
 mod layers;
 mod mainnet;
 mod node;
+mod rotation;
 mod store;
 mod tokens;

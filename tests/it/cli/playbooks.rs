@@ -50,7 +50,7 @@ async fn every_block_can_be_typed() {
     let files = folder.path().join("keys");
     std::fs::create_dir(&files).unwrap();
 
-    let (mut api, url) = serve(&config).await;
+    let (api, url) = serve(&config).await;
     follow(&blocks("docs/keys.md"), &files, &config, &url, &[]).await;
     let stopped = api.terminate().await;
     assert_eq!(stopped.code, 0, "{}", stopped.stderr);
@@ -61,7 +61,7 @@ async fn every_block_can_be_typed() {
     );
 
     // As the playbook says: with the new pepper every server is started again. Old keys work on.
-    let (mut api, url) = serve(&config).await;
+    let (api, url) = serve(&config).await;
     let old = "sed 's/^/x-api-key: /' \"$FOLDER/dashboard.key\" | curl --fail --silent --header @- \"$URL/v1/keys/self\"";
     assert!(follow(old, &files, &config, &url, &[]).await.contains("\"pepper_version\":1"));
     let made = follow("accrual keys create --client leaky", &files, &config, &url, &[]).await;

@@ -1,0 +1,302 @@
+//! Keys that are exchanged while everybody calls: three servers on one database, real time, real sockets.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use accrual_access::change::Purpose;
+use accrual_access::key::{ApiKey, KeyEnv, KeyId, Pepper};
+use accrual_access::plan::{History, Plan, Plans};
+use accrual_access::rotation::{Kind, Terms};
+use accrual_access::scope::Scope;
+use accrual_api::app::{AccessSettings, POLL_INTERVAL};
+use accrual_api::keys::{Asker, KeyEdit, KeyRules, NewKey};
+use accrual_api::{Api, Clock, Settings, serve};
+use accrual_client::{Client, KeySource};
+use accrual_rewards::unit::UnixSeconds;
+use accrual_store::{Db, Engine, Mode, replicas};
+use accrual_tests::db::{Fresh, fresh};
+use secrecy::ExposeSecret;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Enough for every pair of steps to meet; as many as two cores answer in a few seconds over real sockets.
+const CALLS: u64 = 200_000;
+const CLIENTS: usize = 8;
+const SERVERS: usize = 3;
+const OVERLAP_SECONDS: u64 = 20;
+/// `propagation_seconds_max`.
+const BOUND: Duration = Duration::from_secs(5);
+
+/// A server of its own on a shared database.
+struct Server {
+    api: Api,
+    address: SocketAddr,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    async fn start(fresh: &Fresh) -> Self {
+        let db = Db::open(&fresh.url, Mode::Write).await.unwrap();
+        let api = Api::new(db, settings()).unwrap();
+        api.keys().refresh().await.unwrap();
+        api.keys().beat().await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+        let serving = serve::serve(api.clone(), listener, stop.clone());
+        let task = tokio::spawn(async move { serving.await.unwrap() });
+        Self { api, address, stop, task }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "real servers tell real time")]
+fn now_ms() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap()
+}
+
+fn settings() -> Settings {
+    let plan = Plan {
+        name: "load".to_owned(),
+        valid_from: UnixSeconds(0),
+        valid_until: None,
+        calls_per_month: 100_000_000,
+        calls_per_minute: 3_000_000,
+        history: History::Unlimited,
+        overage_microusd: None,
+        spend_cap_microusd: 0,
+        marketplace_name: None,
+        features: Scope::ALL.into_iter().collect(),
+    };
+    let access = AccessSettings { plans: Plans::new(vec![plan]).unwrap(), ..AccessSettings::default() };
+    Settings {
+        chain_id: 8453,
+        block_seconds: Some(2),
+        pools: Vec::new(),
+        campaigns: Vec::new(),
+        tokens: Vec::new(),
+        prices: Default::default(),
+        peppers: Pepper::new(1, vec![5; 32]).unwrap().into(),
+        key_rules: KeyRules::default(),
+        access,
+        trusted_proxies: Default::default(),
+        clock: Clock::of_ms(now_ms),
+        notice: None,
+        poll_interval: POLL_INTERVAL,
+        stale_after_seconds: 60,
+        webhooks: Default::default(),
+        sign_in: None,
+    }
+}
+
+async fn key(server: &Server, client: &str) -> ApiKey {
+    let purpose = Purpose {
+        scopes: [Scope::ReadPublic, Scope::RotateSelf].into_iter().collect(),
+        networks: Default::default(),
+        expires_at: None,
+        note: String::new(),
+    };
+    let new = NewKey { client: client.to_owned(), plan: Some("load".to_owned()), purpose, env: KeyEnv::Live };
+    server.api.keys().create(new, &Asker::default()).await.unwrap().key.unwrap()
+}
+
+fn text(key: &ApiKey) -> String {
+    key.reveal().expose_secret().to_owned()
+}
+
+async fn status(http: &reqwest::Client, url: &str, key: &str) -> u16 {
+    http.get(url).header("x-api-key", key).send().await.unwrap().status().as_u16()
+}
+
+/// Numbers that are the same in every run.
+struct Seeded(u64);
+
+impl Seeded {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_notices_a_rotation_in_the_middle_of_the_day() {
+    let Some(fresh) = fresh(Engine::Postgres).await else { return };
+    let mut servers = Vec::new();
+    for _ in 0..SERVERS {
+        servers.push(Server::start(&fresh).await);
+    }
+    let servers = Arc::new(servers);
+    let (served, begun) = (Arc::new(AtomicU64::new(0)), Instant::now());
+    let mut clients = Vec::new();
+    for number in 0..CLIENTS {
+        clients.push(tokio::spawn(customer(number, Arc::clone(&servers), Arc::clone(&served))));
+    }
+    for client in clients {
+        client.await.unwrap();
+    }
+    let (calls, took) = (served.load(Ordering::Relaxed), begun.elapsed());
+    assert!(calls >= CALLS, "{calls} calls");
+    println!("{calls} calls on {SERVERS} servers in {took:?}, none of them answered wrong");
+    for server in Arc::into_inner(servers).unwrap() {
+        server.stop().await;
+    }
+    fresh.remove().await;
+}
+
+/// Calls random servers, and somewhere in the overlap goes over to the new key; then the old one must die everywhere.
+async fn customer(number: usize, servers: Arc<Vec<Server>>, served: Arc<AtomicU64>) {
+    let mut random = Seeded(u64::try_from(number).unwrap() + 1);
+    let http = reqwest::Client::new();
+    let share = CALLS / u64::try_from(CLIENTS).unwrap();
+    let urls: Vec<String> = servers.iter().map(|server| server.url("/v1/campaigns")).collect();
+    let any = |random: &mut Seeded| usize::try_from(random.below(u64::try_from(SERVERS).unwrap())).unwrap();
+    let manager = any(&mut random);
+    let old = key(&servers[manager], &format!("customer-{number}")).await;
+    let mut holds = text(&old);
+    let (rotate_at, mut swap) = (share / 10 + random.below(share / 10), None);
+    let mut ends_at_ms = 0;
+    for call in 0..share {
+        if call == rotate_at {
+            let terms = Terms { overlap_seconds: OVERLAP_SECONDS, ..Terms::new(Kind::Normal) };
+            let (asker, manager) = (Asker::default(), any(&mut random));
+            let issued = servers[manager].api.keys().rotate(old.id(), &terms, &asker).await.unwrap();
+            ends_at_ms = issued.made.ends_at.unwrap().0 * 1_000;
+            let at = now_ms() + random.below(OVERLAP_SECONDS * 1_000 / 2);
+            swap = Some((at, text(&issued.key.unwrap())));
+        }
+        if swap.as_ref().is_some_and(|(at, _)| now_ms() >= *at || call == share - 1)
+            && let Some((_, new)) = swap.take()
+        {
+            holds = new;
+        }
+        let url = &urls[any(&mut random)];
+        let answer = status(&http, url, &holds).await;
+        assert_eq!(answer, 200, "call {call} of customer {number}");
+        served.fetch_add(1, Ordering::Relaxed);
+    }
+    let old = text(&old);
+    loop {
+        let asked = now_ms();
+        for url in &urls {
+            let answer = status(&http, url, &old).await;
+            let done = now_ms();
+            assert!(answer == 200 || done >= ends_at_ms, "refused before its end");
+            assert!(answer == 401 || asked < ends_at_ms, "served after its end");
+            assert_eq!(status(&http, url, &holds).await, 200);
+        }
+        if asked >= ends_at_ms {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoke_is_everywhere_within_the_bound() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let Some(fresh) = fresh(engine).await else { continue };
+        let mut servers = Vec::new();
+        for _ in 0..SERVERS {
+            servers.push(Server::start(&fresh).await);
+        }
+        let http = reqwest::Client::new();
+        let (revoked, kept) = (key(&servers[0], "a").await, key(&servers[0], "b").await);
+        for server in &servers {
+            assert_eq!(status(&http, &server.url("/v1/campaigns"), &text(&revoked)).await, 200);
+        }
+        let begun = Instant::now();
+        servers[0].api.keys().edit(revoked.id(), &KeyEdit::Revoke, &Asker::default()).await.unwrap();
+        let epoch = replicas::epoch(&fresh.db).await.unwrap();
+        assert_eq!(
+            status(&http, &servers[0].url("/v1/campaigns"), &text(&revoked)).await,
+            401,
+            "at once here"
+        );
+        for server in &servers {
+            while status(&http, &server.url("/v1/campaigns"), &text(&revoked)).await != 401 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            assert_eq!(status(&http, &server.url("/v1/campaigns"), &text(&kept)).await, 200);
+        }
+        let took = begun.elapsed();
+        println!("{engine}: a revoke was on {SERVERS} servers after {took:?}");
+        assert!(took < BOUND, "{took:?}");
+        let everywhere = async {
+            loop {
+                match replicas::key_change(&fresh.db, epoch).await.unwrap() {
+                    Some(change) if change.everywhere_at_ms.is_some() => return change,
+                    _ => tokio::time::sleep(Duration::from_millis(20)).await,
+                }
+            }
+        };
+        let change =
+            tokio::time::timeout(BOUND, everywhere).await.expect("it is written down within the bound");
+        assert!(change.everywhere_at_ms.unwrap() >= change.made_at_ms);
+        for server in servers {
+            server.stop().await;
+        }
+        assert!(
+            replicas::list(&fresh.db).await.unwrap().iter().all(|row| row.seen_at_ms == 0),
+            "all have left"
+        );
+        fresh.remove().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_crate_goes_through_a_live_rotation() {
+    let Some(fresh) = fresh(Engine::Sqlite).await else { return };
+    let server = Server::start(&fresh).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("service.key");
+    let old = key(&server, "service").await;
+    std::fs::write(&file, text(&old)).unwrap();
+    let client = Client::builder(&format!("http://{}", server.address), KeySource::File(file.clone()));
+    let client = Arc::new(client.build().unwrap());
+    let stop = Arc::new(AtomicBool::new(false));
+    let calls: Vec<JoinHandle<u64>> = (0..4)
+        .map(|_| {
+            let (client, stop) = (Arc::clone(&client), Arc::clone(&stop));
+            tokio::spawn(async move {
+                let mut calls = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    client.campaigns().await.expect("no call fails");
+                    calls += 1;
+                }
+                calls
+            })
+        })
+        .collect();
+    let terms = Terms { overlap_seconds: 2, ..Terms::new(Kind::Normal) };
+    let issued = server.api.keys().rotate(old.id(), &terms, &Asker::default()).await.unwrap();
+    let next = folder.path().join("next");
+    std::fs::write(&next, text(&issued.key.unwrap())).unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    std::fs::rename(&next, &file).unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    stop.store(true, Ordering::Relaxed);
+    let mut all = 0;
+    for task in calls {
+        all += task.await.unwrap();
+    }
+    println!("{all} calls, none failed");
+    assert!(all > 100);
+    let id: &KeyId = old.id();
+    assert_eq!(
+        server.api.keys().get(id).await.unwrap().standing(UnixSeconds(now_ms() / 1_000)).name(),
+        "ended"
+    );
+    server.stop().await;
+    fresh.remove().await;
+}
