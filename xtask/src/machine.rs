@@ -23,6 +23,16 @@ pub(crate) fn need_node() -> Result<(), Failed> {
     install(&["nodejs", "npm"], "Node.js and npm, for the EVM node and Uniswap's contracts")
 }
 
+/// The documents' commands and the example clients are run as their readers would run them.
+pub(crate) fn need_curl_and_python() -> Result<(), Failed> {
+    for (program, package) in [("curl", "curl"), ("python3", "python3")] {
+        if output(program, ["--version"]).is_none() {
+            install(&[package], &format!("{program}, for the playbooks and the example clients"))?;
+        }
+    }
+    Ok(())
+}
+
 /// PostgreSQL 15's server programs; answers the folder that they lie in.
 pub(crate) fn need_postgres() -> Result<String, Failed> {
     if let Some(folder) = postgres_folder() {

@@ -10,6 +10,7 @@ use crate::shell::{Failed, output, run, run_command, target};
 pub(crate) fn test(only: &[String]) -> Result<(), Failed> {
     machine::need_c_compiler()?;
     machine::need_node()?;
+    machine::need_curl_and_python()?;
     let postgres = machine::need_postgres()?;
     if only.is_empty() {
         run("cargo", ["fmt", "--all", "--check"])?;
