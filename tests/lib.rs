@@ -3,4 +3,5 @@
 pub mod binary;
 pub mod config;
 pub mod db;
+pub mod js;
 pub mod played;

@@ -6,6 +6,7 @@ mod cli;
 mod documents;
 mod figures;
 mod indexing;
+mod js;
 mod layers;
 mod mainnet;
 mod node;

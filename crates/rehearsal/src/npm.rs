@@ -1,4 +1,4 @@
-//! The node, Uniswap's contracts and the compiler, from their npm packages.
+//! The node, Uniswap's contracts and the compiler, from their npm packages; and packages of other folders alike.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use crate::error::RehearsalError;
 
-/// An installed `node/` folder.
+/// A folder whose `package-lock.json` is installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Npm {
     folder: PathBuf,
@@ -17,20 +17,34 @@ pub struct Npm {
 /// # Errors
 /// When node or npm are missing or the packages cannot be fetched.
 pub fn ensure_npm() -> Result<Npm, RehearsalError> {
-    let npm = Npm { folder: Path::new(env!("CARGO_MANIFEST_DIR")).join("node") };
-    for program in ["node", "npm"] {
-        run(program, Command::new(program).arg("--version"))?;
-    }
-    // Tests start together, each in a process of its own, and one installation is enough.
-    let lock = npm.lock_installation()?;
-    if !npm.is_current() {
-        npm.install()?;
-    }
-    drop(lock);
-    Ok(npm)
+    Npm::ensure(Path::new(env!("CARGO_MANIFEST_DIR")).join("node"), "anvil, Uniswap v3's contracts and solc")
 }
 
 impl Npm {
+    /// Installs what the `package-lock.json` in `folder` names, unless it is installed already; says on standard error that
+    /// it installs `what`.
+    ///
+    /// # Errors
+    /// When node or npm are missing or the packages cannot be fetched.
+    pub fn ensure(folder: PathBuf, what: &str) -> Result<Self, RehearsalError> {
+        for program in ["node", "npm"] {
+            run(program, Command::new(program).arg("--version"))?;
+        }
+        let npm = Self { folder };
+        // Tests start together, each in a process of its own, and one installation is enough.
+        let lock = npm.lock_installation()?;
+        if !npm.is_current() {
+            npm.install(what)?;
+        }
+        drop(lock);
+        Ok(npm)
+    }
+
+    /// The folder itself.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The path of a file of an installed package.
     pub fn path(&self, in_node_modules: &str) -> PathBuf {
         self.folder.join("node_modules").join(in_node_modules)
@@ -64,11 +78,8 @@ impl Npm {
         lock.is_some() && lock == read(self.installed_lock())
     }
 
-    fn install(&self) -> Result<(), RehearsalError> {
-        eprintln!(
-            "installing anvil, Uniswap v3's contracts and solc from npm into {}",
-            self.folder.display()
-        );
+    fn install(&self, what: &str) -> Result<(), RehearsalError> {
+        eprintln!("installing {what} from npm into {}", self.folder.display());
         let output = Command::new("npm")
             .args(["ci", "--loglevel", "error"])
             .current_dir(&self.folder)
