@@ -11,7 +11,7 @@ pub(crate) fn need_c_compiler() -> Result<(), Failed> {
     install(&["gcc", "libc6-dev"], "a C compiler, for SQLite")
 }
 
-/// The real EVM node and Uniswap's contracts come as npm packages.
+/// The page is built with npm packages; the real EVM node and Uniswap's contracts come as such too.
 pub(crate) fn need_node() -> Result<(), Failed> {
     const MAJOR_MIN: u32 = 18;
     let major = |version: String| version.trim_start_matches('v').split('.').next()?.parse::<u32>().ok();
@@ -20,7 +20,7 @@ pub(crate) fn need_node() -> Result<(), Failed> {
     {
         return Ok(());
     }
-    install(&["nodejs", "npm"], "Node.js and npm, for the EVM node and Uniswap's contracts")
+    install(&["nodejs", "npm"], "Node.js and npm, for the page, the EVM node and Uniswap's contracts")
 }
 
 /// The documents' commands and the example clients are run as their readers would run them.

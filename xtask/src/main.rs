@@ -2,12 +2,14 @@
 //!
 //! | Command | Does |
 //! |---|---|
-//! | `demo [options]` | builds accrual and plays the bundled rehearsal; the options go to `accrual demo` |
+//! | `demo [options]` | builds the page and accrual, and plays the bundled rehearsal; the options go to `accrual demo` |
+//! | `page` | builds the page that accrual embeds, with npm packages |
 //! | `test` | everything CI checks: format, lints, docs, tests on SQLite and PostgreSQL, the real node, the demo |
 //! | `rehearse [--seed N]` | plays the campaign on a real EVM node again and records it |
 //! | `bench` | the benches, for BENCHMARKS.md |
 
 mod machine;
+mod page;
 mod postgres;
 mod shell;
 mod tests;
@@ -21,12 +23,15 @@ fn main() -> ExitCode {
     let outcome = match arguments.split_first() {
         Some((command, rest)) => match command.as_str() {
             "demo" => demo(rest),
+            "page" => page::build(),
             "test" => tests::test(rest),
             "rehearse" => rehearse(rest),
             "bench" => bench(rest),
-            other => Err(Failed(format!("there is no command {other}: it is demo, test, rehearse or bench"))),
+            other => {
+                Err(Failed(format!("there is no command {other}: it is demo, page, test, rehearse or bench")))
+            }
         },
-        None => Err(Failed("which command? demo, test, rehearse or bench".to_owned())),
+        None => Err(Failed("which command? demo, page, test, rehearse or bench".to_owned())),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -40,6 +45,7 @@ fn main() -> ExitCode {
 /// Builds in release, since the demo is to be fast and a build is kept.
 fn demo(options: &[String]) -> Result<(), Failed> {
     machine::need_c_compiler()?;
+    page::build()?;
     run("cargo", ["build", "--release", "--package", "accrual"])?;
     run(&shell::target("release/accrual"), ["demo"].into_iter().chain(options.iter().map(String::as_str)))
 }

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::machine;
+use crate::page;
 use crate::postgres::Server;
 use crate::shell::{Failed, output, run, run_command, target};
 
@@ -12,10 +13,12 @@ pub(crate) fn test(only: &[String]) -> Result<(), Failed> {
     machine::need_node()?;
     machine::need_curl_and_python()?;
     let postgres = machine::need_postgres()?;
+    page::build()?;
     if only.is_empty() {
         run("cargo", ["fmt", "--all", "--check"])?;
         run("cargo", ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])?;
         docs()?;
+        page::check_types()?;
         all_orders()?;
     }
     // The tests start the demo as a user does, so the binary must be there.

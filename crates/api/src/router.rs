@@ -19,8 +19,8 @@ use crate::auth::{self, Needs};
 use crate::error::ApiError;
 use crate::limits::Cost;
 use crate::routes::{
-    accounts, accruals, audit, campaigns, health, history, keys, page, pools, rotation, sign_in, simulate,
-    treasury, usage, webhooks,
+    accounts, accruals, audit, campaigns, health, history, keys, liquidity, page, pools, rotation, sign_in,
+    simulate, treasury, usage, webhooks,
 };
 use accrual_access::scope::Scope;
 
@@ -40,7 +40,8 @@ pub fn router(api: &Api) -> Router {
         .route("/v1/simulate", get(simulate::list))
         .route("/v1/pools", get(pools::list))
         .route("/v1/pools/{id}", get(pools::one))
-        .route("/v1/pools/{id}/history", get(history::pool));
+        .route("/v1/pools/{id}/history", get(history::pool))
+        .route("/v1/pools/{id}/liquidity", get(liquidity::one));
     let wallet = Router::new()
         .route("/v1/accounts/{address}/positions", get(accounts::positions))
         .route("/v1/accounts/{address}/history", get(history::account))
@@ -69,8 +70,7 @@ pub fn router(api: &Api) -> Router {
         .route("/v1/webhooks/{id}/deliveries", get(webhooks::deliveries));
     let open = Router::new()
         .route("/", get(page::index))
-        .route("/assets/page.js", get(page::script))
-        .route("/assets/page.css", get(page::style))
+        .route("/assets/{file}", get(page::asset))
         .route("/problems/{code}", get(page::problem))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready));

@@ -12,11 +12,13 @@
 //! - [`apr`]: what is held, and the yearly rate, for people to read.
 //! - [`series`], [`treasury`]: a pool and its campaigns at the full hour, and what a campaign bought.
 //! - [`explain`], [`simulate`]: when a position earned and why not, and what a new one would.
+//! - [`depth`]: where a pool's liquidity lies.
 //! - [`report`]: figures by account, as people read them.
 
 pub mod accrue;
 pub mod apr;
 pub mod campaign;
+pub mod depth;
 pub mod event;
 pub mod explain;
 pub mod id;

@@ -4,16 +4,19 @@
 //! part of the emission is its own liquidity, token0 or token1 over that of all eligible ones with its own, as
 //! [`crate::accrue`] splits it. Reward units are rounded down part by part, dollars to 10^-18, rates to 10^-6 per cent.
 
+mod present;
+
+pub use present::{Present, Rate};
+
 use alloy_primitives::U256;
 use rust_decimal::Decimal;
 
 use crate::accrue::CampaignAccrual;
 use crate::apr::{
-    AprUnknown, Held, Priced, TokenPrice, Usd, eligible_holdings, emission_over, holdings_of, value, worth,
-    yearly_percent,
+    AprUnknown, Held, Priced, TokenPrice, Usd, emission_over, holdings_of, value, worth, yearly_percent,
 };
-use crate::ledger::Ledger;
 use crate::ledger::pooled::WHOLE;
+use crate::ledger::{Ledger, PositionIndex};
 use crate::math::tick::range_exists;
 use crate::tracker::PoolTracker;
 use crate::unit::{Amount, Liquidity, TickRange, UnixSeconds};
@@ -39,6 +42,8 @@ pub struct Proposal<'a> {
     pub reward: TokenPrice,
     /// What trades pay all liquidity in range a day.
     pub pool_fees_per_day: Result<Usd, AprUnknown>,
+    /// A position that is taken out first, so that it is no longer among the others.
+    pub leaving: Option<PositionIndex>,
 }
 
 /// What it would earn.
@@ -115,7 +120,7 @@ pub fn simulate(
     let in_range = tracker.ledger().price().is_none_or(|price| range.contains(price.tick));
     let by_shares = !tracker.pool().venue.is_concentrated();
     let newcomer = Newcomer { liquidity, held: put_in.clone(), in_range, by_shares };
-    let others = Others::of(tracker, accrual);
+    let others = Stakes::of(tracker, accrual, |position| proposal.leaving != Some(position));
     let rate = |tenths| newcomer.earns(accrual, &others.times(tenths), put_in_usd, proposal.reward, at);
     let (reward_units_per_day, reward_percent) = rate(10);
     let curve = CURVE_TENTHS.map(|others_tenths| {
@@ -129,7 +134,11 @@ pub fn simulate(
         in_range,
         reward_units_per_day,
         reward_percent,
-        fee_percent: newcomer.fee_percent(tracker.ledger(), put_in_usd, proposal.pool_fees_per_day),
+        fee_percent: newcomer.fee_percent(
+            staying(tracker.ledger(), proposal.leaving),
+            put_in_usd,
+            proposal.pool_fees_per_day,
+        ),
         curve: curve.to_vec(),
     })
 }
@@ -173,31 +182,52 @@ struct Newcomer {
     by_shares: bool,
 }
 
-/// What all eligible stakes together have.
-struct Others {
-    liquidity: Amount,
-    token0: Amount,
-    token1: Amount,
+/// The pool's liquidity in range without the position that leaves.
+fn staying(ledger: &Ledger, leaving: Option<PositionIndex>) -> Liquidity {
+    let position = leaving.map(|index| &ledger.positions()[index.as_usize()]);
+    let in_range = position
+        .filter(|position| ledger.price().is_none_or(|price| position.range.contains(price.tick)))
+        .map_or(0, |position| position.liquidity.0);
+    Liquidity(ledger.liquidity().0.saturating_sub(in_range))
 }
 
-impl Others {
-    fn of(tracker: &PoolTracker, accrual: &CampaignAccrual) -> Self {
-        let held = eligible_holdings(tracker, accrual);
-        let price = tracker.ledger().price();
-        let (stakes, positions) = (tracker.ownership().stakes(), tracker.ledger().positions());
-        let in_range = accrual.eligible().filter(|(stake, _)| {
-            let position = &positions[stakes[stake.as_usize()].position.as_usize()];
-            price.is_none_or(|price| position.range.contains(price.tick))
-        });
-        let liquidity = in_range.fold(U256::ZERO, |sum, (_, liquidity)| sum + U256::from(liquidity.0));
-        Self { liquidity: Amount(liquidity), token0: held.token0(), token1: held.token1() }
+/// What eligible stakes together have.
+#[derive(Debug, Clone, Default)]
+struct Stakes {
+    /// In range.
+    liquidity: Amount,
+    /// In range, or anywhere where the campaign pays out of range too.
+    held: Held,
+}
+
+impl Stakes {
+    /// The stakes of the positions that count.
+    fn of(tracker: &PoolTracker, accrual: &CampaignAccrual, counts: impl Fn(PositionIndex) -> bool) -> Self {
+        let (stakes, ledger) = (tracker.ownership().stakes(), tracker.ledger());
+        let mut all = Self::default();
+        for (stake, liquidity) in accrual.eligible() {
+            let index = stakes[stake.as_usize()].position;
+            if counts(index) {
+                let range = ledger.positions()[index.as_usize()].range;
+                let in_range = ledger.price().is_none_or(|price| range.contains(price.tick));
+                if in_range {
+                    let sum = all.liquidity.0 + U256::from(liquidity.0);
+                    all.liquidity = Amount(sum);
+                }
+                if in_range || accrual.campaign().out_of_range {
+                    all.held = all.held.plus(holdings_of(ledger, range, liquidity));
+                }
+            }
+        }
+        all
     }
 
     fn times(&self, tenths: u32) -> Self {
         let scaled = |amount: Amount| {
             amount.mul_div(U256::from(tenths), U256::from(10)).expect("ten times a balance fits 256 bits")
         };
-        Self { liquidity: scaled(self.liquidity), token0: scaled(self.token0), token1: scaled(self.token1) }
+        let held = Held(self.held.0.iter().copied().map(scaled).collect());
+        Self { liquidity: scaled(self.liquidity), held }
     }
 }
 
@@ -206,7 +236,7 @@ impl Newcomer {
     fn earns(
         &self,
         accrual: &CampaignAccrual,
-        others: &Others,
+        others: &Stakes,
         put_in_usd: Usd,
         reward: TokenPrice,
         at: UnixSeconds,
@@ -225,7 +255,7 @@ impl Newcomer {
         (units, percent)
     }
 
-    fn units_per_day(&self, accrual: &CampaignAccrual, others: &Others) -> Option<Amount> {
+    fn units_per_day(&self, accrual: &CampaignAccrual, others: &Stakes) -> Option<Amount> {
         let campaign = accrual.campaign();
         let emission = emission_over(campaign, DAY_SECONDS)?;
         let fees_of = if self.in_range { Amount(U256::from(self.liquidity.0)) } else { Amount::ZERO };
@@ -238,8 +268,8 @@ impl Newcomer {
         } else {
             [
                 (fees_of, others.liquidity),
-                (token(self.held.token0()), others.token0),
-                (token(self.held.token1()), others.token1),
+                (token(self.held.token0()), others.held.token0()),
+                (token(self.held.token1()), others.held.token1()),
             ]
         };
         let whole = U256::from(campaign.weights.sum());
@@ -253,11 +283,11 @@ impl Newcomer {
 
     fn fee_percent(
         &self,
-        ledger: &Ledger,
+        others: Liquidity,
         put_in_usd: Usd,
         pool_fees_per_day: Result<Usd, AprUnknown>,
     ) -> Result<Decimal, AprUnknown> {
-        let all = ledger.liquidity().0.checked_add(self.liquidity.0).ok_or(AprUnknown::OutOfBounds)?;
+        let all = others.0.checked_add(self.liquidity.0).ok_or(AprUnknown::OutOfBounds)?;
         let own = if self.in_range { self.liquidity.0 } else { 0 };
         let fees = pool_fees_per_day?.mul_div(own, all).ok_or(AprUnknown::OutOfBounds)?;
         yearly_percent(fees, DAY_SECONDS, put_in_usd)

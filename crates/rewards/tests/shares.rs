@@ -119,6 +119,7 @@ fn a_day_of_shares_pays_what_was_foretold() {
         prices: &prices,
         reward: Some((6, Decimal::ONE)),
         pool_fees_per_day: Err(AprUnknown::FeesUnknown),
+        leaving: None,
     };
     let told = simulate(&tracker, accrual, &asked, UnixSeconds(2000)).unwrap();
     assert_eq!((told.liquidity.0, told.in_range), (250, true));

@@ -6,7 +6,8 @@ mod small;
 
 use accrual_rewards::apr::{AprUnknown, TokenPrice, Usd};
 use accrual_rewards::campaign::{Campaign, Weights};
-use accrual_rewards::simulate::{Proposal, SimulationError, simulate};
+use accrual_rewards::ledger::PositionIndex;
+use accrual_rewards::simulate::{Present, Proposal, SimulationError, simulate};
 use accrual_rewards::unit::{Amount, TickRange, UnixSeconds};
 use alloy_primitives::U256;
 use rust_decimal::Decimal;
@@ -17,7 +18,14 @@ const DOLLAR: TokenPrice = Some((6, Decimal::ONE));
 
 fn proposal<'a>(prices: &'a [TokenPrice], range: TickRange, dollars: &str) -> Proposal<'a> {
     let pool_fees_per_day = Err(AprUnknown::FeesUnknown);
-    Proposal { amount_usd: dollars.parse().unwrap(), range, prices, reward: DOLLAR, pool_fees_per_day }
+    Proposal {
+        amount_usd: dollars.parse().unwrap(),
+        range,
+        prices,
+        reward: DOLLAR,
+        pool_fees_per_day,
+        leaving: None,
+    }
 }
 
 /// Alice and Bob have stakes; the price is at tick 5.
@@ -63,6 +71,67 @@ fn a_day_pays_what_was_foretold() {
         let near = (foretold.reward_percent.unwrap() - percent).abs() * Decimal::from(1_000_000) <= percent;
         assert!(near, "{name}: {percent}");
     }
+}
+
+#[test]
+fn a_day_pays_each_position_what_is_told_of_it() {
+    let basic = campaign(2000, 10 * DAY);
+    let weighted = Campaign { weights: Weights { fees: 4, token0: 3, token1: 3 }, ..basic.clone() };
+    let everywhere = Campaign { out_of_range: true, ..weighted.clone() };
+    for campaign in [&basic, &weighted, &everywhere] {
+        let small = played(campaign);
+        let accrual = small.tracker.campaign(&campaign.id).unwrap();
+        let figures = small.tracker.figures(&campaign.id, UnixSeconds(2000 + DAY)).unwrap().unwrap();
+        let present = Present::of(&small.tracker, accrual);
+        let mut shares = 0;
+        for index in (0..3).map(PositionIndex) {
+            let told = present.rate(index, &[DOLLAR, DOLLAR], DOLLAR, UnixSeconds(2000)).unwrap();
+            let rows = figures
+                .rows
+                .iter()
+                .filter(|row| small.tracker.ownership().stakes()[row.stake.as_usize()].position == index);
+            let earned = rows.fold(U256::ZERO, |sum, row| sum + row.earned.0);
+            let told_units = told.reward_units_per_day.0;
+            let off = earned.max(told_units) - earned.min(told_units);
+            assert!(off <= U256::from(200), "{index:?}: {told_units} told, {earned} earned");
+            let idle = told_units.is_zero();
+            assert_eq!(told.reward_percent.unwrap().is_zero(), idle);
+            shares += told.share_ppm;
+        }
+        assert!((999_997..=1_000_000).contains(&shares), "{shares}");
+        let before = present.rate(PositionIndex(0), &[DOLLAR, DOLLAR], DOLLAR, UnixSeconds(1999));
+        assert_eq!(before.unwrap_err(), AprUnknown::NotRunning);
+        let unpriced = present.rate(PositionIndex(0), &[DOLLAR, None], DOLLAR, UnixSeconds(2000)).unwrap();
+        assert_eq!(unpriced.reward_percent, Err(AprUnknown::NoPrice));
+        assert!(unpriced.share_ppm > 0, "a share needs no price");
+    }
+}
+
+#[test]
+fn what_leaves_is_no_longer_among_the_others() {
+    let campaign = campaign(2000, 10 * DAY);
+    let small = played(&campaign);
+    let accrual = small.tracker.campaign(&campaign.id).unwrap();
+    let leaving = |leaving| {
+        let fees = Ok(Usd::from_decimal(Decimal::from(100)).unwrap());
+        let proposal = Proposal {
+            leaving,
+            pool_fees_per_day: fees,
+            ..proposal(&[DOLLAR, DOLLAR], range(-6000, 6000), "1000")
+        };
+        let told = simulate(&small.tracker, accrual, &proposal, UnixSeconds(2000)).unwrap();
+        let day = U256::from(DAY) * U256::from(1_000_000);
+        (told.liquidity.0, told.reward_units_per_day, told.fee_percent.unwrap(), day)
+    };
+    // Alice's position, the first, takes its 40 * 10^9 with it.
+    for (index, others) in [(None, 110_000_000_000_u128), (Some(PositionIndex(0)), 70_000_000_000)] {
+        let (own, units, fees, day) = leaving(index);
+        assert_eq!(units, Amount(day * U256::from(own) / U256::from(own + others)));
+        let part = Decimal::from(own) / Decimal::from(own + others);
+        assert!((fees - part * Decimal::from(3650)).abs() < "0.0001".parse().unwrap(), "{fees}");
+    }
+    // One that is out of range took no part.
+    assert_eq!(leaving(Some(PositionIndex(2))).1, leaving(None).1);
 }
 
 #[test]

@@ -62,7 +62,7 @@ async fn serves_what_it_has_shown_until_it_is_told_to_stop() {
     assert_eq!(get(&campaigns, Some("acr_live_nonsense")).await.0, StatusCode::UNAUTHORIZED);
     let (status, html) = get(&format!("{page}/"), None).await;
     assert_eq!(status, StatusCode::OK);
-    assert!(html.contains("<html") && html.contains("page.js"), "{html}");
+    assert!(html.contains("<html") && html.contains("/assets/page-"), "{html}");
 
     let ended = demo.terminate().await;
     assert_eq!(ended.code, 0, "{}", ended.stderr);

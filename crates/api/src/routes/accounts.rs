@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use accrual_rewards::accrue::CampaignAccrual;
-use accrual_rewards::apr::position_holdings;
+use accrual_rewards::apr::{AprUnknown, TokenPrice, Usd, position_holdings};
 use accrual_rewards::explain::standing;
 use accrual_rewards::ledger::PositionIndex;
 use accrual_rewards::ownership::{Owner, StakeIndex};
+use accrual_rewards::simulate::Present;
 use accrual_rewards::unit::{Amount, Liquidity, Tick};
 use alloy_primitives::Address;
 use axum::Json;
@@ -14,8 +15,8 @@ use axum::extract::{Path, State};
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::TokenView;
 use super::stretches::{self, TimelineView};
+use super::{TokenView, rates};
 use crate::app::Api;
 use crate::book::{FiguresUnknown, PoolState};
 use crate::error::ApiError;
@@ -37,9 +38,13 @@ pub(crate) async fn positions(
     let mut data = Vec::new();
     for pool in api.book().pools().iter().filter_map(|info| state.pool(&info.pool.id)) {
         let held = held_by(pool, account)?;
+        if held.is_empty() {
+            continue;
+        }
         let prices = Prices::now(&api, &state, pool.moment.at);
+        let rates = Rates::of(&api, pool, &prices, rates::fees_a_day(&api, pool).await?);
         let mut views: Vec<PositionView> =
-            held.iter().map(|(index, via)| PositionView::of(&api, pool, &prices, *index, via)).collect();
+            held.iter().map(|(index, via)| PositionView::of(&api, pool, &rates, *index, via)).collect();
         if explain {
             let keys: Vec<_> = held.keys().map(|index| pool.tracker.key(*index)).collect();
             let tokens = api.tokens_of(&pool.info.pool.id);
@@ -111,6 +116,9 @@ pub(crate) struct PositionView {
     via: Vec<Eip55>,
     /// Whether the account has only a share of it, as a member of a vault; figures are the whole position's.
     shared: bool,
+    /// What trades of the last 24 full hours pay it a year, by its part of the liquidity in range now.
+    base_percent: Option<Decimal>,
+    base_reason: Option<&'static str>,
     /// How it stands in each campaign of its pool now.
     campaigns: Vec<StandingView>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,6 +133,67 @@ pub(crate) struct StandingView {
     earning: bool,
     /// Why it is idle; `earning` when it is not.
     reason: &'static str,
+    /// What it earns a day if the state of this block holds; nothing where it is idle.
+    reward_units_per_day: Option<Amount>,
+    /// Its part of what the campaign sets free, in millionths, rounded down.
+    share_ppm: Option<u32>,
+    /// The same as a yearly rate on what it holds.
+    reward_percent: Option<Decimal>,
+    reward_reason: Option<&'static str>,
+    reward_token: TokenView,
+}
+
+/// What positions of a pool are told with.
+struct Rates<'a> {
+    prices: &'a Prices<'a>,
+    tokens: Vec<TokenPrice>,
+    fees_per_day: Result<Usd, AprUnknown>,
+    /// In the tracker's order.
+    campaigns: Vec<Present<'a>>,
+}
+
+impl<'a> Rates<'a> {
+    fn of(
+        api: &Api,
+        pool: &'a PoolState,
+        prices: &'a Prices<'a>,
+        fees_per_day: Result<Usd, AprUnknown>,
+    ) -> Self {
+        let tokens = api.tokens_of(&pool.info.pool.id);
+        let campaigns = pool.tracker.campaigns().iter();
+        Self {
+            prices,
+            tokens: tokens.iter().map(|token| prices.priced(*token).ok()).collect(),
+            fees_per_day,
+            campaigns: campaigns.map(|accrual| Present::of(&pool.tracker, accrual)).collect(),
+        }
+    }
+}
+
+impl StandingView {
+    fn of(
+        api: &Api,
+        pool: &PoolState,
+        rates: &Rates<'_>,
+        (accrual, present): (&CampaignAccrual, &Present<'_>),
+        position: PositionIndex,
+    ) -> Self {
+        let (campaign, at) = (accrual.campaign(), pool.moment.at);
+        let standing = standing(&pool.tracker, accrual, position, at);
+        let reward = rates.prices.priced(campaign.reward_token).ok();
+        let rate = present.rate(position, &rates.tokens, reward, at);
+        let percent = rate.as_ref().map_err(|unknown| *unknown).and_then(|rate| rate.reward_percent);
+        Self {
+            campaign: campaign.id.to_string(),
+            earning: standing.is_earning(),
+            reason: standing.as_str(),
+            reward_units_per_day: rate.as_ref().ok().map(|rate| rate.reward_units_per_day),
+            share_ppm: rate.as_ref().ok().map(|rate| rate.share_ppm),
+            reward_percent: percent.ok(),
+            reward_reason: percent.err().map(AprUnknown::as_str),
+            reward_token: TokenView::of(api, campaign.reward_token),
+        }
+    }
 }
 
 /// What an account earned in one campaign.
@@ -214,17 +283,14 @@ fn wrapped_for(pool: &PoolState, account: Address) -> impl Iterator<Item = (Posi
 }
 
 impl PositionView {
-    fn of(api: &Api, pool: &PoolState, prices: &Prices<'_>, index: PositionIndex, via: &Via) -> Self {
+    fn of(api: &Api, pool: &PoolState, rates: &Rates<'_>, index: PositionIndex, via: &Via) -> Self {
         let ledger = pool.tracker.ledger();
         let position = &ledger.positions()[index.as_usize()];
         let held = position_holdings(ledger, position);
         let in_range = ledger.price().is_none_or(|price| position.range.contains(price.tick));
-        let value = prices.worth(&pool.info.pool.id, &held);
-        let standing = |accrual: &CampaignAccrual| {
-            let standing = standing(&pool.tracker, accrual, index, pool.moment.at);
-            let campaign = accrual.campaign().id.to_string();
-            StandingView { campaign, earning: standing.is_earning(), reason: standing.as_str() }
-        };
+        let value = rates.prices.worth(&pool.info.pool.id, &held);
+        let base = Present::fee_percent(&pool.tracker, index, &rates.tokens, rates.fees_per_day);
+        let campaigns = pool.tracker.campaigns().iter().zip(&rates.campaigns);
         let pair = api.pair(&pool.info.pool.id);
         let token = |address: Option<Address>| address.map(|address| TokenView::of(api, address));
         Self {
@@ -244,7 +310,9 @@ impl PositionView {
             value_reason: value.as_ref().err().map(NoValue::as_str),
             via: via.wrappers.iter().copied().map(Eip55).collect(),
             shared: via.shared,
-            campaigns: pool.tracker.campaigns().iter().map(standing).collect(),
+            base_percent: base.ok(),
+            base_reason: base.err().map(AprUnknown::as_str),
+            campaigns: campaigns.map(|both| StandingView::of(api, pool, rates, both, index)).collect(),
             timelines: None,
             as_of: api.as_of(pool.moment),
         }

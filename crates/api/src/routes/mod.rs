@@ -8,6 +8,7 @@ pub(crate) mod campaigns;
 pub(crate) mod health;
 pub(crate) mod history;
 pub(crate) mod keys;
+pub(crate) mod liquidity;
 pub(crate) mod page;
 pub(crate) mod pools;
 pub(crate) mod rates;

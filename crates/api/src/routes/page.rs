@@ -1,35 +1,91 @@
-//! `GET /`: a page over the public API, embedded, with nothing from elsewhere. And the pages that problems point to.
+//! `GET /`: the page, over the public API, embedded, with nothing from elsewhere. And the pages that problems point to.
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::app::Api;
 use crate::error::{ApiError, Problem};
 
-const HTML: &str = include_str!("../page/index.html");
-const SCRIPT: &str = include_str!("../page/page.js");
-const STYLE: &str = include_str!("../page/page.css");
+/// A file that the page is made of, and the same compressed.
+struct Embedded {
+    /// With a hash of what is in it.
+    name: &'static str,
+    plain: &'static [u8],
+    brotli: &'static [u8],
+    gzip: &'static [u8],
+}
+
+/// `INDEX` and `FILES`, from `page/dist`.
+mod built {
+    use super::Embedded;
+    include!(concat!(env!("OUT_DIR"), "/page.rs"));
+}
+
 const NOTICE_PLACE: &str = "<!-- notice -->";
+const BODY_PLACE: &str = "<body>";
 /// Nothing but our own files, no inline script or style, no frame around it, no form that goes elsewhere.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const REVALIDATED: &str = "no-cache";
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
-/// The page.
+/// The page. The body says where wallets may sign in.
 pub(crate) async fn index(State(api): State<Api>) -> Response {
     let notice =
         api.settings().notice.as_deref().map(|text| format!(r#"<p class="notice">{}</p>"#, escaped(text)));
-    file("text/html; charset=utf-8", HTML.replace(NOTICE_PLACE, &notice.unwrap_or_default()))
+    let mut html = built::INDEX.replace(NOTICE_PLACE, &notice.unwrap_or_default());
+    if api.settings().sign_in.is_some() {
+        html = html.replace(BODY_PLACE, r#"<body data-sign-in="offered">"#);
+    }
+    file("text/html; charset=utf-8", REVALIDATED, html)
 }
 
-/// Its script.
-pub(crate) async fn script() -> Response {
-    file("text/javascript; charset=utf-8", SCRIPT)
+/// Its script, its style, and the terms of others' work in them: as the caller takes them, compressed if it may be. A
+/// name is of one content, so that it is kept for ever.
+pub(crate) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let found = built::FILES.iter().find(|file| file.name == name);
+    let found = found.ok_or_else(|| ApiError::no_such("file", &name))?;
+    let kind = match name.rsplit('.').next() {
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        _ => "text/plain; charset=utf-8",
+    };
+    let (coding, bytes) = found.taken_by(&headers);
+    let mut response = file(kind, FOR_EVER, bytes);
+    if let Some(coding) = coding {
+        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
+    }
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    Ok(response)
 }
 
-/// Its style.
-pub(crate) async fn style() -> Response {
-    file("text/css; charset=utf-8", STYLE)
+impl Embedded {
+    /// The smallest form that the caller takes, and the name of its coding.
+    fn taken_by(&self, headers: &HeaderMap) -> (Option<&'static str>, &'static [u8]) {
+        let accepted = headers.get_all(header::ACCEPT_ENCODING);
+        let codings: Vec<&str> = accepted
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .collect();
+        let takes = |name: &str| {
+            codings.iter().any(|coding| {
+                let (coding, weight) = coding.split_once(';').unwrap_or((coding, ""));
+                let refused =
+                    matches!(weight.trim().trim_start_matches("q=").trim_end_matches(['0', '.']), "")
+                        && !weight.is_empty();
+                coding.trim().eq_ignore_ascii_case(name) && !refused
+            })
+        };
+        if takes("br") {
+            (Some("br"), self.brotli)
+        } else if takes("gzip") {
+            (Some("gzip"), self.gzip)
+        } else {
+            (None, self.plain)
+        }
+    }
 }
 
 /// What a problem's `type` points to.
@@ -37,15 +93,15 @@ pub(crate) async fn problem(Path(code): Path<String>) -> Result<Response, ApiErr
     let found = Problem::ALL.iter().find(|problem| problem.code == code);
     let Problem { code, status, title } = found.ok_or_else(|| ApiError::no_such("problem", &code))?;
     let text = format!("{title}.\n\nCode {code}, status {status}. The answer's `detail` says what to do.\n");
-    Ok(file("text/plain; charset=utf-8", text))
+    Ok(file("text/plain; charset=utf-8", REVALIDATED, text))
 }
 
-fn file(kind: &'static str, body: impl IntoResponse) -> Response {
+fn file(kind: &'static str, kept: &'static str, body: impl IntoResponse) -> Response {
     let headers: [(HeaderName, HeaderValue); 4] = [
         (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_POLICY)),
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        (header::CACHE_CONTROL, HeaderValue::from_static(kept)),
     ];
     (headers, body).into_response()
 }

@@ -65,6 +65,8 @@ pub(crate) struct PoolView {
     token1: Option<TokenView>,
     sqrt_price_x96: Option<String>,
     tick: Option<Tick>,
+    /// A range's ends are multiples of it; null where shares have no range, and before the pool has told.
+    tick_spacing: Option<i32>,
     /// In range, as the pool counts it.
     liquidity: Option<String>,
     /// With liquidity.
@@ -172,6 +174,7 @@ impl PoolView {
             token1: pair.token1.map(|token| TokenView::of(api, token)),
             sqrt_price_x96: price.map(|price| price.sqrt_price_x96.to_string()),
             tick: price.map(|price| price.tick),
+            tick_spacing: info.pool.facts.tick_spacing.filter(|_| info.pool.venue.is_concentrated()),
             liquidity: ledger.map(|ledger| ledger.liquidity().to_string()),
             positions_count: ledger
                 .map(|ledger| ledger.positions().iter().filter(|one| held(one.liquidity)).count()),

@@ -1,7 +1,9 @@
-//! `GET /v1/simulate`: what a new position of so many dollars in such a range would earn now.
+//! `GET /v1/simulate`: what a new position of so many dollars in such a range would earn now; with `leaving=`, in the
+//! place of one that is there.
 
 use accrual_rewards::apr::AprUnknown;
 use accrual_rewards::campaign::Campaign;
+use accrual_rewards::ledger::PositionIndex;
 use accrual_rewards::simulate::{Dilution, Proposal, Simulation, SimulationError, simulate};
 use accrual_rewards::unit::{Amount, Tick, TickRange};
 use axum::Json;
@@ -27,6 +29,7 @@ pub(crate) async fn list(
     let lower = params.take("tick_lower", tick);
     let upper = params.take("tick_upper", tick);
     let campaign = params.take("campaign", |text| Ok(text.to_owned()));
+    let leaving = params.take("leaving", |text| Ok(text.to_owned()));
     params.done()?;
     let pool = pool.ok_or_else(|| wrong("pool", "is needed: a pool's id"))?;
     let amount_usd = amount_usd.ok_or_else(|| wrong("amount_usd", "is needed: dollars to put in"))?;
@@ -42,6 +45,7 @@ pub(crate) async fn list(
     };
     let pool = api.book().newest(info)?;
     let campaigns = chosen(&api, &pool, campaign.as_deref())?;
+    let leaving = leaving.map(|key| position_named(&pool, &key)).transpose()?;
     let fees = rates::fees_a_day(&api, &pool).await?;
     let state = api.book().state();
     let prices = Prices::now(&api, &state, pool.moment.at);
@@ -50,7 +54,8 @@ pub(crate) async fn list(
     let mut data = Vec::new();
     for campaign in campaigns {
         let reward = prices.priced(campaign.reward_token).ok();
-        let proposal = Proposal { amount_usd, range, prices: &tokens, reward, pool_fees_per_day: fees };
+        let proposal =
+            Proposal { amount_usd, range, prices: &tokens, reward, pool_fees_per_day: fees, leaving };
         let accrual = pool.tracker.campaign(&campaign.id).ok_or(ApiError::Internal)?;
         let told = simulate(&pool.tracker, accrual, &proposal, pool.moment.at).map_err(refused)?;
         data.push(SimulationView::of(&api, &pool, campaign, told));
@@ -67,6 +72,14 @@ fn chosen<'a>(api: &'a Api, pool: &PoolState, id: Option<&str>) -> Result<Vec<&'
     let at = pool.moment.at;
     let runs = |one: &&Campaign| one.window.starts_at <= at && at < one.window.ends_at;
     Ok(own().filter(runs).collect())
+}
+
+/// The position that is taken out for the new one.
+fn position_named(pool: &PoolState, key: &str) -> Result<PositionIndex, ApiError> {
+    let tracker = &pool.tracker;
+    let all = (0..).map(PositionIndex).zip(tracker.ledger().positions());
+    let found = all.map(|(index, _)| index).find(|index| tracker.key(*index).to_string() == key);
+    found.ok_or_else(|| wrong("leaving", "is no position of this pool"))
 }
 
 fn amount(text: &str) -> Result<Decimal, String> {

@@ -251,6 +251,47 @@ async fn a_position_that_is_thought_of() {
 }
 
 #[tokio::test]
+async fn a_position_and_its_part_of_the_campaign() {
+    let rig = rig().await;
+    let (mut shares_ppm, mut first) = (0, None);
+    for byte in 1..=3 {
+        let told = rig.get(&format!("/v1/accounts/{:#x}/positions", address(byte))).await.json();
+        for position in rows(&told) {
+            let standing = &position["campaigns"][0];
+            assert_eq!((&standing["earning"], &standing["reward_reason"]), (&json!(true), &Value::Null));
+            assert!(standing["reward_percent"].is_string() && units(&standing["reward_units_per_day"]) > 0);
+            assert_eq!(position["base_reason"], "window_not_covered");
+            shares_ppm += standing["share_ppm"].as_u64().unwrap();
+            first.get_or_insert(position["position"].as_str().unwrap().to_owned());
+        }
+    }
+    assert!((999_990..=1_000_000).contains(&shares_ppm), "all together have all of it: {shares_ppm}");
+    let path = "/v1/simulate?pool=usdc-tmai&amount_usd=100&tick_lower=-600&tick_upper=600";
+    let beside = rig.get(path).await.json();
+    let instead = rig.get(&format!("{path}&leaving={}", first.unwrap())).await.json();
+    let a_day = |told: &Value| units(&told["data"][0]["reward_units_per_day"]);
+    assert!(a_day(&instead) > a_day(&beside), "{instead} instead of {beside}");
+    let nobody = rig.get(&format!("{path}&leaving=uniswap_v3:nobody")).await;
+    assert!(nobody.status == 400 && nobody.text.contains("leaving"), "{}", nobody.text);
+}
+
+#[tokio::test]
+async fn where_liquidity_lies() {
+    let rig = rig().await;
+    let (pool, told) =
+        (rig.get("/v1/pools/usdc-tmai").await.json(), rig.get("/v1/pools/usdc-tmai/liquidity").await.json());
+    assert_eq!((&told["price"], &told["reason"]), (&pool["price"], &Value::Null));
+    let tick = told["tick"].as_i64().unwrap();
+    let bands = told["bands"].as_array().unwrap();
+    let holds =
+        |band: &&Value| band["tick_lower"].as_i64() <= Some(tick) && Some(tick) < band["tick_upper"].as_i64();
+    let here = bands.iter().find(holds).expect("the price is in a band");
+    assert_eq!(here["liquidity"], pool["liquidity"], "as the pool counts it");
+    assert!(bands.iter().all(|band| band["value_usd"].is_string()), "{told}");
+    assert_eq!(rig.get("/v1/pools/nope/liquidity").await.status, 404);
+}
+
+#[tokio::test]
 async fn what_a_campaign_bought() {
     let rig = told(|settings| settings.campaigns[0].window.ends_at = UnixSeconds(FIRST_HOUR + 5_000)).await;
     let told = rig.get("/v1/campaigns/first/treasury?days_after=0").await.json();

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use accrual_api::serve;
+use axum::http::HeaderMap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -12,19 +13,39 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::rig::{FIRST_BLOCK, Rig, START, time};
 
+/// What the page is made of, by the names in it.
+async fn assets(rig: &Rig) -> Vec<String> {
+    let page = rig.get_with("/", &[]).await;
+    assert_eq!(page.status, 200);
+    let named = page.text.split('"').filter(|text| text.starts_with("/assets/"));
+    let found: Vec<String> = named.map(str::to_owned).collect();
+    assert!(
+        found.len() >= 2,
+        "the page is not embedded: run `cargo xtask page`, then build again\n{}",
+        page.text
+    );
+    found
+}
+
 #[tokio::test]
 async fn the_page_loads_nothing_from_elsewhere() {
     let rig = Rig::empty(Some("rehearsal <b>only</b>")).await;
-    for (path, kind) in
-        [("/", "text/html"), ("/assets/page.js", "text/javascript"), ("/assets/page.css", "text/css")]
-    {
-        let answer = rig.get_with(path, &[]).await;
+    for path in assets(&rig).await.into_iter().chain(["/".to_owned()]) {
+        let answer = rig.get_with(&path, &[]).await;
         assert_eq!(answer.status, 200, "{path}");
+        let kind = match path.rsplit('.').next() {
+            Some("js") => "text/javascript",
+            Some("css") => "text/css",
+            Some("txt") => continue,
+            _ => "text/html",
+        };
         assert!(answer.headers["content-type"].to_str().unwrap().starts_with(kind));
         let policy = answer.headers["content-security-policy"].to_str().unwrap();
         assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"), "{policy}");
-        for foreign in ["http:", "https:", "//cdn", "src=\"//", "@import", "innerHTML", "style=", "onclick"] {
-            assert!(!answer.text.contains(foreign), "{path} has {foreign}");
+        // A namespace is a name, and nothing is loaded by it.
+        let names = answer.text.replace("http://www.w3.org/", "");
+        for foreign in ["http:", "https:", "//cdn", "src=\"//", "@import", "style=", "onclick"] {
+            assert!(!names.contains(foreign), "{path} has {foreign}");
         }
     }
     let page = rig.get_with("/", &[]).await.text;
@@ -32,6 +53,35 @@ async fn the_page_loads_nothing_from_elsewhere() {
     let plain = Rig::empty(None).await.get_with("/", &[]).await;
     assert!(!plain.text.contains("class=\"notice\""));
     assert!(!plain.headers.contains_key("accrual-notice"));
+}
+
+#[tokio::test]
+async fn what_the_page_is_made_of_comes_compressed_and_is_kept_for_ever() {
+    let rig = Rig::empty(None).await;
+    let again = rig.get_with("/", &[]).await;
+    assert_eq!(again.headers["cache-control"], "no-cache", "what names the others is asked for each time");
+    for path in assets(&rig).await {
+        let plain = rig.get_with(&path, &[]).await;
+        assert_eq!(plain.headers["cache-control"], "public, max-age=31536000, immutable");
+        assert!(!plain.headers.contains_key("content-encoding"));
+        for (accepted, coding) in [
+            ("gzip, deflate, br, zstd", Some("br")),
+            ("gzip;q=0.8, br;q=0", Some("gzip")),
+            ("br;q=0.0, gzip;q=0", None),
+            ("GZIP", Some("gzip")),
+            ("identity", None),
+        ] {
+            let answer = rig.get_with(&path, &[("accept-encoding", accepted)]).await;
+            let told = answer.headers.get("content-encoding").map(|value| value.to_str().unwrap());
+            assert_eq!(told, coding, "{path} for {accepted}");
+            assert_eq!(answer.headers["vary"], "accept-encoding");
+            let bytes =
+                |headers: &HeaderMap| headers["content-length"].to_str().unwrap().parse::<u64>().unwrap();
+            let (bytes, all) = (bytes(&answer.headers), bytes(&plain.headers));
+            assert!((bytes < all) == coding.is_some(), "{path} for {accepted}: {bytes} of {all}");
+        }
+    }
+    assert_eq!(rig.get_with("/assets/page-OTHER.js", &[]).await.status, 404);
 }
 
 #[tokio::test]
