@@ -65,8 +65,9 @@ function dollars(shown: string): string {
   return shown.startsWith("−") ? `−$${shown.slice(1)}` : `$${shown}`;
 }
 
+/** Millionths of a dollar; a price below a cent keeps its digits. */
 export function microUsd(micro: number): string {
-  return usd(String(micro / 1e6), true);
+  return micro > 0 && micro < 10_000 ? `$${micro / 1e6}` : usd(String(micro / 1e6), true);
 }
 
 export function percent(text: string | null | undefined): string {

@@ -31,8 +31,7 @@ export function SpanPicture({ position, tick, price: exact }: Props) {
       <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={words} preserveAspectRatio="none">
         <rect x="0" y="19" width={WIDTH} height="8" rx="4" class="track" />
         <rect x={from} y="15" width={Math.max(3, to - from)} height="16" rx="3" class={position.in_range ? "in" : "out"} />
-        <line x1={now} x2={now} y1="5" y2="41" class="price" />
-        <circle cx={now} cy="5" r="4" class="price" />
+        <line x1={now} x2={now} y1="4" y2="42" class="price" />
       </svg>
       <figcaption>
         <span>{at(lower)}</span>
