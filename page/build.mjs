@@ -8,7 +8,8 @@ import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
 const ROOT = dirname(fileURLToPath(import.meta.url));
-const DIST = join(ROOT, "dist");
+// `npm run dev` builds elsewhere, so that cargo does not find half of it.
+const DIST = process.env.PAGE_DIST ?? join(ROOT, "dist");
 const STAMP = join(DIST, "stamp");
 /** Script and style together, as brotli sends them. */
 export const COMPRESSED_BYTES_MAX = 150_000;
@@ -41,7 +42,7 @@ async function build() {
   const { outputFiles } = await bundle({
     absWorkingDir: ROOT,
     entryPoints: { page: "src/main.tsx" },
-    outdir: "dist",
+    outdir: DIST,
     entryNames: "[name]-[hash]",
     bundle: true,
     minify: true,

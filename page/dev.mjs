@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = dirname(fileURLToPath(import.meta.url));
-const DIST = join(ROOT, "dist");
+const DIST = join(ROOT, "node_modules", ".dev");
 const KINDS = { js: "text/javascript", css: "text/css", txt: "text/plain" };
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
@@ -26,11 +26,11 @@ createServer((asked, answer) => {
 
 /** The server's own page tells what it puts into it: its notice, and whether wallets may sign in. */
 async function page(answer) {
-  const built = spawnSync("node", [join(ROOT, "build.mjs")], { encoding: "utf8" });
+  const built = spawnSync("node", [join(ROOT, "build.mjs")], { encoding: "utf8", env: { ...process.env, PAGE_DIST: DIST } });
   if (built.status !== 0) return answer.writeHead(500, { "content-type": "text/plain" }).end(built.stderr);
   const real = await (await fetch(upstream)).text();
   const told = real.match(/<body[^>]*>/)?.[0] ?? "<body>";
-  const notice = real.match(/<p class="notice"[^]*?<\/p>/)?.[0] ?? "";
+  const notice = real.match(/<aside class="notice"[^]*?<\/aside>/)?.[0] ?? "";
   const html = readFileSync(join(DIST, "index.html"), "utf8").replace("<body>", told).replace("<!-- notice -->", notice);
   answer.writeHead(200, { "content-type": "text/html; charset=utf-8", "content-security-policy": POLICY }).end(html);
 }

@@ -11,21 +11,26 @@ const UNBUILT: &str = "<!doctype html>\n<html lang=\"en\">\n<title>accrual</titl
 fn main() {
     let folder = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../../page/dist");
     println!("cargo::rerun-if-changed={}", folder.display());
-    let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it")).join("page.rs");
-    fs::write(out, embedded(&folder)).expect("cargo's own folder can be written");
+    let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it"));
+    fs::write(out.join("page.rs"), embedded(&folder, &out)).expect("cargo's own folder can be written");
 }
 
-fn embedded(folder: &Path) -> String {
+fn embedded(folder: &Path, out: &Path) -> String {
     // The stamp is written last, so that half a build is not taken for a page.
-    let Some(folder) = folder.canonicalize().ok().filter(|folder| folder.join("stamp").is_file()) else {
+    if !folder.join("stamp").is_file() {
         return format!(
             "pub(super) const INDEX: &str = {UNBUILT:?};\npub(super) const FILES: &[Embedded] = &[];\n"
         );
+    }
+    // Copied first: the page may be built again while this is compiled.
+    let path = |name: &str| {
+        let copy = out.join(name);
+        fs::copy(folder.join(name), &copy).expect("the stamp was there, so the page is whole");
+        copy.display().to_string()
     };
-    let path = |name: &str| folder.join(name).display().to_string();
     let mut text = format!("pub(super) const INDEX: &str = include_str!({:?});\n", path("index.html"));
     text.push_str("pub(super) const FILES: &[Embedded] = &[\n");
-    for name in names(&folder) {
+    for name in names(folder) {
         let (plain, brotli, gzip) = (path(&name), path(&format!("{name}.br")), path(&format!("{name}.gz")));
         writeln!(
             text,

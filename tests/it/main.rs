@@ -10,6 +10,7 @@ mod js;
 mod layers;
 mod mainnet;
 mod node;
+mod page;
 mod rotation;
 mod store;
 mod tokens;

@@ -33,6 +33,14 @@ pub(crate) fn need_curl_and_python() -> Result<(), Failed> {
     Ok(())
 }
 
+/// The page is read in a real browser.
+pub(crate) fn need_chromium() -> Result<(), Failed> {
+    if output("/usr/bin/chromium", ["--version"]).is_some() {
+        return Ok(());
+    }
+    install(&["chromium"], "Chromium, for the tests of the page")
+}
+
 /// PostgreSQL 15's server programs; answers the folder that they lie in.
 pub(crate) fn need_postgres() -> Result<String, Failed> {
     if let Some(folder) = postgres_folder() {

@@ -122,6 +122,16 @@ export function Trouble({ failure }: { failure: Failure | null }) {
   );
 }
 
+/** A view whose first answer is on its way, or did not come. */
+export function Pending({ title, failure }: { title: string; failure: Failure | null }) {
+  return (
+    <>
+      <header class="title"><h1 class="name" title={title}>{title}</h1></header>
+      {failure ? <Trouble failure={failure} /> : <Waiting />}
+    </>
+  );
+}
+
 /** While the first answer is on its way. */
 export function Waiting() {
   return <p class="empty" aria-busy="true">…</p>;

@@ -53,5 +53,5 @@ function scaled(lower: number, upper: number, tick: number): (tick: number) => n
   const near = Math.max(lower - width, Math.min(upper + width, tick));
   const low = Math.min(lower, near) - width * 0.3;
   const high = Math.max(upper, near) + width * 0.3;
-  return (one) => ((Math.max(low, Math.min(high, one)) - low) / (high - low)) * WIDTH;
+  return (one) => 2 + ((Math.max(low, Math.min(high, one)) - low) / (high - low)) * (WIDTH - 4);
 }

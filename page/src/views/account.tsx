@@ -8,7 +8,7 @@ import { numbers, sum } from "../lib/sums";
 import type { Campaign, History, List, Pool, Position, Reward } from "../lib/types";
 import { adjust, useQuery } from "../lib/url";
 import { reason } from "../lib/words";
-import { Amount, Choice, Copy, Empty, Fact, Facts, Hint, Link, Panel, Trouble, Waiting } from "../ui/bits";
+import { Amount, Choice, Copy, Empty, Fact, Facts, Hint, Link, Panel, Pending, Trouble, Waiting } from "../ui/bits";
 import { Chart } from "../ui/chart";
 import { RangePicker, useRange } from "../ui/range";
 import { useShown } from "../ui/table";
@@ -24,7 +24,7 @@ export function Account({ address }: { address: string }) {
   const pools = useAsk<List<Pool>>("/v1/pools");
   const campaigns = useAsk<List<Campaign>>("/v1/campaigns");
   const failure = rewards.failure ?? positions.failure;
-  if (!rewards.value || !positions.value) return failure ? <><LookUp now={address} /><Trouble failure={failure} /></> : <Waiting />;
+  if (!rewards.value || !positions.value) return <><Pending title={address} failure={failure} />{failure && <LookUp now={address} />}</>;
   const name = rewards.value.data[0]?.account ?? address;
   const values = positions.value.data.map((one) => one.value_usd);
   const total = sum(values);

@@ -7,7 +7,7 @@ import { numbers, ofBudget, toCome } from "../lib/sums";
 import type { Campaign as CampaignView, History, One } from "../lib/types";
 import { adjust, useQuery } from "../lib/url";
 import { reason, scoring } from "../lib/words";
-import { Amount, Chip, Choice, Empty, Fact, Facts, Hint, Known, Link, Panel, Trouble, Usd, Waiting, When } from "../ui/bits";
+import { Amount, Chip, Choice, Empty, Fact, Facts, Hint, Known, Link, Panel, Pending, Trouble, Usd, Waiting, When } from "../ui/bits";
 import { Bar } from "../ui/bar";
 import { Chart } from "../ui/chart";
 import { RangePicker, useRange } from "../ui/range";
@@ -22,7 +22,7 @@ export function Campaign({ id }: { id: string }) {
   const window = WINDOWS.find(([name]) => name === query.window)?.[0] ?? "24h";
   const base = `/v1/campaigns/${encodeURIComponent(id)}`;
   const { value: campaign, failure } = useAsk<One<CampaignView>>(path(base, { window }));
-  if (!campaign) return failure ? <Trouble failure={failure} /> : <Waiting />;
+  if (!campaign) return <Pending title={id} failure={failure} />;
   return (
     <>
       <header class="title">

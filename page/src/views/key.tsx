@@ -5,7 +5,7 @@ import { change, Failure } from "../lib/api";
 import { refresh, useAsk } from "../lib/ask";
 import { count, duration } from "../lib/format";
 import type { Caller, Data, Key as KeyView, Rotation, Shown } from "../lib/types";
-import { Chip, Choice, Fact, Facts, Link, Panel, Trouble, Waiting, When } from "../ui/bits";
+import { Chip, Choice, Fact, Facts, Link, Panel, Pending, Trouble, Waiting, When } from "../ui/bits";
 import { Secret } from "../ui/secret";
 import { useTick } from "../ui/shell";
 import { type Column, Table } from "../ui/table";
@@ -34,7 +34,7 @@ export function Key({ id }: { id: string }) {
     setBusy(false);
     refresh("/v1/keys");
   };
-  if (!key.value) return key.failure ? <Trouble failure={key.failure} /> : <Waiting />;
+  if (!key.value) return <Pending title={id} failure={key.failure} />;
   const one = key.value.data;
   const isOpen = rotation.value && rotation.value.data.closed_at === null;
   const isOver = ["revoked", "ended", "expired"].includes(one.state);
@@ -125,7 +125,7 @@ function Exchange({ of: rotation, act, isBusy }: { of: Rotation; act: Act; isBus
 }
 
 function Callers({ base }: { base: string }) {
-  const { value, failure } = useAsk<Data<Caller[]>>(`${base}/rotation/preview`, "slow");
+  const { value, failure } = useAsk<Data<Caller[]>>(`${base}/rotation/preview`, "live");
   const columns: Column<Caller>[] = [
     { name: "Network", text: true, by: (one) => one.network, cell: (one) => one.network },
     { name: "Program", text: true, cell: (one) => <span class="name" title={one.agent}>{one.agent || "did not say"}</span> },

@@ -16,6 +16,7 @@ export function Overview() {
   const pools = useAsk<List<Pool>>("/v1/pools");
   return (
     <>
+      <h1 class="hidden">Campaigns and pools</h1>
       <LookUp />
       <Panel title="Campaigns">
         <Trouble failure={campaigns.failure} />

@@ -7,7 +7,7 @@ import { numbers, sum } from "../lib/sums";
 import type { Campaign, History, Liquidity, List, One, Pool as PoolView } from "../lib/types";
 import { adjust, useQuery } from "../lib/url";
 import { pair, reason, venue } from "../lib/words";
-import { Chip, Choice, Copy, Empty, Fact, Facts, Hint, Known, Link, Panel, Trouble, Usd, Waiting, When } from "../ui/bits";
+import { Chip, Choice, Copy, Empty, Fact, Facts, Hint, Known, Link, Panel, Pending, Trouble, Usd, Waiting, When } from "../ui/bits";
 import { Chart } from "../ui/chart";
 import { Depth } from "../ui/depth";
 import { RangePicker, useRange } from "../ui/range";
@@ -25,7 +25,7 @@ export function Pool({ id }: { id: string }) {
   const { value: pool, failure } = useAsk<One<PoolView>>(path(base, { window }));
   const liquidity = useAsk<One<Liquidity>>(`${base}/liquidity`);
   const campaigns = useAsk<List<Campaign>>("/v1/campaigns");
-  if (!pool) return failure ? <Trouble failure={failure} /> : <Waiting />;
+  if (!pool) return <Pending title={id} failure={failure} />;
   const own = campaigns.value?.data.filter((one) => one.pool === id) ?? [];
   return (
     <>

@@ -76,7 +76,7 @@ function InCampaign({ standing, timeline, units, now }: { standing: Standing; ti
         </p>
       </header>
       <dl class="facts">
-        <div><dt title="What this position has earned for the account">Earned</dt><dd>{units === null ? <span class="quiet">nothing</span> : <Amount units={units} token={token} places={4} />}</dd></div>
+        <div><dt title="What this position has earned for the account">Earned</dt><dd>{units === null ? <span class="quiet">nothing</span> : <Amount units={units} token={token} />}</dd></div>
         {runs(standing) && <>
         <div><dt title="What it earns a day if the state of this block holds">A day</dt><dd><Amount units={standing.reward_units_per_day} token={token} why={standing.reward_reason} /></dd></div>
         <div><dt title="Its part of what the campaign sets free now">Share now</dt><dd><Known text={ppm(standing.share_ppm)} why={standing.reward_reason} /></dd></div>

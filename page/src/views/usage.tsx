@@ -5,7 +5,7 @@ import { useAsk } from "../lib/ask";
 import { count, microUsd, ppm } from "../lib/format";
 import type { Data, Usage as UsageView, UsageRow } from "../lib/types";
 import { adjust, useQuery } from "../lib/url";
-import { Choice, Fact, Facts, Panel, Trouble, Waiting, When } from "../ui/bits";
+import { Choice, Fact, Facts, Panel, Pending, Trouble, When } from "../ui/bits";
 import { type Column, Table } from "../ui/table";
 
 const BY = [["day", "day"], ["hour", "hour"], ["endpoint", "endpoint"], ["key", "key"], ["status", "status"]] as const;
@@ -15,7 +15,7 @@ export function Usage() {
   const by = BY.find(([name]) => name === query.by)?.[0] ?? "day";
   const asked = path("/v1/usage", { by, client: query.client });
   const { value, failure } = useAsk<Data<UsageView>>(asked, "live");
-  if (!value) return failure ? <Trouble failure={failure} /> : <Waiting />;
+  if (!value) return <Pending title="Usage" failure={failure} />;
   const usage = value.data;
   const { month, plan, invoice } = usage;
   const used = month.calls_included > 0 ? Math.floor((month.calls / month.calls_included) * 1_000_000) : 0;

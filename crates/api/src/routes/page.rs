@@ -32,8 +32,11 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// The page. The body says where wallets may sign in.
 pub(crate) async fn index(State(api): State<Api>) -> Response {
-    let notice =
-        api.settings().notice.as_deref().map(|text| format!(r#"<p class="notice">{}</p>"#, escaped(text)));
+    let notice = api
+        .settings()
+        .notice
+        .as_deref()
+        .map(|text| format!(r#"<aside class="notice" aria-label="Notice">{}</aside>"#, escaped(text)));
     let mut html = built::INDEX.replace(NOTICE_PLACE, &notice.unwrap_or_default());
     if api.settings().sign_in.is_some() {
         html = html.replace(BODY_PLACE, r#"<body data-sign-in="offered">"#);

@@ -319,7 +319,13 @@ async fn why_a_position_stood_idle() {
     let path = format!("/v1/accounts/{:#x}/positions", address(2));
     let plain = &rig.get(&path).await.json()["data"][0];
     assert!(plain.get("timelines").is_none(), "only when asked for");
-    assert_eq!(plain["campaigns"], json!([{ "campaign": "first", "earning": true, "reason": "earning" }]));
+    let standing = &plain["campaigns"][0];
+    assert_eq!((&standing["campaign"], &standing["reason"]), (&json!("first"), &json!("earning")));
+    assert_eq!(
+        (&standing["earning"], &standing["share_ppm"]),
+        (&json!(true), &json!(333_333)),
+        "of three alike"
+    );
     assert_eq!((&plain["via"], &plain["shared"]), (&json!([]), &json!(false)));
     assert!(plain["value_usd"].is_string());
     let told = rig.get(&format!("{path}?explain=true")).await.json();

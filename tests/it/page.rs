@@ -1,0 +1,61 @@
+//! The page in a real browser, over the demo: `tests/js/page.mjs` reads it as its readers do.
+
+use std::path::Path;
+use std::time::Duration;
+
+use accrual_tests::binary::{self, Running, command};
+use accrual_tests::js;
+
+/// Where pictures of each view are left, for people to look at.
+const SHOTS: &str = "../target/page";
+/// Two browsers at once are enough for a small machine.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+/// A demo that serves, its URL, and the key that it gives.
+async fn demo(folder: &Path, more: &[&str]) -> (Running, String, String) {
+    let db = format!("sqlite://{}", folder.join("accrual.db").display());
+    let mut arguments = vec!["demo", "--listen", "127.0.0.1:0", "--db", &db];
+    arguments.extend(more);
+    let mut demo = binary::start(command(&arguments));
+    let line = demo.line_with("page           ").await;
+    let (url, key) = line.split_whitespace().nth(1).unwrap().split_once("/#key=").unwrap();
+    (demo, url.to_owned(), key.to_owned())
+}
+
+/// Runs these parts of the script and answers what it said.
+async fn read(url: &str, key: &str, parts: &[&str]) {
+    let shots = Path::new(env!("CARGO_MANIFEST_DIR")).join(SHOTS);
+    let mut script = js::ensure().script("page.mjs");
+    script.args(parts).env("URL", url).env("KEY", key).env("SHOTS", shots);
+    let done = tokio::time::timeout(PATIENCE, script.output()).await.expect("the browser comes to an end");
+    let done = done.unwrap();
+    let (said, complained) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "{said}\n{complained}");
+    for part in parts {
+        assert!(said.contains(&format!("ok {part}\n")), "{part} was not read:\n{said}\n{complained}");
+    }
+}
+
+#[tokio::test]
+async fn every_view_has_the_apis_figures_and_csv() {
+    let folder = tempfile::tempdir().unwrap();
+    let (demo, url, key) = demo(folder.path(), &[]).await;
+    read(&url, &key, &["gate", "figures"]).await;
+    assert_eq!(demo.terminate().await.code, 0);
+}
+
+#[tokio::test]
+async fn a_key_is_exchanged_on_the_page_and_a_line_that_breaks_is_mended() {
+    let folder = tempfile::tempdir().unwrap();
+    let (demo, url, key) = demo(folder.path(), &[]).await;
+    read(&url, &key, &["lines", "rotation"]).await;
+    assert_eq!(demo.terminate().await.code, 0);
+}
+
+#[tokio::test]
+async fn every_view_fits_and_keeps_nobody_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let (demo, url, key) = demo(folder.path(), &[]).await;
+    read(&url, &key, &["fit"]).await;
+    assert_eq!(demo.terminate().await.code, 0);
+}

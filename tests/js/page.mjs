@@ -1,0 +1,29 @@
+// Reads the page as its readers do, in a real browser: `node page.mjs`, with URL, KEY and SHOTS in the environment. Ends
+// with 1 and a sentence at the first thing that is not so.
+
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { open } from "./page/browser.mjs";
+import { figures } from "./page/figures.mjs";
+import { fit } from "./page/fit.mjs";
+import { gate } from "./page/gate.mjs";
+import { lines } from "./page/lines.mjs";
+import { rotation } from "./page/rotation.mjs";
+
+const { URL: url, KEY: key, SHOTS: shots } = process.env;
+assert(url && key && shots, "URL, KEY and SHOTS are needed");
+mkdirSync(shots, { recursive: true });
+
+const parts = { gate, figures, lines, rotation, fit };
+const wanted = process.argv.slice(2);
+const world = await open(url, key, shots);
+try {
+  for (const [name, part] of Object.entries(parts)) {
+    if (wanted.length && !wanted.includes(name)) continue;
+    await part(world);
+    console.log(`ok ${name}`);
+  }
+  assert.deepEqual(world.complaints, [], "the browser has nothing to complain of");
+} finally {
+  await world.close();
+}

@@ -1,0 +1,77 @@
+// Every view in both themes and at every width: nothing that keeps anybody out, nothing that runs over the edge.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const WIDTHS = [360, 390, 1440, 2560];
+
+export async function fit(world) {
+  const views = await all(world);
+  const faults = [];
+  for (const theme of ["light", "dark"]) {
+    for (const [name, path] of Object.entries(views)) {
+      const one = await world.page(path, { theme, ...(name === "gate" && { held: null }) });
+      await settled(one);
+      for (const width of WIDTHS) {
+        await one.setViewportSize({ width, height: 900 });
+        const over = await one.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        if (over > 0) faults.push(`${name} runs ${over} px over the edge at ${width} px`);
+        if (width !== 390 && width !== 1440) continue;
+        await one.screenshot({ path: `${world.shots}/${name}-${width}-${theme}.png`, fullPage: true });
+        faults.push(...(await violations(one, `${name} at ${width} px, ${theme}`)));
+      }
+      await one.context().close();
+    }
+  }
+  assert.deepEqual(faults, []);
+  await byKeyboard(world);
+}
+
+async function all({ json, key }) {
+  const [campaigns, pools] = [(await json("/v1/campaigns")).data, (await json("/v1/pools")).data];
+  const [earner] = (await json(`/v1/campaigns/${campaigns[0].id}/accruals?limit=1`)).data;
+  return {
+    gate: "/",
+    overview: "/",
+    campaign: `/?campaign=${campaigns[0].id}`,
+    ...Object.fromEntries(pools.map((pool, index) => [`pool-${index}`, `/?pool=${pool.id}`])),
+    account: `/?account=${earner.account}`,
+    nobody: "/?account=0x0000000000000000000000000000000000000001",
+    missing: "/?campaign=there-is-none-of-this-name",
+    status: "/?view=status",
+    keys: "/?view=keys",
+    key: `/?view=keys&id=${key.split("_")[2]}`,
+    usage: "/?view=usage",
+    audit: "/?view=audit",
+  };
+}
+
+/** Until nothing is on its way any more. */
+async function settled(one) {
+  await one.locator("main > *").first().waitFor();
+  await one.waitForFunction(() => !document.querySelector('[aria-busy="true"]'));
+}
+
+async function violations(one, where) {
+  await one.evaluate(AXE);
+  const { violations } = await one.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+  const shown = (nodes) => nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join(" | ");
+  return violations.map(({ id, help, nodes }) => `${where}: ${id}: ${help} (${shown(nodes)})`);
+}
+
+/** The first tab stop leads past the top; views are reached without a mouse. */
+async function byKeyboard({ page }) {
+  const one = await page("/");
+  await settled(one);
+  await one.keyboard.press("Tab");
+  assert.equal(await one.evaluate(() => document.activeElement?.textContent), "To the figures");
+  await one.keyboard.press("Tab");
+  await one.keyboard.press("Tab");
+  await one.keyboard.press("Tab");
+  assert.equal(await one.evaluate(() => document.activeElement?.textContent), "Status");
+  await one.keyboard.press("Enter");
+  await one.getByRole("heading", { name: "Status", level: 1 }).waitFor();
+  assert.equal(await one.evaluate(() => document.activeElement?.id), "main", "a reader goes on where the view begins");
+}

@@ -1,0 +1,99 @@
+// A key made, exchanged under load, rolled back and revoked through the page; whoever swaps in time is never refused.
+
+import assert from "node:assert/strict";
+
+export async function rotation(world) {
+  const one = await world.page("/?view=keys");
+  await one.getByLabel("Client").fill("load-of-the-page");
+  await one.getByLabel("Plan").fill("vip");
+  await one.getByRole("button", { name: "Make it" }).click();
+  const first = await secret(one);
+  const load = begin(world.url, first);
+  await one.getByRole("link", { name: idOf(first) }).click();
+  await one.getByRole("heading", { name: idOf(first) }).waitFor();
+
+  await one.getByRole("button", { name: "Exchange", exact: true }).click();
+  const second = await secret(one);
+  assert.equal((await status(world.url, first)) + (await status(world.url, second)), 400, "both are accepted");
+  await counted(one, "old");
+  load.swap(second);
+  await counted(one, "new");
+  assert.deepEqual(load.refused, [], "nobody is refused who swaps in time");
+
+  await one.getByRole("button", { name: "Roll back" }).click();
+  load.swap(first);
+  await load.settled();
+  await one.getByRole("group", { name: "Roll back" }).getByRole("button", { name: "Roll back" }).click();
+  await until(async () => (await status(world.url, second)) === 401, "what is rolled back is refused");
+  assert.equal(await status(world.url, first), 200, "the old one lives on");
+
+  await one.getByRole("button", { name: "Exchange", exact: true }).click();
+  const third = await secret(one);
+  load.swap(third);
+  await load.settled();
+  await one.getByRole("button", { name: "Finish though it is used" }).click();
+  await one.getByRole("group", { name: "Finish though it is used" }).getByRole("button", { name: "Finish" }).click();
+  await until(async () => (await status(world.url, first)) === 401, "the old one is refused");
+  assert.deepEqual(load.refused, [], "through all of this nobody was refused who swapped in time");
+  await load.end();
+
+  await one.goto(`${new URL(one.url()).origin}/?view=keys&id=${idOf(third)}`);
+  await one.getByRole("button", { name: "Revoke" }).click();
+  await one.getByRole("group", { name: "Revoke" }).getByRole("button", { name: "Revoke" }).click();
+  await until(async () => (await status(world.url, third)) === 401, "a revoked key is refused");
+  await one.getByText("revoked", { exact: true }).first().waitFor();
+}
+
+const idOf = (key) => key.split("_")[2];
+
+/** The key that is shown, once. */
+async function secret(one) {
+  const shown = await one.locator(".secret code").textContent();
+  assert.match(shown, /^acr_live_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}$/);
+  await one.getByRole("button", { name: "I have it" }).click();
+  await one.locator(".secret").waitFor({ state: "detached" });
+  return shown;
+}
+
+/** Until the live picture has calls of this key. */
+async function counted(one, which) {
+  const told = one.locator(".traffic figcaption span", { hasText: `${which} key` }).locator("strong");
+  await until(async () => /[1-9]/.test((await told.textContent()) ?? ""), `the picture counts the ${which} key's calls`);
+}
+
+async function status(url, key) {
+  return (await fetch(`${url}/v1/keys/self`, { headers: { "x-api-key": key } })).status;
+}
+
+/** Calls one after the other with the newest key that its holder was given. */
+function begin(url, first) {
+  let [key, isOver, calls] = [first, false, 0];
+  const refused = [];
+  const done = (async () => {
+    while (!isOver) {
+      const used = key;
+      const answer = await fetch(`${url}/v1/pools`, { headers: { "x-api-key": used } });
+      if (answer.status === 401) refused.push(`${idOf(used)} after ${calls} calls`);
+      calls += 1;
+      await new Promise((next) => setTimeout(next, 150));
+    }
+  })();
+  const settled = async () => {
+    const wanted = calls + 2;
+    await until(async () => calls >= wanted, "the load goes on");
+  };
+  return {
+    refused,
+    settled,
+    swap: (next) => (key = next),
+    end: () => ((isOver = true), done),
+  };
+}
+
+async function until(holds, what) {
+  for (let tries = 0; tries < 600; tries += 1) {
+    if (await holds()) return;
+    await new Promise((next) => setTimeout(next, 100));
+  }
+  assert.fail(`it was waited for a minute: ${what}`);
+}
