@@ -8,13 +8,14 @@ import { figures } from "./page/figures.mjs";
 import { fit } from "./page/fit.mjs";
 import { gate } from "./page/gate.mjs";
 import { lines } from "./page/lines.mjs";
+import { many } from "./page/many.mjs";
 import { rotation } from "./page/rotation.mjs";
 
 const { URL: url, KEY: key, SHOTS: shots } = process.env;
 assert(url && key && shots, "URL, KEY and SHOTS are needed");
 mkdirSync(shots, { recursive: true });
 
-const parts = { gate, figures, lines, rotation, fit };
+const parts = { gate, figures, many, lines, rotation, fit };
 const wanted = process.argv.slice(2);
 const world = await open(url, key, shots);
 try {

@@ -30,6 +30,7 @@ export function wholeTokens(units: string, decimals: number): string {
 export function tokens(units: string | null, decimals: number | null, places = 4): string {
   if (units === null) return UNKNOWN;
   if (decimals === null) return `${grouped(units)} units`;
+  if (units.startsWith("-")) return `−${tokens(units.slice(1), decimals, places)}`;
   return cut(wholeTokens(units, decimals), Math.min(places, decimals));
 }
 
@@ -48,6 +49,7 @@ export function tokensSensibly(units: string | null, decimals: number | null): s
 /** For the axes and lines of pictures, which are for orientation. */
 export function rough(value: number): string {
   const size = Math.abs(value);
+  if (size > 0 && size < 1e-6) return value.toExponential(1);
   const [scaled, unit] = size >= 1e9 ? [value / 1e9, "B"] : size >= 1e6 ? [value / 1e6, "M"] : size >= 1e5 ? [value / 1e3, "k"] : [value, ""];
   return `${scaled.toLocaleString("en", { maximumSignificantDigits: 4 })}${unit}`.replace("-", "−");
 }

@@ -366,3 +366,61 @@ export interface Problem {
   detail: string;
   request_id: string;
 }
+
+export interface Comparison {
+  comparison: string;
+  campaign: string;
+  merkl_campaign_id: string | null;
+  source: string;
+  compared_at: string;
+  computed_until: string;
+  scoring: string;
+  best_scoring: string;
+  expected_units: string;
+  paid_units: string;
+  remainder_units: string;
+  ours_units: string;
+  difference_units: string;
+  difference_ppm: number;
+  tolerance_ppm: number;
+  is_beyond: boolean;
+  gaps: { text: string }[];
+  alarms: { alarm: string; text: string }[];
+  data: ComparedAccount[];
+  history: { comparison: string; compared_at: string; difference_ppm: number | null; is_beyond: boolean }[];
+  meta: Meta;
+}
+
+export interface ComparedAccount {
+  account: string;
+  theirs: {
+    amount_units: string;
+    claimed_units: string | null;
+    claimable_units: string | null;
+    pending_units: string;
+    computed_units: string;
+  } | null;
+  ours: Record<string, string>;
+  difference_units: string;
+  difference_ppm: number | null;
+  best_scoring: string;
+  reason: string | null;
+  evidence: { kind: string; text: string } | null;
+}
+
+export interface ServiceStatus {
+  status: string;
+  at: string;
+  components: {
+    component: string;
+    title: string;
+    state: string;
+    reason: string | null;
+    lag_blocks: number | null;
+    lag_seconds: number | null;
+    last_success_at: string | null;
+    days: { day_at: string; operational_seconds: number; degraded_seconds: number; down_seconds: number }[];
+  }[];
+  error_budget: { objective_ppm: number; window_days: number; allowed_ms: number; left_ms: number } | null;
+  incidents: { component: string; state: string; reason: string; began_at: string; ended_at: string | null; seconds: number }[];
+}

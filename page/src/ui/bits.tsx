@@ -26,7 +26,9 @@ export function Amount(props: {
 }) {
   const { units, token, places, why, bare } = props;
   if (units === null) return <Known text={UNKNOWN} why={why} />;
-  const shown = places === undefined ? tokensSensibly(units, token.decimals) : tokens(units, token.decimals, places);
+  const cut = places === undefined ? "" : tokens(units, token.decimals, places);
+  // What is less than the last place is not shown as nothing.
+  const shown = /[1-9]/.test(cut) || (cut && BigInt(units) === 0n) ? cut : tokensSensibly(units, token.decimals);
   const exact = `${tokens(units, token.decimals, 36)} ${token.symbol ?? ""} = ${units} units`;
   return (
     <span class="amount" title={exact}>
@@ -96,10 +98,10 @@ export function Facts({ children }: Children) {
   return <dl class="facts">{children}</dl>;
 }
 
-export function Fact({ name, hint, note, children }: { name: string; hint?: string; note?: ComponentChildren } & Children) {
+export function Fact({ name, hint, note, mark, children }: { name: string; hint?: string; note?: ComponentChildren; mark?: string } & Children) {
   return (
     <div>
-      <dt>{hint ? <Hint says={hint}>{name}</Hint> : name}</dt>
+      <dt>{mark && <i class={`swatch ${mark}`} />}{hint ? <Hint says={hint}>{name}</Hint> : name}</dt>
       <dd>{children}</dd>
       {note && <dd class="note">{note}</dd>}
     </div>

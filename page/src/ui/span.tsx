@@ -17,8 +17,8 @@ interface Props {
 
 export function SpanPicture({ position, tick, price: exact }: Props) {
   const { tick_lower: lower, tick_upper: upper, token0, token1 } = position;
+  if (isEverywhere(position)) return <p class="quiet">Shares: its liquidity is everywhere, at any price.</p>;
   if (tick === null) return <p class="quiet">The pool has no price yet.</p>;
-  if (isEverywhere(position)) return <p class="quiet">Everywhere: its liquidity has no range.</p>;
   const scale = scaled(lower, upper, tick);
   const [d0, d1] = [token0?.decimals ?? 0, token1?.decimals ?? 0];
   const at = (one: number) => price(tickPrice(one, d0, d1));

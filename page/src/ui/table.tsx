@@ -67,13 +67,13 @@ export function Table<Row>({ caption, columns, rows, id, empty }: Props<Row>) {
 }
 
 /** How many of so many rows are shown, and what to watch for more. */
-export function useShown(all: number) {
-  const [shown, setShown] = useState(CHUNK);
+export function useShown(all: number, chunk = CHUNK) {
+  const [shown, setShown] = useState(chunk);
   const end = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (!end.current) return;
     const watcher = new IntersectionObserver(
-      (seen) => seen.some((one) => one.isIntersecting) && setShown((count) => count + CHUNK),
+      (seen) => seen.some((one) => one.isIntersecting) && setShown((count) => count + chunk),
       { rootMargin: "600px" },
     );
     watcher.observe(end.current);

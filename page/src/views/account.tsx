@@ -8,12 +8,13 @@ import { numbers, sum } from "../lib/sums";
 import type { Campaign, History, List, Pool, Position, Reward } from "../lib/types";
 import { adjust, useQuery } from "../lib/url";
 import { reason } from "../lib/words";
-import { Amount, Choice, Copy, Empty, Fact, Facts, Hint, Link, Panel, Pending, Trouble, Waiting } from "../ui/bits";
+import { Amount, Choice, Copy, Empty, Hint, Link, Panel, Pending, Trouble, Waiting, When } from "../ui/bits";
 import { Chart } from "../ui/chart";
 import { RangePicker, useRange } from "../ui/range";
 import { useShown } from "../ui/table";
 import { LookUp } from "./look_up";
 import { PositionCard, runs } from "./position";
+import { missing, useComparison } from "./reconciliation";
 
 export function Account({ address }: { address: string }) {
   const base = `/v1/accounts/${encodeURIComponent(address)}`;
@@ -78,14 +79,29 @@ function Earned({ rewards, campaigns }: { rewards: Reward[]; campaigns: Campaign
       {rewards.length > 0 && (
         <div class="merkl">
           <h3><Hint says="What Merkl says of the same campaigns: credited is in its live tree, claimable is credited less claimed, pending is not claimable yet. It is never added to ours.">At Merkl</Hint></h3>
-          <Facts>
-            {["Credited", "Claimed", "Claimable", "Pending"].map((name) => (
-              <Fact name={name} key={name}><span class="unknown" title="Unknown: this server has not read what Merkl credits this account">unknown</span></Fact>
-            ))}
-          </Facts>
+          {rewards.map((reward) => (
+            <AtMerkl key={reward.campaign} reward={reward} campaign={campaigns.find((one) => one.id === reward.campaign)} />
+          ))}
         </div>
       )}
     </Panel>
+  );
+}
+
+/** What Merkl says of one campaign, kept apart from ours. */
+function AtMerkl({ reward, campaign }: { reward: Reward; campaign: Campaign | undefined }) {
+  const { value, failure } = useComparison(campaign, { account: reward.account });
+  const theirs = value?.data[0]?.theirs;
+  const why = !campaign ? "" : value ? "Merkl does not know this account in this campaign" : missing(campaign, failure);
+  const parts = [["Credited", theirs?.amount_units], ["Claimed", theirs?.claimed_units], ["Claimable", theirs?.claimable_units], ["Pending", theirs?.pending_units]] as const;
+  return (
+    <div class="at-merkl">
+      <span class="name quiet" title={reward.campaign}>{reward.campaign}</span>
+      {theirs
+        ? <dl class="facts">{parts.map(([name, units]) => <div key={name}><dt>{name}</dt><dd><Amount units={units ?? null} token={reward.token} places={4} /></dd></div>)}</dl>
+        : <span class="unknown" title={why}>credited, claimed, claimable and pending are unknown</span>}
+      {value && <span class="quiet">as of <When at={value.computed_until} short /></span>}
+    </div>
   );
 }
 
@@ -122,6 +138,9 @@ function OverTime({ base, address, rewards, campaigns }: { base: string; address
   );
 }
 
+/** A position is a picture, so few are made at once. */
+const CARDS = 20;
+
 interface PositionsProps {
   positions: Position[];
   explained: Position[] | null;
@@ -131,7 +150,7 @@ interface PositionsProps {
 }
 
 function Positions({ positions, explained, why, rewards, pools }: PositionsProps) {
-  const [shown, end] = useShown(positions.length);
+  const [shown, end] = useShown(positions.length, CARDS);
   const [isIdleOnly, setIdleOnly] = useState(false);
   const isIdle = (one: Position) => one.campaigns.some(runs) && !one.campaigns.some((standing) => standing.earning);
   const worth = (one: Position) => (one.value_usd === null ? -1 : Number(one.value_usd));

@@ -54,13 +54,13 @@ function Sums({ campaign }: { campaign: CampaignView }) {
     <Panel title="The budget" class="wide">
       <Bar campaign={campaign} />
       <Facts>
-        <Fact name="Earned" hint="What accounts have earned so far" note={<><i class="swatch earned" /> {part(campaign.earned_units)}</>}>
+        <Fact name="Earned" hint="What accounts have earned so far" mark="earned" note={part(campaign.earned_units)}>
           <Amount units={campaign.earned_units} token={token} places={4} why={why} />
         </Fact>
-        <Fact name="Undistributed" hint="Set free while nobody was eligible, and what rounding leaves" note={<><i class="swatch idle" /> {part(campaign.undistributed_units)}</>}>
+        <Fact name="Undistributed" hint="Set free while nobody was eligible, and what rounding leaves" mark="idle" note={part(campaign.undistributed_units)}>
           <Amount units={campaign.undistributed_units} token={token} places={4} why={why} />
         </Fact>
-        <Fact name="Still to come" hint="What the campaign has not set free yet" note={<><i class="swatch rest" /> {part(toCome(campaign))}</>}>
+        <Fact name="Still to come" hint="What the campaign has not set free yet" mark="rest" note={part(toCome(campaign))}>
           <Amount units={toCome(campaign)} token={token} places={4} why={why} />
         </Fact>
         <Fact name="Budget" hint="What is handed out in all, without the fee that its creator paid on top" note={`and ${ppm(campaign.fee_ppm)} fee on top`}>
@@ -123,7 +123,7 @@ function Charts({ campaign, base }: { campaign: CampaignView; base: string }) {
   const common = { times, csv: asked, file: `${campaign.id}-history` };
   return (
     <div class="charts">
-      <Chart {...common} title={`Earned in all, ${symbol ?? "units"}`} hint="What accounts had earned up to the hour, beside what the campaign had set free"
+      <Chart {...common} title={`Earned, ${symbol ?? "units"}`} hint="What accounts had earned up to the hour, beside what the campaign had set free"
         lines={[
           { name: "Earned", values: numbers(rows, "earned_total_units", scale), unit: "", exact: exact("earned_total_units"), kind: "area" },
           { name: "Set free", values: numbers(rows, "emitted_total_units", scale), unit: "", exact: exact("emitted_total_units") },

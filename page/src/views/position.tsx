@@ -5,7 +5,7 @@ import type { Pool, Position, Reward, Standing, Timeline } from "../lib/types";
 import { adjust, useQuery } from "../lib/url";
 import { pair, reason, venue } from "../lib/words";
 import { Account, Amount, Chip, Known, Link, Usd, When } from "../ui/bits";
-import { SpanPicture } from "../ui/span";
+import { isEverywhere, SpanPicture } from "../ui/span";
 import { Strip, since } from "../ui/strip";
 import { Simulate } from "./simulate";
 
@@ -27,7 +27,7 @@ export function PositionCard({ position, timelines, earned, pool }: Props) {
           <Link to={{ pool: position.pool }} class="name" title={position.pool}>{pool ? pair(pool) : position.pool}</Link>
           <span class="quiet" title={position.position}> {pool && `${venue(pool.venue)} · `}{positionName(position.position)}</span>
         </h3>
-        {position.in_range ? <Chip kind="good">in range</Chip> : <Chip kind="idle">out of range</Chip>}
+        {isEverywhere(position) ? <Chip>shares</Chip> : position.in_range ? <Chip kind="good">in range</Chip> : <Chip kind="idle">out of range</Chip>}
       </header>
       <div class="body">
         <SpanPicture position={position} tick={pool?.tick ?? null} price={pool?.price ?? null} />

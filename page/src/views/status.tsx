@@ -2,35 +2,39 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { useAsk } from "../lib/ask";
-import { count, duration } from "../lib/format";
+import { count, duration, ppm } from "../lib/format";
 import { pulse } from "../lib/pulse";
 import { useStore } from "../lib/store";
-import type { Campaign, Health, List, Pool } from "../lib/types";
+import type { Campaign, Health, List, Pool, ServiceStatus } from "../lib/types";
 import { pair, venue } from "../lib/words";
 import { Chip, Link, Panel, Trouble, Waiting, When } from "../ui/bits";
 import { useTick } from "../ui/shell";
 import { type Column, Table } from "../ui/table";
+import { Apart, missing, useComparison } from "./reconciliation";
 
 export function Status() {
   return (
     <>
       <header class="title"><h1>Status</h1></header>
-      <Probes />
+      <Service />
       <Reading />
       <Merkl />
     </>
   );
 }
 
-function Probes() {
+/** What the server says of its parts; of a server that says no more, its probe. */
+function Service() {
+  const [told, setTold] = useState<ServiceStatus | null>(null);
   const [health, setHealth] = useState<Health | null>(null);
   const beat = useStore(pulse);
   useEffect(() => {
-    // A probe's 503 is an answer too.
-    void fetch("/health/ready", { cache: "no-store", credentials: "omit" })
-      .then((answer) => answer.json() as Promise<Health>)
-      .then(setHealth, () => setHealth(null));
+    void look<ServiceStatus>("/status.json").then(async (found) => {
+      setTold(found);
+      if (!found) setHealth(await look<Health>("/health/ready"));
+    });
   }, [beat]);
+  if (told) return <Parts of={told} />;
   if (!health) return <Panel title="Server"><Waiting /></Panel>;
   return (
     <Panel title="Server" aside={<Chip kind={health.status === "ready" ? "good" : "bad"}>{health.status.replace("_", " ")}</Chip>}>
@@ -39,6 +43,55 @@ function Probes() {
         : <ul class="list">{health.reasons.map((one) => <li key={one.code}><strong>{one.code}</strong> {one.detail}</li>)}</ul>}
     </Panel>
   );
+}
+
+/** An answer that needs no key; a probe's 503 is an answer too. Null where the server has none. */
+async function look<T>(path: string): Promise<T | null> {
+  const answer = await fetch(path, { cache: "no-store", credentials: "omit" }).catch(() => null);
+  return answer && answer.status !== 404 ? ((await answer.json().catch(() => null)) as T | null) : null;
+}
+
+const STATES: Record<string, "good" | "idle" | "bad"> = { operational: "good", degraded: "idle", down: "bad" };
+
+function Parts({ of: status }: { of: ServiceStatus }) {
+  type Part = ServiceStatus["components"][number];
+  const columns: Column<Part>[] = [
+    { name: "Part", text: true, cell: (one) => <span title={one.component}>{one.title}</span> },
+    { name: "State", text: true, cell: (one) => <Chip kind={STATES[one.state] ?? "idle"}>{one.state}</Chip> },
+    { name: "Behind, blocks", by: (one) => one.lag_blocks, cell: (one) => one.lag_blocks === null ? "" : count(one.lag_blocks) },
+    { name: "Behind", by: (one) => one.lag_seconds, cell: (one) => one.lag_seconds === null ? "" : duration(one.lag_seconds) },
+    { name: "Last success", text: true, by: (one) => one.last_success_at, cell: (one) => one.last_success_at ? <When at={one.last_success_at} short /> : "" },
+    { name: "90 days", hint: "The part of the time that was looked at in which it was well", cell: (one) => well(one.days) },
+    { name: "Why", text: true, cell: (one) => one.reason ?? "" },
+  ];
+  const { error_budget: budget } = status;
+  return (
+    <>
+      <Panel title="Server" aside={<Chip kind={STATES[status.status] ?? "idle"}>{status.status}</Chip>}>
+        <Table caption="Parts of the server" columns={columns} rows={status.components} id={(one) => one.component} empty="No part was looked at." />
+        {budget && (
+          <p class="quiet">
+            Promised: {ppm(budget.objective_ppm)} over {budget.window_days} days. {budget.left_ms >= 0 ? `${duration(Math.floor(budget.left_ms / 1000))} of ${duration(Math.floor(budget.allowed_ms / 1000))} that it may be down are left.` : "The promise is broken."}
+          </p>
+        )}
+      </Panel>
+      <Panel title="Incidents of 90 days">
+        {status.incidents.length === 0
+          ? <p class="empty">None.</p>
+          : <ul class="list">{status.incidents.map((one) => (
+              <li key={`${one.component} ${one.began_at}`}>
+                <Chip kind={STATES[one.state] ?? "idle"}>{one.state}</Chip> {one.component} <When at={one.began_at} /> {one.ended_at ? `for ${duration(one.seconds)}` : "and still"} <span class="quiet">{one.reason}</span>
+              </li>
+            ))}</ul>}
+      </Panel>
+    </>
+  );
+}
+
+function well(days: ServiceStatus["components"][number]["days"]): string {
+  const sum = (of: (day: (typeof days)[number]) => number) => days.reduce((sum, day) => sum + of(day), 0);
+  const all = sum((day) => day.operational_seconds + day.degraded_seconds + day.down_seconds);
+  return all === 0 ? "" : ppm(Math.floor((sum((day) => day.operational_seconds) / all) * 1_000_000));
 }
 
 function Reading() {
@@ -64,7 +117,7 @@ function Merkl() {
   const columns: Column<Campaign>[] = [
     { name: "Campaign", text: true, cell: (one) => <Link to={{ campaign: one.id }} class="name" title={one.id}>{one.id}</Link> },
     { name: "Merkl's campaign", text: true, cell: (one) => one.merkl_campaign_id ? <span class="mono name" title={one.merkl_campaign_id}>{one.merkl_campaign_id}</span> : <span class="quiet">not configured</span> },
-    { name: "Difference", text: true, cell: () => <span class="unknown" title="Unknown: this server has not read Merkl's figures">unknown</span> },
+    { name: "Difference", text: true, cell: (one) => <Difference of={one} /> },
   ];
   return (
     <Panel title="Against Merkl">
@@ -73,3 +126,7 @@ function Merkl() {
   );
 }
 
+function Difference({ of }: { of: Campaign }) {
+  const { value, failure } = useComparison(of, { limit: 1 });
+  return value ? <Apart of={value} /> : <span class="unknown" title={missing(of, failure)}>unknown</span>;
+}

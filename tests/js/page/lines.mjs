@@ -7,7 +7,7 @@ export async function lines({ page, line }) {
   await one.locator(".banner.bad").waitFor();
   await one.getByText("it goes on by itself").waitFor();
   // What was there stays.
-  await one.getByRole("heading", { name: "Campaigns" }).waitFor();
+  await one.getByRole("heading", { name: "Campaigns", exact: true }).waitFor();
   await line.mend();
   await one.locator(".banner.bad").waitFor({ state: "detached" });
 }
