@@ -5,3 +5,4 @@ pub mod config;
 pub mod db;
 pub mod js;
 pub mod played;
+pub mod proxy;

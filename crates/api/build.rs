@@ -1,9 +1,12 @@
 //! Embeds the page that `cargo xtask page` built. Where it was not built, the build goes on without node or npm, and
-//! the page is a line that says so.
+//! the page is a line that says so. And tells utoipa how types of other crates look in JSON, so that the fields of views
+//! need not say it one by one.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
+
+use utoipa_config::Config;
 
 const UNBUILT: &str = "<!doctype html>\n<html lang=\"en\">\n<title>accrual</title>\n\
     <p>This build of accrual has no page: run <code>cargo xtask page</code>, then build again. The API is complete.</p>\n";
@@ -13,6 +16,18 @@ fn main() {
     println!("cargo::rerun-if-changed={}", folder.display());
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it"));
     fs::write(out.join("page.rs"), embedded(&folder, &out)).expect("cargo's own folder can be written");
+    described();
+}
+
+fn described() {
+    Config::new()
+        .alias_for("Amount", "crate::document::shape::Units")
+        .alias_for("B256", "crate::document::shape::Hash")
+        .alias_for("BlockNumber", "u64")
+        .alias_for("Decimal", "crate::document::shape::Decimals")
+        .alias_for("Tick", "i32")
+        .alias_for("Weights", "crate::document::shape::WeightsView")
+        .write_to_file();
 }
 
 fn embedded(folder: &Path, out: &Path) -> String {

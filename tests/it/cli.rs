@@ -1,20 +1,30 @@
 //! The `accrual` binary, as its users and its supervisor meet it.
 //!
 //! - `demo`: from nothing to figures, in the terminal and over HTTP.
+//! - `compare`: those figures against a stand-in for Merkl, disturbed in every way.
 //! - `report`: the figures that are stored, in every form.
 //! - `stopped`: killed and terminated in the middle, it loses nothing.
+//! - `backup`: the whole database as a file, and back.
 //! - `bad_input`: each mistake gives one sentence and an exit code, and leaves the database alone.
 //! - `hostile_disk`: a database that cannot be written.
 //! - `keys`: the key life cycle, and the commands around the database.
+//! - `merkl_client`: Merkl's published client, pointed at the demo.
+//! - `metrics`: what a running service counts, and the dashboard that shows it.
+//! - `tree`: reward trees, and files with them.
 //! - `playbooks`: what the documents tell operators to type.
 
+mod backup;
 mod bad_input;
+mod compare;
 mod demo;
 mod hostile_disk;
 mod keys;
+mod merkl_client;
+mod metrics;
 mod playbooks;
 mod report;
 mod stopped;
+mod tree;
 
 use std::path::{Path, PathBuf};
 

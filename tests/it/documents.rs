@@ -6,8 +6,15 @@ use std::process::Command;
 
 use accrual_tests::binary;
 
-const DOCUMENTS: [&str; 5] =
-    ["README.md", "ARCHITECTURE.md", "GLOSSARY.md", "CHANGELOG.md", "docs/secret-managers.md"];
+const DOCUMENTS: [&str; 7] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "GLOSSARY.md",
+    "CHANGELOG.md",
+    "docs/secret-managers.md",
+    "docs/mcp.md",
+    "docs/backups.md",
+];
 const EXAMPLE: &str = "config/accrual.example.toml";
 
 fn root() -> PathBuf {
@@ -117,6 +124,78 @@ async fn the_commands_that_are_told_of_exist() {
     let readme = code(&read("README.md"));
     assert!(commands(&readme, "cargo xtask ").is_superset(&["demo".to_owned(), "test".to_owned()].into()));
     assert!(commands(&readme, "accrual ").len() > 5);
+}
+
+/// The blocks of a document that are fenced as `language`.
+fn blocks<'a>(document: &'a str, language: &str) -> Vec<&'a str> {
+    let opening = format!("```{language}\n");
+    document.split(&opening).skip(1).filter_map(|rest| rest.split("\n```").next()).collect()
+}
+
+/// A setting that does not parse is a setting that an assistant refuses without a word.
+#[test]
+fn what_is_to_be_pasted_into_assistants_is_json_and_names_what_there_is() {
+    let document = read("docs/mcp.md");
+    let (mut urls, mut commands) = (0, 0);
+    for block in blocks(&document, "json") {
+        let setting: serde_json::Value =
+            serde_json::from_str(block).unwrap_or_else(|error| panic!("{error}: {block}"));
+        let servers =
+            setting.get("mcpServers").or(setting.get("servers")).and_then(|servers| servers.get("accrual"));
+        let Some(server) = servers else {
+            // Arguments alone, for a form.
+            assert_eq!(setting[0], "mcp", "{block}");
+            continue;
+        };
+        let url = server.get("url").or(server.get("serverUrl"));
+        if let Some(url) = url {
+            assert_eq!(url, "https://api.example.org/mcp", "{block}");
+            let key = server["headers"]["X-API-Key"].as_str().unwrap();
+            assert!(key.starts_with("${") && key.ends_with('}'), "no key stands in a setting: {block}");
+            urls += 1;
+        } else {
+            assert_eq!(
+                (&server["command"], &server["args"][0]),
+                (&"accrual".into(), &"mcp".into()),
+                "{block}"
+            );
+            commands += 1;
+        }
+    }
+    assert!(urls >= 4 && commands >= 2, "{urls} {commands}");
+    let clients = [
+        "Claude Desktop",
+        "Claude Code",
+        "Cursor",
+        "Windsurf",
+        "VS Code",
+        "Raycast",
+        "Cline",
+        "Tome",
+        "OpenAI Agents SDK",
+    ];
+    let headings = anchors(&document);
+    for client in clients {
+        let anchor = client.to_lowercase().replace(' ', "-");
+        assert!(headings.contains(&anchor), "docs/mcp.md has no set-up for {client}");
+    }
+    let python = blocks(&document, "python").concat();
+    let parsed =
+        Command::new("python3").args(["-c", "import ast, sys; ast.parse(sys.argv[1])", &python]).output();
+    let parsed = parsed.expect("python3 is there for the example clients");
+    assert!(parsed.status.success(), "{}", String::from_utf8_lossy(&parsed.stderr));
+    for tool in rust_names("crates/api/src/mcp/tools/mod.rs") {
+        assert!(document.contains(&format!("| `{tool}` |")), "docs/mcp.md does not tell of {tool}");
+    }
+}
+
+/// The names of the tools, from the code.
+fn rust_names(path: &str) -> Vec<String> {
+    let text = read(path);
+    let endpoints = text.split("\"MCP ").skip(1).filter_map(|rest| rest.split('"').next());
+    let names: Vec<String> = endpoints.map(str::to_owned).collect();
+    assert_eq!(names.len(), 10, "{names:?}");
+    names
 }
 
 /// The back-ticked paths of one paragraph.

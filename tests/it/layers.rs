@@ -6,13 +6,14 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate with those of ours that it may use.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("accrual-rewards", &[]),
     ("accrual-access", &["accrual-rewards"]),
     ("accrual-client", &[]),
     ("accrual-recording", &[]),
     ("accrual-store", &["accrual-access", "accrual-rewards"]),
     ("accrual-indexer", &["accrual-rewards", "accrual-store"]),
+    ("accrual-merkl", &["accrual-rewards"]),
     ("accrual-api", &["accrual-access", "accrual-rewards", "accrual-store"]),
     (
         "accrual",
@@ -20,6 +21,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "accrual-access",
             "accrual-api",
             "accrual-indexer",
+            "accrual-merkl",
             "accrual-recording",
             "accrual-rewards",
             "accrual-store",

@@ -4,7 +4,9 @@
 //! - `against_chain`: every figure of the ledger against what the contracts answer at the same block.
 //! - `aerodrome`, `slipstream`, `balancer`: the same for the other venues, with gauges and vaults; `venues` helps.
 //! - `discover`: campaigns that were announced on the chain.
+//! - `distributor`: our tree paid by a Distributor-like contract, and its logs read behind the pools.
 //! - `reorgs`: the chain changes its mind.
+//! - `verify`: what is stored against the contracts, with and without Multicall3, and a changed row.
 //! - `heads`: how a new block is noticed, and a node that is behind.
 
 mod aerodrome;
@@ -12,10 +14,12 @@ mod against_chain;
 mod balancer;
 mod crowd;
 mod discover;
+mod distributor;
 mod heads;
 mod reorgs;
 mod slipstream;
 mod venues;
+mod verify;
 
 use accrual_indexer::follow::{Finality, FollowOptions, Follower, Target};
 use accrual_indexer::rpc::{RpcOptions, RpcSource};

@@ -22,6 +22,21 @@ async fn demo(folder: &Path, more: &[&str]) -> (Running, String, String) {
     (demo, url.to_owned(), key.to_owned())
 }
 
+/// A server over what the demo stored, at which wallets may sign in; and its URL.
+async fn signing_server(folder: &Path) -> (Running, String) {
+    let db = format!("sqlite://{}", folder.join("accrual.db").display());
+    let done = binary::run(&["demo", "--once", "--listen", "127.0.0.1:0", "--db", &db]).await;
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let config = folder.join("accrual-demo.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("{text}\n[sign_in]\nenabled = true\ndomain = \"127.0.0.1:8080\"\n"))
+        .unwrap();
+    let mut api = binary::start(command(&["serve", "--config", binary::text(&config)]));
+    let line = api.line_with("API and page: ").await;
+    let url = line.split_once("page: ").unwrap().1.trim().trim_end_matches('/').to_owned();
+    (api, url)
+}
+
 /// Runs these parts of the script and answers what it said.
 async fn read(url: &str, key: &str, parts: &[&str]) {
     let shots = Path::new(env!("CARGO_MANIFEST_DIR")).join(SHOTS);
@@ -40,7 +55,7 @@ async fn read(url: &str, key: &str, parts: &[&str]) {
 async fn every_view_has_the_apis_figures_and_csv() {
     let folder = tempfile::tempdir().unwrap();
     let (demo, url, key) = demo(folder.path(), &[]).await;
-    read(&url, &key, &["gate", "figures"]).await;
+    read(&url, &key, &["gate", "figures", "many"]).await;
     assert_eq!(demo.terminate().await.code, 0);
 }
 
@@ -50,6 +65,22 @@ async fn a_key_is_exchanged_on_the_page_and_a_line_that_breaks_is_mended() {
     let (demo, url, key) = demo(folder.path(), &[]).await;
     read(&url, &key, &["lines", "rotation"]).await;
     assert_eq!(demo.terminate().await.code, 0);
+}
+
+#[tokio::test]
+async fn news_come_with_the_blocks_and_a_stream_that_breaks_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (demo, url, key) = demo(folder.path(), &["--speed", "120"]).await;
+    read(&url, &key, &["stream"]).await;
+    assert_eq!(demo.terminate().await.code, 0);
+}
+
+#[tokio::test]
+async fn a_wallet_that_signs_gets_a_key_on_the_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let (api, url) = signing_server(folder.path()).await;
+    read(&url, "", &["sign_in"]).await;
+    assert_eq!(api.terminate().await.code, 0);
 }
 
 #[tokio::test]

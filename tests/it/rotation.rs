@@ -1,26 +1,19 @@
 //! Keys that are exchanged while everybody calls: three servers on one database, real time, real sockets.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use accrual_access::change::Purpose;
-use accrual_access::key::{ApiKey, KeyEnv, KeyId, Pepper};
-use accrual_access::plan::{History, Plan, Plans};
+use accrual_access::key::KeyId;
 use accrual_access::rotation::{Kind, Terms};
-use accrual_access::scope::Scope;
-use accrual_api::app::{AccessSettings, POLL_INTERVAL};
-use accrual_api::keys::{Asker, KeyEdit, KeyRules, NewKey};
-use accrual_api::{Api, Clock, Settings, serve};
+use accrual_api::keys::{Asker, KeyEdit};
 use accrual_client::{Client, KeySource};
 use accrual_rewards::unit::UnixSeconds;
-use accrual_store::{Db, Engine, Mode, replicas};
-use accrual_tests::db::{Fresh, fresh};
-use secrecy::ExposeSecret;
-use tokio::net::TcpListener;
+use accrual_store::{Engine, replicas};
+use accrual_tests::db::fresh;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+
+use crate::servers::{Server, key, now_ms, status, text};
 
 /// Enough for every pair of steps to meet; as many as two cores answer in a few seconds over real sockets.
 const CALLS: u64 = 200_000;
@@ -29,95 +22,6 @@ const SERVERS: usize = 3;
 const OVERLAP_SECONDS: u64 = 20;
 /// `propagation_seconds_max`.
 const BOUND: Duration = Duration::from_secs(5);
-
-/// A server of its own on a shared database.
-struct Server {
-    api: Api,
-    address: SocketAddr,
-    stop: CancellationToken,
-    task: JoinHandle<()>,
-}
-
-impl Server {
-    async fn start(fresh: &Fresh) -> Self {
-        let db = Db::open(&fresh.url, Mode::Write).await.unwrap();
-        let api = Api::new(db, settings()).unwrap();
-        api.keys().refresh().await.unwrap();
-        api.keys().beat().await.unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-        let serving = serve::serve(api.clone(), listener, stop.clone());
-        let task = tokio::spawn(async move { serving.await.unwrap() });
-        Self { api, address, stop, task }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
-    async fn stop(self) {
-        self.stop.cancel();
-        self.task.await.unwrap();
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "real servers tell real time")]
-fn now_ms() -> u64 {
-    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap()
-}
-
-fn settings() -> Settings {
-    let plan = Plan {
-        name: "load".to_owned(),
-        valid_from: UnixSeconds(0),
-        valid_until: None,
-        calls_per_month: 100_000_000,
-        calls_per_minute: 3_000_000,
-        history: History::Unlimited,
-        overage_microusd: None,
-        spend_cap_microusd: 0,
-        marketplace_name: None,
-        features: Scope::ALL.into_iter().collect(),
-    };
-    let access = AccessSettings { plans: Plans::new(vec![plan]).unwrap(), ..AccessSettings::default() };
-    Settings {
-        chain_id: 8453,
-        block_seconds: Some(2),
-        pools: Vec::new(),
-        campaigns: Vec::new(),
-        tokens: Vec::new(),
-        prices: Default::default(),
-        peppers: Pepper::new(1, vec![5; 32]).unwrap().into(),
-        key_rules: KeyRules::default(),
-        access,
-        trusted_proxies: Default::default(),
-        clock: Clock::of_ms(now_ms),
-        notice: None,
-        poll_interval: POLL_INTERVAL,
-        stale_after_seconds: 60,
-        webhooks: Default::default(),
-        sign_in: None,
-    }
-}
-
-async fn key(server: &Server, client: &str) -> ApiKey {
-    let purpose = Purpose {
-        scopes: [Scope::ReadPublic, Scope::RotateSelf].into_iter().collect(),
-        networks: Default::default(),
-        expires_at: None,
-        note: String::new(),
-    };
-    let new = NewKey { client: client.to_owned(), plan: Some("load".to_owned()), purpose, env: KeyEnv::Live };
-    server.api.keys().create(new, &Asker::default()).await.unwrap().key.unwrap()
-}
-
-fn text(key: &ApiKey) -> String {
-    key.reveal().expose_secret().to_owned()
-}
-
-async fn status(http: &reqwest::Client, url: &str, key: &str) -> u16 {
-    http.get(url).header("x-api-key", key).send().await.unwrap().status().as_u16()
-}
 
 /// Numbers that are the same in every run.
 struct Seeded(u64);
@@ -134,7 +38,7 @@ async fn nobody_notices_a_rotation_in_the_middle_of_the_day() {
     let Some(fresh) = fresh(Engine::Postgres).await else { return };
     let mut servers = Vec::new();
     for _ in 0..SERVERS {
-        servers.push(Server::start(&fresh).await);
+        servers.push(Server::start(&fresh.url).await);
     }
     let servers = Arc::new(servers);
     let (served, begun) = (Arc::new(AtomicU64::new(0)), Instant::now());
@@ -208,7 +112,7 @@ async fn a_revoke_is_everywhere_within_the_bound() {
         let Some(fresh) = fresh(engine).await else { continue };
         let mut servers = Vec::new();
         for _ in 0..SERVERS {
-            servers.push(Server::start(&fresh).await);
+            servers.push(Server::start(&fresh.url).await);
         }
         let http = reqwest::Client::new();
         let (revoked, kept) = (key(&servers[0], "a").await, key(&servers[0], "b").await);
@@ -257,7 +161,7 @@ async fn a_revoke_is_everywhere_within_the_bound() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_client_crate_goes_through_a_live_rotation() {
     let Some(fresh) = fresh(Engine::Sqlite).await else { return };
-    let server = Server::start(&fresh).await;
+    let server = Server::start(&fresh.url).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("service.key");
     let old = key(&server, "service").await;

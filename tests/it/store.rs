@@ -3,10 +3,13 @@
 mod access;
 mod allowances;
 mod commits;
+mod comparisons;
+mod distributor;
 mod faults;
 mod minute;
 mod samples;
 mod series;
 mod sign_in;
+mod status;
 mod tables;
 mod webhooks;

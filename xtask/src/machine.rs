@@ -30,6 +30,13 @@ pub(crate) fn need_curl_and_python() -> Result<(), Failed> {
             install(&[package], &format!("{program}, for the playbooks and the example clients"))?;
         }
     }
+    // Debian keeps what makes a folder of Python packages apart from Python.
+    if output("python3", ["-c", "import ensurepip, venv"]).is_none() {
+        install(
+            &["python3-venv"],
+            "Python's venv, for schemathesis, which tries the API against its document",
+        )?;
+    }
     Ok(())
 }
 

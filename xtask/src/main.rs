@@ -60,6 +60,6 @@ fn rehearse(options: &[String]) -> Result<(), Failed> {
 }
 
 fn bench(options: &[String]) -> Result<(), Failed> {
-    let arguments = ["bench", "--package", "accrual-rewards", "--bench", "engine"];
+    let arguments = ["bench", "--package", "accrual-rewards", "--bench", "engine", "--bench", "tree"];
     run("cargo", arguments.into_iter().chain(options.iter().map(String::as_str)))
 }

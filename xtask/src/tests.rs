@@ -22,8 +22,9 @@ pub(crate) fn test(only: &[String]) -> Result<(), Failed> {
         page::check_types()?;
         all_orders()?;
     }
-    // The tests start the demo as a user does, so the binary must be there.
-    run("cargo", ["build", "--package", "accrual"])?;
+    // The tests start the demo as a user does, so the binary must be there: built as the tests are, so that nothing is
+    // compiled twice.
+    run("cargo", ["build", "--workspace", "--bins", "--tests"])?;
     let server = Server::start(postgres)?;
     let mut command = Command::new("cargo");
     if output("cargo", ["nextest", "--version"]).is_some() {

@@ -4,6 +4,8 @@
 //! changes or removes a row breaks the chain at that row, and [`check`] names it.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -52,6 +54,10 @@ pub enum Broken {
     Unbound { seq: u64 },
     #[error("the audit breaks at entry {seq}: its content is not what it was when it was written")]
     Changed { seq: u64 },
+    #[error("the audit was written anew: entry {seq} is not the one whose hash was noted at {at}")]
+    Rewritten { seq: u64, at: String },
+    #[error("the audit was cut off: it ends at entry {last}, and entry {noted} was noted at {at}")]
+    Cut { last: u64, noted: u64, at: String },
 }
 
 impl AuditRow {
@@ -88,6 +94,82 @@ impl AuditRow {
         ]
         .into();
         serde_json::to_string(&fields).expect("numbers and texts only")
+    }
+}
+
+/// The newest entry at some time, noted outside the database: `2026-06-19T17:00:00Z 42 HASH`. Whoever can write to the
+/// database can write the whole chain anew or cut off its end, and only such notes show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// When it was noted, as RFC 3339; nothing is reckoned with it.
+    pub at: String,
+    /// The entry's place.
+    pub seq: u64,
+    /// The entry's hash.
+    pub hash: String,
+}
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.at, self.seq, self.hash)
+    }
+}
+
+/// A line that is no note of a head.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is no noted head of the audit: a line has a time, a number and a hash of 64 hexadecimal digits"
+)]
+pub struct MalformedHead(String);
+
+impl FromStr for Head {
+    type Err = MalformedHead;
+
+    fn from_str(line: &str) -> Result<Self, MalformedHead> {
+        let error = || MalformedHead(line.chars().take(120).collect());
+        let [at, seq, hash] = line.split_whitespace().collect::<Vec<_>>()[..] else { return Err(error()) };
+        let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let seq = seq.parse().ok().filter(|_| is_hash).ok_or_else(error)?;
+        Ok(Self { at: at.to_owned(), seq, hash: hash.to_ascii_lowercase() })
+    }
+}
+
+/// Holds noted heads against the chain while it is walked.
+#[derive(Debug, Clone, Default)]
+pub struct Notes(BTreeMap<u64, Vec<Head>>);
+
+impl Notes {
+    /// Holds the row against what was noted of its place.
+    ///
+    /// # Errors
+    /// [`Broken::Rewritten`].
+    pub fn step(&mut self, row: &AuditRow) -> Result<(), Broken> {
+        let noted = self.0.remove(&row.seq).unwrap_or_default();
+        match noted.into_iter().find(|head| head.hash != row.hash) {
+            Some(head) => Err(Broken::Rewritten { seq: row.seq, at: head.at }),
+            None => Ok(()),
+        }
+    }
+
+    /// After the last row, whose place is `last`: nothing that was noted may be left.
+    ///
+    /// # Errors
+    /// [`Broken::Cut`].
+    pub fn end(self, last: u64) -> Result<(), Broken> {
+        match self.0.into_values().flatten().find(|head| head.seq > last) {
+            Some(head) => Err(Broken::Cut { last, noted: head.seq, at: head.at }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl FromIterator<Head> for Notes {
+    fn from_iter<I: IntoIterator<Item = Head>>(heads: I) -> Self {
+        let mut notes = Self::default();
+        for head in heads {
+            notes.0.entry(head.seq).or_default().push(head);
+        }
+        notes
     }
 }
 
@@ -214,6 +296,39 @@ mod tests {
             let mut rows = chain(4);
             spoil(&mut rows);
             assert_eq!(check(&rows), Err(expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_was_noted_shows_a_chain_that_was_written_anew_or_cut_off() {
+        let (rows, anew) = (chain(4), chain(5));
+        let noted = |row: &AuditRow, at: &str| Head { at: at.into(), seq: row.seq, hash: row.hash.clone() };
+        let mut other = rows[2].clone();
+        other.reason = "x".to_owned();
+        let other = other.bound_to(&rows[1].hash.clone());
+        let walked = |rows: &[AuditRow], heads: Vec<Head>| {
+            let mut notes: Notes = heads.into_iter().collect();
+            rows.iter().try_for_each(|row| notes.step(row))?;
+            notes.end(rows.last().map_or(0, |row| row.seq))
+        };
+        let at = || "then".to_owned();
+        let genesis = Head { at: at(), seq: 0, hash: GENESIS.to_owned() };
+        let cases = [
+            (vec![], Ok(())),
+            (
+                vec![genesis, noted(&rows[1], "then"), noted(&rows[1], "later"), noted(&rows[3], "then")],
+                Ok(()),
+            ),
+            (vec![noted(&other, "then")], Err(Broken::Rewritten { seq: 3, at: at() })),
+            (vec![noted(&anew[4], "then")], Err(Broken::Cut { last: 4, noted: 5, at: at() })),
+        ];
+        for (heads, expected) in cases {
+            assert_eq!(walked(&rows, heads.clone()), expected, "{heads:?}");
+        }
+        let line = noted(&rows[0], "2026-06-19T17:00:00Z").to_string();
+        assert_eq!(line.parse(), Ok(noted(&rows[0], "2026-06-19T17:00:00Z")));
+        for rubbish in ["", "x", "2026 1 ab", "2026-06-19T17:00:00Z -1 00", &format!("{line} more")] {
+            assert!(rubbish.parse::<Head>().is_err(), "{rubbish:?}");
         }
     }
 }

@@ -41,6 +41,8 @@ kinds! {
     RotationDone = "key.rotation.done";
     /// The old key stays, its successor is revoked.
     RotationRolledBack = "key.rotation.rolled_back";
+    /// A key of full age stays, since its successor could not be delivered.
+    RotationUndelivered = "key.rotation.undelivered";
     /// A key was revoked.
     KeyRevoked = "key.revoked";
     /// A key ends by itself before long.
@@ -63,6 +65,10 @@ kinds! {
     AprMoved = "pool.apr_moved";
     /// The newest block is older than promised.
     SourceStale = "source.stale";
+    /// Our figures and Merkl's are further apart than is tolerated, or something is wrong whatever the distance.
+    ReconciliationBeyond = "reconciliation.beyond";
+    /// What is stored of a pool is not what its contracts say.
+    SourceDiffers = "source.differs";
     /// Nothing happened: somebody tries a webhook out.
     Test = "webhook.test";
 }
@@ -190,6 +196,11 @@ pub enum Happening {
     RotationDrained(RotationTold),
     RotationDone(RotationTold),
     RotationRolledBack(RotationTold),
+    RotationUndelivered {
+        #[serde(flatten)]
+        rotation: RotationTold,
+        reason: String,
+    },
     KeyRevoked {
         #[serde(flatten)]
         key: KeyTold,
@@ -244,6 +255,23 @@ pub enum Happening {
         #[serde(serialize_with = "time")]
         block_at: UnixSeconds,
         age_seconds: u64,
+    },
+    ReconciliationBeyond {
+        campaign: String,
+        comparison: String,
+        #[serde(serialize_with = "time")]
+        computed_until: UnixSeconds,
+        difference_ppm: u64,
+        tolerance_ppm: u64,
+        alarms: Vec<String>,
+    },
+    SourceDiffers {
+        chain_id: u64,
+        pool: String,
+        block_number: u64,
+        compared: u64,
+        differences: u64,
+        first_difference: String,
     },
     Test {
         webhook: String,
@@ -309,6 +337,7 @@ impl Happening {
             Self::RotationDrained(_) => NoticeKind::RotationDrained,
             Self::RotationDone(_) => NoticeKind::RotationDone,
             Self::RotationRolledBack(_) => NoticeKind::RotationRolledBack,
+            Self::RotationUndelivered { .. } => NoticeKind::RotationUndelivered,
             Self::KeyRevoked { .. } => NoticeKind::KeyRevoked,
             Self::KeyExpiring { .. } => NoticeKind::KeyExpiring,
             Self::AuthFailures { .. } => NoticeKind::AuthFailures,
@@ -320,6 +349,8 @@ impl Happening {
             Self::CampaignEnded(_) => NoticeKind::CampaignEnded,
             Self::AprMoved { .. } => NoticeKind::AprMoved,
             Self::SourceStale { .. } => NoticeKind::SourceStale,
+            Self::ReconciliationBeyond { .. } => NoticeKind::ReconciliationBeyond,
+            Self::SourceDiffers { .. } => NoticeKind::SourceDiffers,
             Self::Test { .. } => NoticeKind::Test,
         }
     }
@@ -334,6 +365,7 @@ impl Happening {
             | Self::OldKeyStillUsed { rotation, .. }
             | Self::RotationDrained(rotation)
             | Self::RotationDone(rotation)
+            | Self::RotationUndelivered { rotation, .. }
             | Self::RotationRolledBack(rotation) => Some(&rotation.client),
             Self::AuthFailures { client, .. } => client.as_deref(),
             Self::KeyUnusual { client, .. } => Some(client),
@@ -343,6 +375,8 @@ impl Happening {
             | Self::CampaignEnded(_)
             | Self::AprMoved { .. }
             | Self::SourceStale { .. }
+            | Self::ReconciliationBeyond { .. }
+            | Self::SourceDiffers { .. }
             | Self::Test { .. } => None,
         }
     }
@@ -356,6 +390,7 @@ impl Happening {
             }
             Self::RotationStarted(rotation)
             | Self::RotationDone(rotation)
+            | Self::RotationUndelivered { rotation, .. }
             | Self::RotationRolledBack(rotation) => rotation.rotation.clone(),
             // It drains again when the old key was used once more.
             Self::RotationDrained(rotation) => format!("{}:{at}", rotation.rotation),
@@ -380,6 +415,13 @@ impl Happening {
             }
             Self::AprMoved { campaign, at, .. } => format!("{campaign}:{at}"),
             Self::SourceStale { chain_id, block_number, .. } => format!("{chain_id}:{block_number}"),
+            // Once for what they computed, however often it is compared.
+            Self::ReconciliationBeyond { campaign, computed_until, .. } => {
+                format!("{campaign}:{computed_until}")
+            }
+            Self::SourceDiffers { chain_id, pool, block_number, .. } => {
+                format!("{chain_id}:{pool}:{block_number}")
+            }
             Self::Test { webhook } => format!("{webhook}:{at}"),
         };
         format!("{}:{what}", self.kind().as_str())
@@ -464,6 +506,10 @@ mod tests {
             (Happening::RotationDrained(rotation()), "key.rotation.drained:rot_1:1780678800"),
             (Happening::RotationDone(rotation()), "key.rotation.done:rot_1"),
             (Happening::RotationRolledBack(rotation()), "key.rotation.rolled_back:rot_1"),
+            (
+                Happening::RotationUndelivered { rotation: rotation(), reason: "no such folder".into() },
+                "key.rotation.undelivered:rot_1",
+            ),
             (Happening::KeyRevoked { key: key(), reason: "leaked".into() }, "key.revoked:7Q2mZx9KpL4t"),
             (
                 Happening::KeyExpiring { key: key(), expires_at: AT, life_percent: 95 },
@@ -503,6 +549,28 @@ mod tests {
             (
                 Happening::SourceStale { chain_id: 8453, block_number: 7, block_at: AT, age_seconds: 90 },
                 "source.stale:8453:7",
+            ),
+            (
+                Happening::ReconciliationBeyond {
+                    campaign: "first".into(),
+                    comparison: "cmp_1".into(),
+                    computed_until: AT,
+                    difference_ppm: 1_200,
+                    tolerance_ppm: 1_000,
+                    alarms: vec!["leaf_fell".into()],
+                },
+                "reconciliation.beyond:first:1780678800",
+            ),
+            (
+                Happening::SourceDiffers {
+                    chain_id: 8453,
+                    pool: "usdc-tmai".into(),
+                    block_number: 7,
+                    compared: 90,
+                    differences: 1,
+                    first_difference: "tick: stored 1, on chain 2".into(),
+                },
+                "source.differs:8453:usdc-tmai:7",
             ),
             (Happening::Test { webhook: "wh_1".into() }, "webhook.test:wh_1:1780678800"),
         ]
@@ -561,8 +629,14 @@ mod tests {
         }
         let public: Vec<&str> =
             NoticeKind::ALL.iter().filter(|kind| kind.is_public()).map(|kind| kind.as_str()).collect();
-        let expected =
-            ["campaign.started", "campaign.extended", "campaign.ended", "pool.apr_moved", "source.stale"];
+        let expected = [
+            "campaign.started",
+            "campaign.extended",
+            "campaign.ended",
+            "pool.apr_moved",
+            "source.stale",
+            "source.differs",
+        ];
         assert_eq!(public, expected);
         let error = "key.made".parse::<NoticeKind>().unwrap_err().to_string();
         assert!(error.starts_with("\"key.made\" is no event; events are key.created, "), "{error}");

@@ -336,7 +336,8 @@ pub fn cancel(family: &Family, key: &KeyId, now: UnixSeconds) -> Result<Change, 
     undo(family, rotation, "rotation.cancel", now)
 }
 
-fn undo(
+/// Takes an open rotation back: its new key is revoked, the old one is as if nothing had begun.
+pub(crate) fn undo(
     family: &Family,
     rotation: &Rotation,
     action: &'static str,

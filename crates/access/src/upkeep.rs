@@ -7,13 +7,18 @@ use crate::change::{Change, Family, Refused};
 use crate::key::KeyId;
 use crate::notice::{Happening, KeyTold, RotationTold};
 use crate::record::{KeyRecord, Standing};
-use crate::rotation::{Rotation, Stage, close};
+use crate::rotation::{Kind, Rotation, Stage, close, undo};
 use accrual_rewards::unit::UnixSeconds;
 
 /// At which percentages of an overlap its owner is reminded, while the old key is still used.
 const REMINDERS: [u8; 3] = [50, 80, 95];
 /// At which percentage of a key's life its owner is told that it will end.
 const EXPIRING_PERCENT: u8 = 80;
+
+/// A rotation that the policy staged is given up when its key was not delivered for so long: whoever delivered it has died.
+const UNDELIVERED_SECONDS: u64 = 600;
+/// After a rotation of the policy that was given up, the next is tried so much later.
+pub const RETRY_SECONDS: u64 = 3_600;
 
 /// How old keys may become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,6 +35,9 @@ pub fn due(family: &Family, policy: Policy, now: UnixSeconds) -> Result<Change, 
     let mut change = Change::default();
     for rotation in family.rotations.iter().filter(|rotation| rotation.stage == Stage::Overlap) {
         change.append(overlap(family, rotation, now)?);
+    }
+    for rotation in family.rotations.iter().filter(|rotation| is_undelivered(rotation, now)) {
+        change.append(undo(family, rotation, "rotation.cancel", now)?);
     }
     for key in &family.keys {
         change.append(expiring(key, policy, now));
@@ -59,6 +67,20 @@ pub fn aged(family: &Family, policy: Policy, now: UnixSeconds) -> impl Iterator<
         old && key.standing(now) == Standing::Accepted && family.rotation(&key.id).is_err()
     };
     family.keys.iter().filter(is_aged).map(|key| &key.id)
+}
+
+/// Whether a rotation was staged by the policy and nobody lives any more who could deliver its key.
+fn is_undelivered(rotation: &Rotation, now: UnixSeconds) -> bool {
+    rotation.kind == Kind::Policy
+        && rotation.stage == Stage::Staged
+        && now.since(rotation.created_at) >= UNDELIVERED_SECONDS
+}
+
+/// Whether the policy may try again to exchange a key whose newest rotation is `last`.
+pub fn may_try(last: Option<&Rotation>, now: UnixSeconds) -> bool {
+    let given_up = last.filter(|last| last.kind == Kind::Policy && last.stage == Stage::RolledBack);
+    let since = given_up.and_then(|last| last.closed_at).map(|at| now.since(at));
+    since.is_none_or(|seconds| seconds >= RETRY_SECONDS)
 }
 
 /// When the policy will exchange `key`; `None` without a policy or for a key that is not active.

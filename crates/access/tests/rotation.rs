@@ -10,7 +10,7 @@ use accrual_access::rotation::{
     cancel, emergency, extend, finish, roll_back, start,
 };
 use accrual_access::scope::Scopes;
-use accrual_access::upkeep::{Policy, aged, exchanged_at};
+use accrual_access::upkeep::{Policy, RETRY_SECONDS, aged, exchanged_at, may_try};
 use family::{Home, at, staged, terms};
 
 const HOUR: u64 = 3_600;
@@ -511,4 +511,35 @@ fn keys_grow_old() {
     assert_eq!(aged(&home.family, Policy::default(), home.now()).count(), 0);
     home.open(&key, &Terms::new(Kind::Policy)).unwrap();
     assert_eq!(aged(&home.family, policy, home.now()).count(), 0, "it is being exchanged");
+}
+
+#[test]
+fn a_key_that_was_never_delivered_is_taken_back_and_tried_again_an_hour_later() {
+    let policy = Policy { age_seconds_max: Some(100) };
+    let mut home = Home::new();
+    let old = home.create(&Home::purpose()).unwrap();
+    home.now = 100;
+    let new = home.open(&old, &Terms { is_staged: true, ..Terms::new(Kind::Policy) }).unwrap();
+    home.now = 699;
+    home.keep_up(policy);
+    assert_eq!((home.state(&old), home.state(&new)), ("active", "active"), "its server may still deliver");
+    home.now = 700;
+    home.keep_up(policy);
+    assert_eq!((home.state(&old), home.state(&new)), ("active", "revoked"));
+    assert_eq!(home.actions.iter().filter(|action| **action == "rotation.cancel").count(), 1);
+    assert_eq!(aged(&home.family, policy, home.now()).count(), 1, "it is due still");
+    let last = home.over.last();
+    let cases = [(700, false), (699 + RETRY_SECONDS, false), (700 + RETRY_SECONDS, true)];
+    for (now, may) in cases {
+        assert_eq!(may_try(last, at(now)), may, "at {now}");
+    }
+    assert!(may_try(None, at(0)), "nothing was tried yet");
+
+    // What a person staged waits for as long as that person likes.
+    let staged_by_hand = home.open(&old, &staged()).unwrap();
+    home.now = 100_000;
+    home.keep_up(Policy::default());
+    assert_eq!(home.state(&staged_by_hand), "active");
+    home.run(|family, now| cancel(family, &old, now)).unwrap();
+    assert!(may_try(home.over.last(), at(100_000)), "a person's change of mind holds nothing up");
 }

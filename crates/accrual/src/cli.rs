@@ -43,20 +43,35 @@ pub(crate) enum Command {
     Serve(WithConfig),
     /// A campaign's figures, from what is stored.
     Report(Report),
+    /// Our figures against Merkl's: who is paid something else, and why. Exit 3 when too far apart.
+    Compare(Compare),
+    /// A reward tree of our own figures as Merkl's Distributor checks it, or a check of a file with one.
+    Tree(Tree),
+    /// Holds what is stored of the pools against what their contracts say at a block.
+    Verify(Verify),
     /// Rebuilds everything derived from the stored events.
     Replay(WithConfig),
     /// Campaigns found on chain, as configuration ready to paste.
     Discover(Discover),
+    /// Copies the database into a file, while others use it.
+    Backup(Backup),
+    /// Puts a backup where the database is.
+    Restore(Restore),
     /// Brings the database to this version's tables.
     Migrate(WithConfig),
     /// Checks the configuration, the database or the node.
     Check(Check),
+    /// Serves an assistant on this machine, on standard input and output (MCP).
+    Mcp(Mcp),
     /// Makes, exchanges and ends API keys.
     #[command(subcommand)]
     Keys(keys::Keys),
     /// Makes and lists clients, and changes their plans.
     #[command(subcommand)]
     Clients(keys::Clients),
+    /// Prints the API's description (OpenAPI 3.1), for tools that have no server to ask.
+    #[command(hide = true)]
+    Openapi,
 }
 
 #[derive(Debug, Args)]
@@ -155,6 +170,94 @@ pub(crate) enum Format {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Compare {
+    #[command(flatten)]
+    pub(crate) with: WithConfig,
+    /// The campaign's id.
+    #[arg(long)]
+    pub(crate) campaign: CampaignId,
+    /// Where their figures are: the URL of an API, a published reward file (several of neighbouring runs show gaps), or
+    /// kept:READING for the answers of an earlier reading; merkl.url when not given.
+    #[arg(long, value_name = "URL|FILE")]
+    pub(crate) merkl: Vec<String>,
+    /// How the comparison is written, to standard output; html is one page with all evidence in it.
+    #[arg(long, value_enum, default_value_t = CompareFormat::Table)]
+    pub(crate) format: CompareFormat,
+    /// Only this account; in html with its positions, their stretches and blocks.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) account: Option<Address>,
+    /// How far apart is too far, in millionths of what was paid; merkl.tolerance_ppm when not given.
+    #[arg(long, value_name = "N")]
+    pub(crate) tolerance_ppm: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CompareFormat {
+    Table,
+    Json,
+    Csv,
+    Html,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Tree {
+    #[command(subcommand)]
+    pub(crate) check: Option<TreeCheck>,
+    #[command(flatten)]
+    pub(crate) with: WithConfig,
+    /// The campaign's id; given more than once, what an account earned of one token is added up.
+    #[arg(long, required = true)]
+    pub(crate) campaign: Vec<CampaignId>,
+    /// As of this block number or time (RFC 3339); the newest stored block when not given.
+    #[arg(long)]
+    pub(crate) at: Option<String>,
+    /// The file to write: {root, claims: [{user, token, amount, proof}]}.
+    #[arg(long, required = true)]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) with: WithConfig,
+    /// At this block, which the node must still have the state of; each pool's newest stored one when not given.
+    #[arg(long, value_name = "BLOCK")]
+    pub(crate) at: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    #[command(flatten)]
+    pub(crate) with: WithConfig,
+    /// The file to write; it must not be there yet.
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    #[command(flatten)]
+    pub(crate) with: WithConfig,
+    /// The backup.
+    pub(crate) file: PathBuf,
+    /// Replaces a database that is there; it is kept beside, as *.before-restore.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TreeCheck {
+    /// Recomputes the root of a file: one that `accrual tree` wrote, or rewards as Merkl publishes them.
+    Check {
+        /// The file.
+        file: PathBuf,
+        /// A configuration: its node says whether the root is the one that Merkl's Distributor pays by now.
+        #[arg(long, env = "ACCRUAL_CONFIG")]
+        config: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Discover {
     #[command(flatten)]
     pub(crate) with: WithConfig,
@@ -165,9 +268,25 @@ pub(crate) struct Discover {
     /// Merkl's contract begins.
     #[arg(long, value_name = "BLOCK")]
     pub(crate) from: Option<u64>,
+    /// Instead of the chain: what Merkl's API tells, below this URL; needs no node.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["from", "pools_of"])]
+    pub(crate) merkl: Option<String>,
     /// Instead of campaigns: the pools that hold this token with WETH or USDC, as Base's factories and Vaults tell.
     #[arg(long, value_name = "TOKEN", conflicts_with = "reward_token")]
     pub(crate) pools_of: Option<Address>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Mcp {
+    #[command(flatten)]
+    pub(crate) with: WithConfig,
+    /// Asks the server at this URL instead of the database, e.g. `https://api.example.org/mcp`. The key comes from
+    /// ACCRUAL_KEY or --key-file.
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// The file that holds the key for --url. It is read anew for each message, so that an exchanged key is taken up.
+    #[arg(long, requires = "url", value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -177,6 +296,9 @@ pub(crate) struct Check {
     /// What to check; everything when not given.
     #[arg(value_enum)]
     pub(crate) what: Option<CheckWhat>,
+    /// With `audit`: heads that were noted outside the database (keys.audit_heads_file), to hold the chain against.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) heads: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -4,11 +4,14 @@ use std::fmt;
 
 use crate::config::ConfigError;
 
-/// Exit 1: failed at run time. Exit 2: wrong usage or configuration.
+/// Exit 1: failed at run time. Exit 2: wrong usage or configuration. Exit 3: done, and the figures are too far apart.
+/// Exit 4: what was checked is not what it should be.
 #[derive(Debug)]
 pub(crate) enum Failure {
     AtRunTime(anyhow::Error),
     Usage(String),
+    Beyond(String),
+    Differs(String),
 }
 
 pub(crate) type Outcome = Result<(), Failure>;
@@ -18,6 +21,8 @@ impl Failure {
         match self {
             Self::AtRunTime(_) => 1,
             Self::Usage(_) => 2,
+            Self::Beyond(_) => 3,
+            Self::Differs(_) => 4,
         }
     }
 
@@ -30,7 +35,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AtRunTime(error) => write!(f, "{error:#}"),
-            Self::Usage(what) => f.write_str(what),
+            Self::Usage(what) | Self::Beyond(what) | Self::Differs(what) => f.write_str(what),
         }
     }
 }

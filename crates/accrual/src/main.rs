@@ -8,6 +8,7 @@ mod figures;
 mod logging;
 mod pepper;
 mod progress;
+mod reconcile;
 mod signals;
 mod table;
 

@@ -1,5 +1,7 @@
 //! A report for a terminal and for a spreadsheet.
 
+mod said;
+
 use std::fmt::Write;
 
 use accrual_api::Token;
@@ -38,6 +40,9 @@ pub(crate) fn report(view: &ReportView, token: Option<&Token>, rows_max: usize) 
     ];
     for (name, units) in sums {
         let _ = writeln!(text, "{name:<14} {:>28} {symbol}", cut(units, decimals, PLACES));
+    }
+    if let Some(announced) = &view.announced {
+        text.push_str(&said::said(announced, decimals, &symbol));
     }
     let _ = writeln!(text);
     let rows: Vec<Row> = view.data.iter().map(Row::of).collect();
@@ -131,5 +136,6 @@ impl Row {
 
 /// A symbol is a stranger's choice: what could move the cursor or hide text is left out.
 fn printable(symbol: &str) -> String {
-    symbol.chars().filter(|c| c.is_ascii_graphic()).take(12).collect()
+    let shown = accrual_rewards::symbol::harmless(symbol).unwrap_or_default();
+    shown.chars().filter(|c| c.is_ascii_graphic()).take(12).collect()
 }

@@ -110,7 +110,9 @@ fn settings(campaigns: Vec<Campaign>) -> Settings {
         poll_interval: POLL_INTERVAL,
         stale_after_seconds: 60,
         webhooks: Default::default(),
+        mcp: Default::default(),
         sign_in: None,
+        security: None,
     }
 }
 

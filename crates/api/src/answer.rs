@@ -1,17 +1,21 @@
 //! What every answer has in common: a request id, the notice, the body of a problem, a line in the log.
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use tokio::time::Instant;
+use utoipa::ToSchema;
 
 use crate::Api;
 use crate::auth;
 use crate::error::{ApiError, FieldError};
 use crate::key;
 use crate::marketplace;
+use crate::metrics::{self, PlanName};
+use crate::v4;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The header that repeats the server's notice, e.g. that all data is a rehearsal's.
@@ -26,7 +30,9 @@ pub(crate) struct RequestId(pub(crate) String);
 
 /// The outermost layer: what it answers is what the caller sees.
 pub(crate) async fn finish(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+    let begun = Instant::now();
     let (method, uri) = (request.method().clone(), request.uri().clone());
+    let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
     let request_id = accepted_id(request.headers()).unwrap_or_else(|| api.next_request_id());
     marketplace::admit(&mut request, &api.settings().access.marketplace_secrets);
     request.extensions_mut().insert(RequestId(request_id.clone()));
@@ -36,6 +42,8 @@ pub(crate) async fn finish(State(api): State<Api>, mut request: Request, next: N
     };
     let mut response = with_problem_body(response, &uri, &request_id);
     tracing::info!(%method, path = key::redact(uri.path()), status = response.status().as_u16(), request_id, "answered");
+    let plan = response.extensions_mut().remove::<PlanName>();
+    metrics::answered(&route, response.status().as_u16(), plan.as_ref(), begun.elapsed());
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, HeaderValue::from_str(&request_id).expect("an id is of safe characters"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -65,7 +73,9 @@ fn with_problem_body(mut response: Response, uri: &Uri, request_id: &str) -> Res
     let body = ProblemBody::of(&error, uri, request_id);
     let mut headers = std::mem::take(response.headers_mut());
     headers.remove(header::CONTENT_LENGTH);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    // What was written for Merkl's API reads nothing else than plain JSON.
+    let kind = if v4::is_asked(uri) { "application/json" } else { "application/problem+json" };
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     let mut answer = (error.problem().status, Json(body)).into_response();
     answer.headers_mut().extend(headers);
@@ -84,16 +94,27 @@ fn is_bare(response: &Response) -> bool {
 }
 
 /// RFC 9457, with our `code`, `request_id` and `errors`.
-#[derive(Debug, Serialize)]
-struct ProblemBody<'a> {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemBody<'a> {
+    /// Where to read about it: a page of ours, or for limits the name that all APIs share.
     r#type: String,
+    /// What it means, the same for every problem of this code.
     title: &'static str,
+    /// The HTTP status, again.
     status: u16,
+    /// The stable name to decide by.
+    #[schema(value_type = crate::document::shape::ProblemCode)]
     code: &'static str,
+    /// What went wrong here, and what to do.
     detail: String,
+    /// The path that was asked for.
     instance: String,
+    /// The request's name, as in X-Request-Id: our log has it.
     request_id: &'a str,
+    /// Which fields of the request are wrong; empty where it is not the fields.
     errors: &'a [FieldError],
+    /// The limits that were exceeded: `minute` or `month`; absent where none was.
     #[serde(rename = "violated-policies", skip_serializing_if = "<[_]>::is_empty")]
     violated_policies: &'a [&'static str],
 }

@@ -11,18 +11,24 @@ use accrual_rewards::campaign::Campaign;
 use accrual_rewards::id::PoolId;
 use accrual_rewards::price::Sources;
 use accrual_rewards::tracker::Pool;
-use accrual_store::Db;
+use accrual_rewards::unit::UnixSeconds;
 use accrual_store::moment::Moment;
+use accrual_store::{Db, StoreError};
 use alloy_primitives::Address;
 use axum::http::HeaderValue;
 use secrecy::SecretString;
 
 use crate::book::{Book, Pair, State, Token};
 use crate::clock::Clock;
+use crate::finished::Kept;
 use crate::key::Peppers;
 use crate::keys::{KeyRules, Keys};
 use crate::limits::Limits;
+use crate::live::{Live, StreamLimits};
+use crate::mcp::McpSettings;
+use crate::metrics;
 use crate::sign_in::SignIn;
+use crate::status::Looker;
 use crate::usage::Usage;
 use crate::view::{AsOf, Meta, Rfc3339};
 use crate::webhooks::WebhookSettings;
@@ -60,8 +66,21 @@ pub struct Settings {
     pub stale_after_seconds: u64,
     /// Who may be told of what happens.
     pub webhooks: WebhookSettings,
+    /// Under which names and to which sites MCP is served.
+    pub mcp: McpSettings,
     /// Signing in with a wallet; `None` where it is switched off.
     pub sign_in: Option<SignIn>,
+    /// Whom to tell of a weakness; `None` where the operator named nobody.
+    pub security: Option<SecurityContact>,
+}
+
+/// Whom to tell of a weakness (RFC 9116).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecurityContact {
+    /// A URI: `mailto:`, `https:` or `tel:`.
+    pub contact: String,
+    /// Until when that is good.
+    pub expires_at: UnixSeconds,
 }
 
 /// How often the checkpoints are looked at unless told otherwise.
@@ -76,6 +95,8 @@ pub struct AccessSettings {
     pub billing: Billing,
     /// What proves a marketplace's gateway: two at most, so that one can be exchanged for the other.
     pub marketplace_secrets: Vec<SecretString>,
+    /// How many streams may be open.
+    pub streams: StreamLimits,
 }
 
 impl Default for AccessSettings {
@@ -89,6 +110,7 @@ impl Default for AccessSettings {
                 discount_percent_max: 35,
             },
             marketplace_secrets: Vec::new(),
+            streams: StreamLimits::default(),
         }
     }
 }
@@ -126,6 +148,9 @@ struct Inner {
     keys: Keys,
     limits: Limits,
     usage: Usage,
+    kept: Kept,
+    live: Live,
+    looker: Looker,
     settings: Settings,
     notice: Option<HeaderValue>,
     request_prefix: String,
@@ -143,6 +168,8 @@ impl Api {
     /// # Errors
     /// The operating system gives no random numbers.
     pub fn new(db: Db, mut settings: Settings) -> Result<Self, NoRandom> {
+        // Counting begins with the process, whoever asks for it first.
+        metrics::recorder();
         let pools = std::mem::take(&mut settings.pools);
         let campaigns = std::mem::take(&mut settings.campaigns);
         let tokens = std::mem::take(&mut settings.tokens);
@@ -162,6 +189,9 @@ impl Api {
             keys,
             limits,
             usage,
+            kept: Kept::default(),
+            live: Live::default(),
+            looker: Looker::default(),
             settings,
             notice,
             request_prefix,
@@ -189,9 +219,33 @@ impl Api {
         &self.0.limits
     }
 
+    /// Answers as finished bytes, of the newest block.
+    pub(crate) fn kept(&self) -> &Kept {
+        &self.0.kept
+    }
+
+    /// What streams are told.
+    pub(crate) fn live(&self) -> &Live {
+        &self.0.live
+    }
+
     /// Who called what.
     pub fn usage(&self) -> &Usage {
         &self.0.usage
+    }
+
+    /// Who looks at what the service is like.
+    pub(crate) fn looker(&self) -> &Looker {
+        &self.0.looker
+    }
+
+    /// Looks once at what the service is like, and books the time since the last look unless another server has. Whether it
+    /// did.
+    ///
+    /// # Errors
+    /// The database's own.
+    pub async fn look(&self) -> Result<bool, StoreError> {
+        self.0.looker.look(self).await
     }
 
     /// What the server was told, but for the pools, campaigns and tokens, which the book has.
@@ -223,6 +277,11 @@ impl Api {
             next_cursor,
             notice: self.settings().notice.clone(),
         }
+    }
+
+    /// How old the block is up to which all pools are complete; `None` before the first.
+    pub(crate) fn newest_age_seconds(&self) -> Option<u64> {
+        self.book().state().lowest().map(|moment| self.settings().clock.now().since(moment.at))
     }
 
     pub(crate) fn as_of(&self, moment: Moment) -> AsOf {

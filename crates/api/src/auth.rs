@@ -26,6 +26,7 @@ use crate::key::{self, ApiKey, KeyId};
 use crate::keys::Freshness;
 use crate::limits::{Cost, Exceeded, Month};
 use crate::marketplace::{self, Customer};
+use crate::metrics::{self, PlanName};
 use crate::usage::{self, Call};
 use crate::view::Rfc3339;
 
@@ -59,6 +60,10 @@ pub(crate) struct Needs {
     /// What a call costs.
     pub(crate) cost: Cost,
 }
+
+/// Under what name a call is counted, where its route does not say it all.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Endpoint(pub(crate) &'static str);
 
 /// Lets a request through when its key is accepted, its client has calls left and the key may do this. The handler finds
 /// the [`ActiveKey`] in the request's extensions. Every call is counted, and every answer says what is left.
@@ -128,13 +133,16 @@ async fn limited(
             (response, Some(figures))
         }
         Err(Exceeded::Minute { retry_after_seconds, figures }) => {
+            metrics::limited("minute");
             (ApiError::RateLimited { retry_after_seconds }.into_response(), Some(figures))
         }
         Err(Exceeded::Month { retry_after_seconds, figures }) => {
+            metrics::limited("month");
             (ApiError::QuotaExceeded { retry_after_seconds }.into_response(), Some(figures))
         }
         Err(Exceeded::Unknown) => (ApiError::ReducedCapacity.into_response(), None),
     };
+    response.extensions_mut().insert(PlanName(plan.name.clone()));
     if let Some(figures) = figures {
         for (name, text) in [("ratelimit-policy", figures.policy()), ("ratelimit", figures.rest())] {
             let value = HeaderValue::from_str(&text).expect("digits, letters and punctuation");
@@ -162,10 +170,11 @@ struct Noted {
 impl Noted {
     fn of(parts: &Parts, api: &Api, key: &ActiveKey, now_ms: u64) -> Self {
         let path = parts.extensions.get::<MatchedPath>().map_or("other", MatchedPath::as_str);
+        let named = parts.extensions.get::<Endpoint>().map(|endpoint| endpoint.0.to_owned());
         Self {
             key: key.id.clone(),
             client_id: key.client.client_id.clone(),
-            endpoint: format!("{} {path}", parts.method),
+            endpoint: named.unwrap_or_else(|| format!("{} {path}", parts.method)),
             network: usage::network(client_address(parts, &api.settings().trusted_proxies)),
             agent: usage::agent(&parts.headers),
             at: UnixSeconds(now_ms / 1_000),
@@ -212,13 +221,7 @@ impl FromRequestParts<Api> for ActiveKey {
         if api.keys().rules().env.is_some_and(|env| env != found.env) {
             return Err(ApiError::KeyWrongEnv(key.env().as_str()));
         }
-        let now = api.settings().clock.now();
-        let ends_at = standing(&key, &found, now)?;
-        match api.keys().freshness(api.settings().clock.now_ms()) {
-            Freshness::Confirmed => {}
-            Freshness::Late if ends_at.is_none() => {}
-            Freshness::Late | Freshness::Refused => return Err(ApiError::ReducedCapacity),
-        }
+        let ends_at = accepted(api, key.id(), &found)?;
         let address = client_address(parts, &api.settings().trusted_proxies);
         if found.networks.as_ref().is_some_and(|networks| !networks.allow(address)) {
             return Err(ApiError::NetworkNotAllowed(
@@ -341,9 +344,33 @@ fn admitted(api: &Api, key: &ApiKey) -> Option<Found> {
     found.filter(|found| right && pepper.is_some() && found.env == key.env())
 }
 
+/// When the key ends, if it is accepted now by a table that can still be believed.
+fn accepted(api: &Api, id: &KeyId, found: &Found) -> Result<Option<UnixSeconds>, ApiError> {
+    let ends_at = standing(id, found, api.settings().clock.now())?;
+    match api.keys().freshness(api.settings().clock.now_ms()) {
+        Freshness::Confirmed => Ok(ends_at),
+        Freshness::Late if ends_at.is_none() => Ok(ends_at),
+        Freshness::Late | Freshness::Refused => Err(ApiError::ReducedCapacity),
+    }
+}
+
+/// Whether a call that lasts may go on: its key is still accepted and still has `scope`.
+///
+/// # Errors
+/// What a new call would be answered with.
+pub(crate) fn goes_on(api: &Api, key: &ActiveKey, scope: Scope) -> Result<(), ApiError> {
+    if key.subscription.is_some() {
+        // A marketplace's gateway ends its users' calls itself.
+        return Ok(());
+    }
+    let found = api.keys().table().find(&key.id).ok_or(ApiError::KeyUnknown)?;
+    accepted(api, &key.id, &found)?;
+    if found.scopes.contains(scope) { Ok(()) } else { Err(ApiError::ScopeMissing(scope.as_str())) }
+}
+
 /// When the key ends, if it is accepted at `now`, from the row's own instants: at the very instant of its end it is refused.
-fn standing(key: &ApiKey, found: &Found, now: UnixSeconds) -> Result<Option<UnixSeconds>, ApiError> {
-    let id = key.id().clone();
+fn standing(id: &KeyId, found: &Found, now: UnixSeconds) -> Result<Option<UnixSeconds>, ApiError> {
+    let id = id.clone();
     match found.validity.standing(now) {
         Standing::Accepted => Ok(None),
         Standing::Ending { ends_at } => Ok(Some(ends_at)),

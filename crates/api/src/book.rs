@@ -7,8 +7,8 @@
 mod history;
 mod tokens;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use accrual_rewards::accrue::{CampaignAccrual, Earned, Figures, FiguresError};
@@ -17,10 +17,14 @@ use accrual_rewards::campaign::Campaign;
 use accrual_rewards::id::{CampaignId, PoolId};
 use accrual_rewards::report::{AccountEarned, by_account};
 use accrual_rewards::tracker::PoolTracker;
+use accrual_rewards::tree::{Claim, Tree};
 use accrual_rewards::unit::BlockNumber;
 use accrual_store::moment::Moment;
 use accrual_store::rebuild::{self, RebuildError};
-use accrual_store::{ChainRow, Checkpoint, Db, StoreError, chain, checkpoints};
+use accrual_store::{ChainRow, Checkpoint, Db, StoreError, accounts, chain, checkpoints};
+use alloy_primitives::Address;
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{PoolInfo, TokenInfo};
@@ -32,6 +36,8 @@ pub use tokens::{Pair, Token, Tokens};
 
 /// How long to wait after a failure before the database is asked again.
 const RETRY: Duration = Duration::from_secs(1);
+/// How often it is asked which accounts are contracts while no block comes; each new block asks too.
+const CONTRACTS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What the book reads, and the newest state it has published.
 #[derive(Debug)]
@@ -41,16 +47,26 @@ pub struct Book {
     block_seconds: Option<u64>,
     pools: Vec<Arc<PoolInfo>>,
     campaigns: Vec<Campaign>,
-    state: RwLock<Arc<State>>,
+    state: watch::Sender<Arc<State>>,
     history: History,
 }
 
-/// All pools at their checkpoints, and what is known of tokens.
+/// All pools at their checkpoints, and what is known of tokens and accounts.
 #[derive(Debug, Default)]
 pub struct State {
+    /// Counts the states that answer differently from those before them.
+    version: u64,
     pools: BTreeMap<PoolId, Arc<PoolState>>,
     chain: Option<ChainRow>,
     tokens: Arc<Tokens>,
+    contracts: Arc<Contracts>,
+}
+
+/// Which accounts are contracts, and when that was asked.
+#[derive(Debug, Default)]
+struct Contracts {
+    addresses: BTreeSet<Address>,
+    asked_at: Option<Instant>,
 }
 
 /// One pool at one block.
@@ -72,6 +88,7 @@ pub struct PoolState {
 struct Told {
     report: OnceLock<Result<Report, FiguresError>>,
     eligible: OnceLock<Held>,
+    tree: OnceLock<Tree>,
 }
 
 /// A campaign's figures at a block, counted once and in the orders that lists need.
@@ -83,6 +100,8 @@ pub struct Report {
     pub accounts: Vec<AccountEarned>,
     /// By position, largest first.
     pub positions: Vec<Earned>,
+    /// The place of each account among the accounts.
+    places: HashMap<Address, usize>,
 }
 
 /// A campaign's report, or why its figures cannot be known while all else can.
@@ -121,7 +140,7 @@ impl Book {
     ) -> Self {
         let tokens = Arc::new(Tokens::new(&pools, tokens));
         let pools = pools.into_iter().map(Arc::new).collect();
-        let state = RwLock::new(Arc::new(State { tokens, ..State::default() }));
+        let (state, _) = watch::channel(Arc::new(State { tokens, ..State::default() }));
         Self { db, chain_id, block_seconds, pools, campaigns, state, history: History::default() }
     }
 
@@ -171,13 +190,39 @@ impl Book {
         let unchanged = |(id, pool): (&PoolId, &Arc<PoolState>)| {
             old.pools.get(id).is_some_and(|before| Arc::ptr_eq(before, pool))
         };
-        if !pools.iter().all(unchanged) {
+        let moved = pools.len() != old.pools.len() || !pools.iter().all(unchanged);
+        if moved {
             self.check_rewinds(&checkpoints).await?;
         }
         let tokens = self.learn_tokens(&old.tokens).await?;
-        *self.state.write().unwrap_or_else(PoisonError::into_inner) =
-            Arc::new(State { pools, chain, tokens });
+        let contracts = self.learn_contracts(&old.contracts, moved).await?;
+        let mut next = State { version: old.version, pools, chain, tokens, contracts };
+        let answers_alike = !moved
+            && next.sure_of() == old.sure_of()
+            && next.tokens == old.tokens
+            && next.contracts.addresses == old.contracts.addresses;
+        if !answers_alike {
+            next.version += 1;
+        }
+        let mut old_kept = None;
+        self.state.send_if_modified(|state| {
+            // What is given up here is large, and is dropped when readers can go on.
+            old_kept = Some(std::mem::replace(state, Arc::new(next)));
+            // Whoever watches is not woken for what changes no answer.
+            !answers_alike
+        });
+        drop((old, old_kept));
         Ok(())
+    }
+
+    async fn learn_contracts(&self, old: &Arc<Contracts>, moved: bool) -> Result<Arc<Contracts>, BookError> {
+        let is_fresh = old.asked_at.is_some_and(|at| at.elapsed() < CONTRACTS_INTERVAL);
+        if is_fresh && !moved {
+            return Ok(Arc::clone(old));
+        }
+        let asked_at = Some(Instant::now());
+        let addresses = accounts::contracts(&self.db, self.chain_id).await?;
+        Ok(Arc::new(Contracts { addresses, asked_at }))
     }
 
     /// Asks the database for tokens only while one is missing: the indexer may store it at any time.
@@ -187,7 +232,7 @@ impl Book {
         }
         let mut tokens = Tokens::clone(old);
         tokens.learn(&self.db, self.chain_id).await?;
-        Ok(Arc::new(tokens))
+        Ok(if tokens == **old { Arc::clone(old) } else { Arc::new(tokens) })
     }
 
     async fn advance(
@@ -201,13 +246,17 @@ impl Book {
         let tracker = match old {
             Some(old) if old.moment == moment => return Ok(Arc::clone(old)),
             Some(old) => {
-                let mut tracker = old.tracker.clone();
+                let mut tracker = aside(Arc::clone(old), |old| old.tracker.clone()).await;
                 rebuild::extend(&self.db, &mut tracker, moment.number).await?;
                 tracker
             }
             None => rebuild::tracker_at(&self.db, &info.pool, &self.campaigns, moment.number).await?,
         };
-        Ok(Arc::new(PoolState::new(Arc::clone(info), moment, checkpoint.rewinds, tracker)))
+        let asked: Vec<CampaignId> = old.map(|old| old.asked()).unwrap_or_default();
+        let state = Arc::new(PoolState::new(Arc::clone(info), moment, checkpoint.rewinds, tracker));
+        // What callers ask for at each block is counted before they see the block, so that none of them waits for it.
+        aside(Arc::clone(&state), move |state| state.count_ahead(&asked)).await;
+        Ok(state)
     }
 
     /// A rewind between reading a checkpoint and reading its events would mix two chains.
@@ -221,7 +270,12 @@ impl Book {
 
     /// The newest published state.
     pub fn state(&self) -> Arc<State> {
-        Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.state.borrow())
+    }
+
+    /// Told of each state that is published from now on and answers differently from the one before.
+    pub fn watch(&self) -> watch::Receiver<Arc<State>> {
+        self.state.subscribe()
     }
 
     /// The pools that are followed.
@@ -235,7 +289,52 @@ impl Book {
     }
 }
 
+/// Does what takes a while apart from those who answer.
+async fn aside<T: Send + 'static>(
+    state: Arc<PoolState>,
+    work: impl FnOnce(&PoolState) -> T + Send + 'static,
+) -> T {
+    match tokio::task::spawn_blocking(move || work(&state)).await {
+        Ok(done) => done,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The runtime is being shut down, and this with it.
+        Err(_) => std::future::pending().await,
+    }
+}
+
 impl State {
+    /// Whether each of `pools` has a state.
+    pub fn is_whole(&self, pools: &[Arc<PoolInfo>]) -> bool {
+        pools.iter().all(|info| self.pools.contains_key(&info.pool.id))
+    }
+
+    /// States of one version answer alike.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The same with pools of earlier blocks.
+    fn with_pools(&self, pools: BTreeMap<PoolId, Arc<PoolState>>) -> Self {
+        let (tokens, contracts) = (Arc::clone(&self.tokens), Arc::clone(&self.contracts));
+        Self { version: self.version, pools, chain: self.chain, tokens, contracts }
+    }
+
+    /// How often the pools had been rewound, all together: rises with each rewind of the chain.
+    pub fn rewinds(&self) -> u64 {
+        self.pools.values().map(|pool| pool.rewinds).sum()
+    }
+
+    /// The accounts that are known to be contracts.
+    pub fn contracts(&self) -> &BTreeSet<Address> {
+        &self.contracts.addresses
+    }
+
+    /// The blocks up to which the chain is sure, as far as its node has said: safe and final.
+    pub fn sure_of(&self) -> (Option<BlockNumber>, Option<BlockNumber>) {
+        let chain = self.chain.as_ref();
+        (chain.and_then(|chain| chain.safe_number), chain.and_then(|chain| chain.finalized_number))
+    }
+
     /// A pool at its checkpoint; `None` before its first.
     pub fn pool(&self, id: &PoolId) -> Option<&Arc<PoolState>> {
         self.pools.get(id)
@@ -249,6 +348,11 @@ impl State {
     /// The lowest checkpoint: the block up to which all indexed pools are complete.
     pub fn lowest(&self) -> Option<Moment> {
         self.pools.values().map(|pool| pool.moment).min_by_key(|moment| moment.number)
+    }
+
+    /// What the chain's node said last, as far as it was stored.
+    pub fn chain(&self) -> Option<&ChainRow> {
+        self.chain.as_ref()
     }
 
     /// How sure the chain is of `block`, as far as its node has said.
@@ -298,6 +402,32 @@ impl PoolState {
         Ok(self.told(id)?.eligible.get_or_init(held))
     }
 
+    fn count_ahead(&self, campaigns: &[CampaignId]) {
+        for campaign in campaigns {
+            // Whoever asks is told what is wrong.
+            let _ = self.known(campaign);
+        }
+    }
+
+    /// The campaigns whose figures were asked for.
+    fn asked(&self) -> Vec<CampaignId> {
+        let asked = self.told.iter().filter(|(_, told)| told.report.get().is_some());
+        asked.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// The tree of what each account has earned in the campaign, as Merkl's Distributor would check it.
+    ///
+    /// # Errors
+    /// As [`PoolState::report`].
+    pub fn tree(&self, id: &CampaignId) -> Result<&Tree, ApiError> {
+        let report = self.report(id)?;
+        let token = self.accrual(id).campaign().reward_token;
+        let claim = |row: &AccountEarned| Claim { account: row.account, token, amount: row.earned };
+        // Sums of a budget fit what the budget fits, and accounts are fewer than positions.
+        let tree = || Tree::new(report.accounts.iter().map(claim)).expect("a campaign's accounts fit a tree");
+        Ok(self.told(id)?.tree.get_or_init(tree))
+    }
+
     fn told(&self, id: &CampaignId) -> Result<&Told, ApiError> {
         self.told.get(id).ok_or_else(|| ApiError::no_such("campaign", id.as_str()))
     }
@@ -310,7 +440,15 @@ impl PoolState {
         let figures =
             self.tracker.figures(id, self.moment.at).expect("it is one of the tracker's campaigns")?;
         let (accounts, positions) = (by_account(&figures), by_position(&figures));
-        Ok(Report { figures, accounts, positions })
+        let places = accounts.iter().enumerate().map(|(place, row)| (row.account, place)).collect();
+        Ok(Report { figures, accounts, positions, places })
+    }
+}
+
+impl Report {
+    /// What an account earned; `None` for one that earned nothing.
+    pub fn of(&self, account: Address) -> Option<&AccountEarned> {
+        self.accounts.get(*self.places.get(&account)?)
     }
 }
 

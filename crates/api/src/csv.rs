@@ -4,6 +4,8 @@ use accrual_rewards::unit::Amount;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::accept;
+
 /// What form an answer has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
@@ -32,12 +34,7 @@ impl Format {
 
     /// What the caller's headers ask for, where the query does not say.
     pub(crate) fn of(asked: Option<Self>, headers: &HeaderMap) -> Self {
-        let accepts_csv = || {
-            let accept =
-                headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-            accept.split(',').next().is_some_and(|first| first.trim().starts_with("text/csv"))
-        };
-        asked.unwrap_or_else(|| if accepts_csv() { Self::Csv } else { Self::Json })
+        asked.unwrap_or_else(|| if accept::prefers_csv(headers) { Self::Csv } else { Self::Json })
     }
 }
 

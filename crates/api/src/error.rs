@@ -9,6 +9,7 @@ use accrual_store::StoreError;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::key::KeyId;
 use crate::keys::KeysError;
@@ -84,10 +85,16 @@ pub enum ApiError {
     PlanFeature(String),
     #[error("This call needs the scope {0}, which the key does not have.")]
     ScopeMissing(&'static str),
+    #[error(
+        "The {0} of this request names a site that /mcp is not for: its operator lists hosts in mcp.hosts and pages' sites in mcp.origins."
+    )]
+    SiteNotAllowed(&'static str),
     #[error("{0}")]
     NotFound(String),
     #[error("This path does not take this method; Allow names those that it does.")]
     MethodNotAllowed,
+    #[error("Accept names no form that this answer has: application/json, and text/csv for tables.")]
+    NotAcceptable,
     #[error("The body is larger than 64 KiB.")]
     BodyTooLarge,
     #[error("It was changed since that ETag was given out: read it again, and send the new one in If-Match.")]
@@ -100,6 +107,8 @@ pub enum ApiError {
     WalletHasKey(String),
     #[error("Too many attempts to sign in from this network: try again in {0} seconds.")]
     TooManySignIns(u64),
+    #[error("The client has {0} streams open, as many as it may: close one first.")]
+    StreamLimit(usize),
     #[error("{0}")]
     FiguresUnknown(String),
     #[error("{0}")]
@@ -109,9 +118,9 @@ pub enum ApiError {
 }
 
 /// One field of a request that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// Its name.
+    /// Its name, of a parameter or of a field of the body.
     pub parameter: String,
     /// What is wrong with it, and what would be right.
     pub detail: String,
@@ -180,16 +189,19 @@ problems! {
     BAD_BODY = "bad_body", BAD_REQUEST, "The body is not what this call takes";
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body is not JSON";
     SCOPE_MISSING = "scope_missing", FORBIDDEN, "This key may not do this";
+    SITE_NOT_ALLOWED = "site_not_allowed", FORBIDDEN, "This site may not call here";
     QUOTA_EXCEEDED = "quota_exceeded", TOO_MANY_REQUESTS, "The month's calls are used up";
     PLAN_HISTORY = "plan_history", FORBIDDEN, "The plan does not reach so far back";
     PLAN_FEATURE = "plan_feature", FORBIDDEN, "The plan does not include this";
     NOT_FOUND = "not_found", NOT_FOUND, "There is nothing here";
     METHOD_NOT_ALLOWED = "method_not_allowed", METHOD_NOT_ALLOWED, "This path does not take this method";
+    NOT_ACCEPTABLE = "not_acceptable", NOT_ACCEPTABLE, "The answer has no such form";
     PRECONDITION_FAILED = "precondition_failed", PRECONDITION_FAILED, "This was changed meanwhile";
     BODY_TOO_LARGE = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large";
     SIGN_IN_REFUSED = "sign_in_refused", FORBIDDEN, "This does not prove the wallet";
     WALLET_HAS_KEY = "wallet_has_key", CONFLICT, "This wallet has a key already";
     RATE_LIMITED = "rate_limited", TOO_MANY_REQUESTS, "Too many calls within a minute";
+    STREAM_LIMIT = "stream_limit", TOO_MANY_REQUESTS, "Too many streams are open";
     INTERNAL = "internal", INTERNAL_SERVER_ERROR, "Something broke on our side";
     FIGURES_UNKNOWN = "figures_unknown", CONFLICT, "What is stored does not tell these figures";
     BEHIND_CHAIN = "behind_chain", SERVICE_UNAVAILABLE, "The data is not there yet";
@@ -245,13 +257,16 @@ impl ApiError {
             Self::PlanHistory(_) => Problem::PLAN_HISTORY,
             Self::PlanFeature(_) => Problem::PLAN_FEATURE,
             Self::ScopeMissing(_) => Problem::SCOPE_MISSING,
+            Self::SiteNotAllowed(_) => Problem::SITE_NOT_ALLOWED,
             Self::NotFound(_) => Problem::NOT_FOUND,
             Self::MethodNotAllowed => Problem::METHOD_NOT_ALLOWED,
+            Self::NotAcceptable => Problem::NOT_ACCEPTABLE,
             Self::BodyTooLarge => Problem::BODY_TOO_LARGE,
             Self::PreconditionFailed => Problem::PRECONDITION_FAILED,
             Self::SignInRefused(_) => Problem::SIGN_IN_REFUSED,
             Self::WalletHasKey(_) => Problem::WALLET_HAS_KEY,
             Self::TooManySignIns(_) => Problem::RATE_LIMITED,
+            Self::StreamLimit(_) => Problem::STREAM_LIMIT,
             Self::Internal => Problem::INTERNAL,
             Self::FiguresUnknown(_) => Problem::FIGURES_UNKNOWN,
             Self::BehindChain(_) => Problem::BEHIND_CHAIN,
@@ -293,6 +308,8 @@ impl ApiError {
             Self::KeyBrownout { retry_after_seconds, .. }
             | Self::RateLimited { retry_after_seconds }
             | Self::QuotaExceeded { retry_after_seconds } => Some(*retry_after_seconds),
+            // One of the caller's own streams has to end first, which nobody but the caller can say.
+            Self::StreamLimit(_) => Some(60),
             _ => (self.problem().status == StatusCode::SERVICE_UNAVAILABLE).then_some(2),
         }
     }

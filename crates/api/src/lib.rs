@@ -6,12 +6,22 @@
 //! - [`key`], [`keys`], [`auth`]: the form of a key, its life in the database, who may ask for what; [`limits`], [`usage`]:
 //!   how much, and how much it was; `marketplace`: who comes through a gateway.
 //! - [`sign_in`]: a key for whoever signs with an Ethereum wallet.
+//! - [`answer`], [`error`], [`view`]: what callers see; `accept`, `finished`: in which form, and as finished bytes.
 //! - [`answer`], [`error`], [`view`]: what callers see.
+//! - [`document`]: the description of it all, made from the code; `listed`: routes that know their own list.
 //! - [`params`], [`cursor`]: what callers may send; `csv` and `prices`: rows as tables, USD for tokens.
-//! - [`webhooks`]: others are told what happens; [`deliver`]: a fresh key goes to a secrets manager.
+//! - [`announced`]: what was said of a campaign before.
+//! - [`reconciliation`]: our figures against Merkl's, as callers see them.
+//! - `live`: what each block changes, for streams; [`webhooks`]: others are told what happens; [`deliver`]: a fresh key
+//!   goes to a secrets manager.
+//! - `status`, `metrics`: what the service is like, kept for 90 days, and what it counts.
+//! - `v4`: Merkl's own shapes, for what was written for theirs.
+//! - [`mcp`]: the same figures for assistants, over HTTP and on standard input and output.
 //!
 //! It reads the store and never the chain: an answer comes even when every node is down.
 
+mod accept;
+pub mod announced;
 mod answer;
 pub mod app;
 pub mod auth;
@@ -21,18 +31,27 @@ pub mod clock;
 pub mod csv;
 pub mod cursor;
 pub mod deliver;
+pub mod document;
 pub mod error;
+mod finished;
 mod horizon;
 pub mod keys;
 pub mod limits;
+mod listed;
+mod live;
 mod marketplace;
+pub mod mcp;
+mod metrics;
 pub mod params;
 mod prices;
+pub mod reconciliation;
 pub mod router;
 mod routes;
 pub mod serve;
 pub mod sign_in;
+mod status;
 pub mod usage;
+mod v4;
 pub mod view;
 pub mod webhooks;
 
@@ -41,6 +60,8 @@ pub use accrual_access::{key, scope};
 pub use app::{Api, PoolInfo, Settings, TokenInfo};
 pub use book::{Pair, Token, Tokens};
 pub use clock::Clock;
+pub use live::StreamLimits;
+pub use mcp::McpSettings;
 pub use router::router;
 pub use serve::serve;
 pub use sign_in::SignIn;

@@ -8,6 +8,7 @@ use alloy_primitives::Address;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 
+use crate::app::Api;
 use crate::error::{ApiError, FieldError};
 
 /// The most rows of one page.
@@ -22,20 +23,31 @@ pub struct Params {
     left: BTreeMap<String, String>,
     known: Vec<&'static str>,
     errors: Vec<FieldError>,
+    /// Of a call that tells of the chain.
+    age: Option<NewestAge>,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Params {
+/// Marks a call that tells of the chain: every such call takes `max_age_seconds`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OfChain;
+
+/// How old the newest block is; `None` before the first.
+#[derive(Debug, Clone, Copy)]
+struct NewestAge(Option<u64>);
+
+impl FromRequestParts<Api> for Params {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let pairs: Result<Query<Vec<(String, String)>>, _> = Query::from_request_parts(parts, state).await;
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let pairs: Result<Query<Vec<(String, String)>>, _> = Query::from_request_parts(parts, api).await;
         let Ok(Query(pairs)) = pairs else {
             return Err(ApiError::BadParameter(vec![field(
                 "query",
                 "is not of the form name=value&name=value",
             )]));
         };
-        let mut params = Self { left: BTreeMap::new(), known: Vec::new(), errors: Vec::new() };
+        let age = parts.extensions.get::<OfChain>().map(|_| NewestAge(api.newest_age_seconds()));
+        let mut params = Self { left: BTreeMap::new(), known: Vec::new(), errors: Vec::new(), age };
         for (name, value) in pairs {
             if params.left.insert(name.clone(), value).is_some() {
                 params.errors.push(field(&name, "is given more than once"));
@@ -58,11 +70,14 @@ impl Params {
         parse(&text).map_err(|detail| self.errors.push(field(name, &detail))).ok()
     }
 
-    /// Whether all that was given is known and parsed.
+    /// Whether all that was given is known and parsed, and the newest block young enough for whoever says how old it may
+    /// be.
     ///
     /// # Errors
-    /// [`ApiError::BadParameter`] with a line for each that is not.
+    /// [`ApiError::BadParameter`] with a line for each that is not; [`ApiError::BehindChain`].
     pub fn done(mut self) -> Result<(), ApiError> {
+        let age = self.age;
+        let max = age.and_then(|_| self.take("max_age_seconds", age_max));
         let takes = match self.known.as_slice() {
             [] => "this call takes none".to_owned(),
             known => format!("this call takes {}", known.join(", ")),
@@ -71,8 +86,33 @@ impl Params {
             let name: String = name.chars().take(80).collect();
             self.errors.push(field(&name, &format!("is not known here: {takes}")));
         }
-        if self.errors.is_empty() { Ok(()) } else { Err(ApiError::BadParameter(self.errors)) }
+        if !self.errors.is_empty() {
+            return Err(ApiError::BadParameter(self.errors));
+        }
+        match (max, age) {
+            (Some(max), Some(NewestAge(age))) if age.is_none_or(|age| age > max) => Err(too_old(age, max)),
+            _ => Ok(()),
+        }
     }
+}
+
+fn too_old(age: Option<u64>, max: u64) -> ApiError {
+    let newest = age.map_or("Nothing has been indexed yet".to_owned(), |age| {
+        format!("The newest block is {age} seconds old")
+    });
+    ApiError::BehindChain(format!(
+        "{newest}, and max_age_seconds allows {max}: try again shortly, or allow more."
+    ))
+}
+
+/// `max_age_seconds=`: how old the newest block may be.
+fn age_max(text: &str) -> Result<u64, String> {
+    whole(text).ok_or("must be a number of seconds".to_owned())
+}
+
+/// A whole number that a database and every JSON reader can hold.
+pub(crate) fn whole(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|number| i64::try_from(*number).is_ok())
 }
 
 fn field(parameter: &str, detail: &str) -> FieldError {

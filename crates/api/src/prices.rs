@@ -10,6 +10,7 @@ use accrual_rewards::unit::{Amount, UnixSeconds};
 use alloy_primitives::Address;
 use rust_decimal::Decimal;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::Api;
 use crate::book::State;
@@ -193,23 +194,57 @@ pub(crate) fn pools_behind(api: &Api, tokens: impl IntoIterator<Item = Address>)
 }
 
 /// A price with the way to it; where there is none, why.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct PriceView {
+    /// The token.
     token: Eip55,
+    /// What one whole token is worth, in US dollars.
     usd: Option<Decimal>,
+    /// The way to it: from the token's own source to dollars.
     route: Vec<LegView>,
+    /// When the oldest part of it was seen.
     observed_at: Option<Rfc3339>,
+    /// Why there is no price; null where there is one.
     reason: Option<&'static str>,
+    /// The same as a sentence.
     detail: Option<String>,
 }
 
 /// One step of the way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(tag = "source", rename_all = "snake_case")]
 pub(crate) enum LegView {
-    Fixed { token: Eip55, usd: Decimal },
-    Chainlink { token: Eip55, feed: Eip55, usd: Decimal, updated_at: Rfc3339 },
-    Pool { token: Eip55, pool: String, window_seconds: u32, in_token: Eip55, price: Decimal },
+    /// The configuration says so.
+    Fixed {
+        /// The token.
+        token: Eip55,
+        /// What one whole token is worth, in US dollars.
+        usd: Decimal,
+    },
+    /// A feed on the chain says so.
+    Chainlink {
+        /// The token.
+        token: Eip55,
+        /// The feed's contract.
+        feed: Eip55,
+        /// What one whole token is worth, in US dollars.
+        usd: Decimal,
+        /// When the feed answered.
+        updated_at: Rfc3339,
+    },
+    /// A pool's own price, as a mean over time.
+    Pool {
+        /// The token.
+        token: Eip55,
+        /// The pool's id.
+        pool: String,
+        /// How long the mean reaches back.
+        window_seconds: u32,
+        /// The token that the price is told in.
+        in_token: Eip55,
+        /// One whole token in whole tokens of the other.
+        price: Decimal,
+    },
 }
 
 impl PriceView {

@@ -7,7 +7,6 @@ use axum::Router;
 use axum::http::{HeaderName, Method, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{Any as AnyOrigin, CorsLayer};
 use tower_http::limit::RequestBodyLimitLayer;
@@ -17,11 +16,15 @@ use crate::answer::{self, NOTICE};
 use crate::app::Api;
 use crate::auth::{self, Needs};
 use crate::error::ApiError;
+use crate::finished::{self, Keep};
 use crate::limits::Cost;
+use crate::listed::{Access, Group, Routes, get, post};
+use crate::mcp;
 use crate::routes::{
-    accounts, accruals, audit, campaigns, health, history, keys, liquidity, page, pools, rotation, sign_in,
-    simulate, treasury, usage, webhooks,
+    accounts, accruals, audit, campaigns, docs, health, history, keys, liquidity, overview, page, pools,
+    proofs, reconciliation, rotation, sign_in, simulate, status, stream, treasury, usage, webhooks,
 };
+use crate::v4;
 use accrual_access::scope::Scope;
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -30,10 +33,24 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// The whole service.
 pub fn router(api: &Api) -> Router {
-    let public = Router::new()
+    let on = groups().into_iter().filter(|group| (group.is_on)(api.settings()));
+    let routes = on.fold(Router::new(), |whole, group| {
+        let routes = group.routes.into_router();
+        let routes = group.keep.map_or(routes.clone(), |keep| finished(api, keep, routes));
+        let routes = guarded(api, group.access, routes);
+        whole.merge(if group.is_shared { routes.layer(cors()) } else { routes })
+    });
+    dressed(api, routes.merge(mcp::routes(api)))
+}
+
+/// All routes but `/mcp`, which has a door of its own, by who may call them. The document is held against this list.
+pub(crate) fn groups() -> Vec<Group> {
+    let public = Routes::new()
+        .route("/v1/overview", get(overview::overview))
         .route("/v1/campaigns", get(campaigns::list))
         .route("/v1/campaigns/{id}", get(campaigns::one))
         .route("/v1/campaigns/{id}/accruals", get(accruals::list))
+        .route("/v1/campaigns/{id}/proofs/{account}", get(proofs::one))
         .route("/v1/campaigns/{id}/history", get(history::campaign))
         .route("/v1/campaigns/{id}/treasury", get(treasury::one))
         .route("/v1/treasury", get(treasury::of_token))
@@ -42,16 +59,35 @@ pub fn router(api: &Api) -> Router {
         .route("/v1/pools/{id}", get(pools::one))
         .route("/v1/pools/{id}/history", get(history::pool))
         .route("/v1/pools/{id}/liquidity", get(liquidity::one));
-    let wallet = Router::new()
+    let reconciliation = Routes::new().route("/v1/campaigns/{id}/reconciliation", get(reconciliation::one));
+    let wallet = Routes::new()
         .route("/v1/accounts/{address}/positions", get(accounts::positions))
         .route("/v1/accounts/{address}/history", get(history::account))
         .route("/v1/accounts/{address}/rewards", get(accounts::rewards));
-    let own = Router::new()
+    let their_public = Routes::new()
+        .route("/v4/campaigns", get(v4::campaigns::list))
+        .route("/v4/campaigns/count", get(v4::campaigns::count))
+        .route("/v4/campaigns/{id}", get(v4::campaigns::one))
+        .route("/v4/campaigns/{id}/metrics", get(v4::metrics::one))
+        .route("/v4/opportunities", get(v4::opportunities::list))
+        .route("/v4/opportunities/{id}", get(v4::opportunities::one))
+        .route("/v4/rewards", get(v4::rewards::list))
+        .route("/v4/rewards/total", get(v4::rewards::total))
+        .route("/v4/rewards/count", get(v4::rewards::count))
+        .route("/v4/roots", get(v4::roots::list))
+        .route("/v4/roots/live", get(v4::roots::live))
+        .route("/v4/tokens", get(v4::reference::tokens))
+        .route("/v4/chains", get(v4::reference::chains));
+    let their_wallet = Routes::new()
+        .route("/v4/users/{address}/rewards", get(v4::users::rewards))
+        .route("/v4/users/{address}/rewards/breakdowns", get(v4::users::breakdowns));
+    let streams = Routes::new().route("/v1/stream", get(stream::open));
+    let own = Routes::new()
         .route("/v1/keys/self", get(keys::own))
         .route("/v1/usage", get(usage::own))
         .route("/v1/usage/invoice", get(usage::invoice_lines));
-    let own_rotation = Router::new().route("/v1/keys/self/rotation", post(rotation::open_own));
-    let admin = Router::new()
+    let own_rotation = Routes::new().route("/v1/keys/self/rotation", post(rotation::open_own));
+    let admin = Routes::new()
         .route("/v1/keys", get(keys::list).post(keys::create))
         .route("/v1/keys/{id}", get(keys::one).patch(keys::edit))
         .route("/v1/keys/{id}/pause", post(keys::pause))
@@ -62,39 +98,69 @@ pub fn router(api: &Api) -> Router {
         .route("/v1/keys/{id}/rotation/{step}", post(rotation::step))
         .route("/v1/clients/{id}/emergency_rotation", post(rotation::emergency))
         .route("/v1/audit", get(audit::list));
-    let webhooks = Router::new()
+    let webhooks = Routes::new()
         .route("/v1/webhooks", get(webhooks::list).post(webhooks::create))
         .route("/v1/webhooks/{id}", get(webhooks::one).patch(webhooks::edit).delete(webhooks::delete))
         .route("/v1/webhooks/{id}/rotate_secret", post(webhooks::rotate_secret))
         .route("/v1/webhooks/{id}/test", post(webhooks::test))
         .route("/v1/webhooks/{id}/deliveries", get(webhooks::deliveries));
-    let open = Router::new()
+    let open = Routes::new()
         .route("/", get(page::index))
         .route("/assets/{file}", get(page::asset))
         .route("/problems/{code}", get(page::problem))
+        .route("/assets/status.css", get(status::style))
+        .route("/status", get(status::html))
+        .route("/status.json", get(status::json))
+        .route("/metrics", get(status::prometheus))
+        .route("/openapi.json", get(docs::openapi))
+        .route("/docs", get(docs::reference))
+        .route("/docs/reference.js", get(docs::script))
+        .route("/docs/snippets.js", get(docs::snippets))
+        .route("/docs/reference.css", get(docs::style))
+        .route("/docs/keys", get(docs::keys))
+        .route("/llms.txt", get(docs::llms))
+        .route("/.well-known/api-catalog", get(docs::catalog))
+        .route("/.well-known/security.txt", get(docs::security))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready));
-    let data = guarded(api, Some(Scope::ReadPublic), Cost::Counts, public)
-        .merge(guarded(api, Some(Scope::ReadWallet), Cost::Counts, wallet))
-        .merge(guarded(api, None, Cost::Free, own));
-    // No other site's script may manage keys, or decide by a webhook what leaves the house: no CORS headers here.
-    let managed = guarded(api, Some(Scope::RotateSelf), Cost::Free, own_rotation)
-        .merge(guarded(api, Some(Scope::Admin), Cost::Free, admin))
-        .merge(guarded(api, Some(Scope::Webhooks), Cost::Free, webhooks));
-    dressed(api, data.layer(cors()).merge(managed).merge(open).merge(sign_in::routes(api)))
+    let signing_in = Routes::new()
+        .route("/v1/sign_in/nonce", get(sign_in::nonce).post(sign_in::nonce))
+        .route("/v1/sign_in", post(sign_in::sign_in));
+    let counted = |scope| Access::Key(Needs { scope: Some(scope), cost: Cost::Counts });
+    let free = |scope| Access::Key(Needs { scope, cost: Cost::Free });
+    // No other site's script may manage keys, or decide by a webhook what leaves the house: they are not shared.
+    vec![
+        Group::shared(counted(Scope::ReadPublic), public).kept(Keep::ForABlock),
+        Group::shared(counted(Scope::ReadWallet), wallet).kept(Keep::Ask),
+        Group::shared(counted(Scope::ReadPublic), their_public),
+        Group::shared(counted(Scope::ReadWallet), their_wallet),
+        Group::shared(counted(Scope::ReadReconciliation), reconciliation),
+        Group::shared(counted(Scope::Stream), streams),
+        Group::shared(free(None), own),
+        Group::new(free(Some(Scope::RotateSelf)), own_rotation),
+        Group::new(free(Some(Scope::Admin)), admin),
+        Group::new(free(Some(Scope::Webhooks)), webhooks),
+        Group::new(Access::Open, open),
+        Group::new(Access::Open, signing_in).when(|settings| settings.sign_in.is_some()),
+    ]
 }
 
-/// Lets through only keys that have `scope`; every key where there is none.
-fn guarded(api: &Api, scope: Option<Scope>, cost: Cost, routes: Router<Api>) -> Router<Api> {
+/// Answers of the chain's data, as finished bytes.
+fn finished(api: &Api, keep: Keep, routes: Router<Api>) -> Router<Api> {
     let api = api.clone();
-    routes.route_layer(from_fn(move |request, next| {
-        auth::guard(api.clone(), Needs { scope, cost }, request, next)
-    }))
+    routes.route_layer(from_fn(move |request, next| finished::finish(api.clone(), keep, request, next)))
+}
+
+/// Lets through only keys that are good for these routes, where they need one.
+fn guarded(api: &Api, access: Access, routes: Router<Api>) -> Router<Api> {
+    let Access::Key(needs) = access else { return routes };
+    let api = api.clone();
+    routes.route_layer(from_fn(move |request, next| auth::guard(api.clone(), needs, request, next)))
 }
 
 /// Any site may read data with a key that its user brings; cookies are never involved.
 fn cors() -> CorsLayer {
-    let allowed = ["x-api-key", "authorization", "x-request-id", "accept", "if-none-match"];
+    let allowed = ["x-api-key", "authorization", "x-request-id", "accept", "if-none-match", "last-event-id"];
     let exposed = [
         "ratelimit",
         "ratelimit-policy",

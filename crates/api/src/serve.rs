@@ -42,13 +42,15 @@ pub async fn serve(
         served
     };
     let follow_keys = api.keys().follow(stop.clone());
-    let keep_keys = api.keys().keep_up(stop.clone());
+    let courier = webhooks::courier(&api);
+    let keep_keys = api.keys().keep_up(courier.clone(), stop.clone());
     let clock = &api.settings().clock;
     let keep_uses = api.usage().follow(api.db(), api.keys().replica_id(), || clock.now(), drained.clone());
     let keep_limits = api.limits().tidy(api.keys(), clock, drained.clone());
-    let tell_others = webhooks::work(&api, stop.clone());
-    let (served, (), (), (), (), (), ()) =
-        tokio::join!(answer, follow, follow_keys, keep_keys, keep_uses, keep_limits, tell_others);
+    let tell_others = webhooks::work(&api, courier, stop.clone());
+    let look = api.looker().follow(&api, stop.clone());
+    let (served, (), (), (), (), (), (), ()) =
+        tokio::join!(answer, follow, follow_keys, keep_keys, keep_uses, keep_limits, tell_others, look);
     Ok(served?)
 }
 
@@ -57,6 +59,7 @@ async fn answer_until(api: &Api, listener: TcpListener, stop: CancellationToken)
     let listen = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
     let drained = async {
         stop.cancelled().await;
+        api.live().close();
         tokio::time::sleep(DRAIN).await;
     };
     tokio::select! {

@@ -2,7 +2,7 @@
 //!
 //! Amounts are decimal strings of smallest units, addresses EIP-55, times RFC 3339 in UTC; what is not known is null.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use accrual_rewards::accrue::{Earned, Figures};
@@ -12,6 +12,7 @@ use accrual_rewards::tracker::{Pool, PoolTracker};
 use accrual_rewards::unit::{Amount, BlockNumber, UnixSeconds};
 use alloy_primitives::{Address, B256};
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 /// An address as EIP-55 writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,20 +23,21 @@ pub struct Eip55(pub Address);
 pub struct Rfc3339(pub UnixSeconds);
 
 /// The block at which an answer is true.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AsOf {
-    /// The chain.
+    /// The chain's id (EIP-155).
     pub chain_id: u64,
-    /// The block.
+    /// The block's number.
     pub block_number: BlockNumber,
-    /// Its hash; null for a block between two stored ones.
+    /// The block's hash; null for a block between two stored ones.
     pub block_hash: Option<B256>,
-    /// Its time.
+    /// The block's time.
     pub at: Rfc3339,
 }
 
-/// How sure the chain is of a block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+/// How sure the chain is of a block: `latest` may still be replaced, `safe` has its data on the layer below, `finalized`
+/// stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Finality {
     /// It may still be replaced.
@@ -47,41 +49,42 @@ pub enum Finality {
 }
 
 /// What goes with every answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Meta {
     /// The block at which the answer is true: the lowest, when it speaks of several pools; null before the first.
     pub as_of: Option<AsOf>,
-    /// How sure the chain is of it.
+    /// How sure the chain is of that block; null before the first.
     pub finality: Option<Finality>,
-    /// Seconds between that block's time and now.
+    /// Seconds between that block's time and now; null before the first.
     pub age_seconds: Option<u64>,
     /// Whether our newest block is older than promised.
     pub stale: bool,
-    /// Where the data comes from.
+    /// Where the data comes from: always `chain`, that is the chain's own events.
     pub source: &'static str,
-    /// Where the next page begins; null on the last.
+    /// What to give as `cursor` for the next page; null on the last.
     pub next_cursor: Option<String>,
-    /// What the operator wants every reader to know, e.g. that all data is a rehearsal's.
+    /// What the operator wants every reader to know, e.g. that all data is a rehearsal's; absent where there is nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub notice: Option<String>,
 }
 
 /// A list.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct List<T> {
     /// The rows.
     pub data: Vec<T>,
-    /// What goes with them.
+    /// What is true of all rows: the block, its age, the next page.
     pub meta: Meta,
 }
 
 /// One thing: its own fields, with `meta` beside them.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct One<T> {
     /// The thing.
     #[serde(flatten)]
     pub data: T,
-    /// What goes with it.
+    /// What is true of all fields: the block and its age.
     pub meta: Meta,
 }
 
@@ -97,6 +100,9 @@ pub struct ReportView {
     /// The campaign's sums.
     #[serde(flatten)]
     pub sums: SumsView,
+    /// What was announced of it, held against itself; told only where something was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub announced: Option<crate::announced::AnnouncedView>,
     /// Who earned what, largest first.
     pub data: Vec<EarnedRow>,
     /// What the operator wants every reader to know, e.g. that all data is a rehearsal's.
@@ -137,8 +143,8 @@ pub enum By {
     Position,
 }
 
-/// One row of who earned what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// One row of who earned what: an account with its positions inside, or with `by=position` a position.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum EarnedRow {
     /// With [`By::Account`].
@@ -148,17 +154,18 @@ pub enum EarnedRow {
 }
 
 /// What one account earned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AccountView {
     /// The account behind all wrappers.
     pub account: Eip55,
-    /// The sum over its positions.
+    /// What it earned: the sum over its positions.
     pub earned_units: Amount,
     /// Its part of all that was earned, in millionths, rounded down.
     pub share_ppm: u32,
     /// Position by position, largest first.
     pub positions: Vec<PositionEarned>,
-    /// `contract`: there is code at the account and no wrapper is known there, so it may well hold for others.
+    /// `contract`: there is code at the account and no wrapper is known there, so it may well hold for others; absent
+    /// where there is no flag.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<&'static str>,
     /// Whether it is flagged as a `contract`, so that a wrapper was probably missed; told only where it is so.
@@ -167,18 +174,18 @@ pub struct AccountView {
 }
 
 /// What one position earned for an account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PositionEarned {
-    /// The position's key.
+    /// The position's key: venue, pool, and who or what holds it.
     pub position: String,
-    /// What it earned.
+    /// What it earned for the account.
     pub earned_units: Amount,
     /// The wrappers between the position and the account, outermost first.
     pub via: Vec<Eip55>,
 }
 
 /// [`PositionEarned`] as a row of its own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PositionRow {
     /// Whom it earned for.
     pub account: Eip55,
@@ -187,7 +194,8 @@ pub struct PositionRow {
     pub earned: PositionEarned,
     /// Its part of all that was earned, in millionths, rounded down.
     pub share_ppm: u32,
-    /// As [`AccountView::flags`].
+    /// `contract`: there is code at the account and no wrapper is known there, so it may well hold for others; absent
+    /// where there is no flag.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<&'static str>,
     /// Whether it is flagged as a `contract`, so that a wrapper was probably missed; told only where it is so.
@@ -209,6 +217,7 @@ impl ReportView {
             scoring: campaign.scoring.as_str(),
             as_of,
             sums: SumsView::of(figures),
+            announced: None,
             data: earned_rows(tracker, figures, by),
             notice: None,
         }
@@ -288,13 +297,13 @@ impl AccountView {
 
 impl EarnedRow {
     /// Flags the row when its account is one of `contracts` and no wrapper of `pool`.
-    pub fn flag(&mut self, pool: &Pool, contracts: &BTreeMap<Address, bool>) {
+    pub fn flag(&mut self, pool: &Pool, contracts: &BTreeSet<Address>) {
         let (account, flags, probable_miss) = match self {
             Self::Account(row) => (row.account.0, &mut row.flags, &mut row.probable_miss),
             Self::Position(row) => (row.account.0, &mut row.flags, &mut row.probable_miss),
         };
         let is_known = pool.wrappers.iter().any(|one| one.address == account || one.holder == account);
-        if contracts.get(&account) == Some(&true) && !is_known {
+        if contracts.contains(&account) && !is_known {
             flags.push("contract");
             *probable_miss = true;
         }

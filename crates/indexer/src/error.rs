@@ -4,7 +4,7 @@ use accrual_rewards::id::PoolId;
 use accrual_rewards::ledger::LedgerError;
 use accrual_rewards::unit::BlockNumber;
 use accrual_store::StoreError;
-use alloy::primitives::Address;
+use alloy::primitives::{Address, B256};
 
 use crate::decode::DecodeError;
 use crate::source::SourceError;
@@ -47,6 +47,18 @@ pub enum IndexError {
     WrapperAddedLate { pool: PoolId, wrapper: Address },
     #[error("pool {pool}: {feed} is no price feed on this chain ({what}); mend the feed's address")]
     NotAFeed { pool: PoolId, feed: Address, what: String },
+    #[error(
+        "{address} is no Distributor on this chain (it does not answer getMerkleRoot()); mend merkl.distributor"
+    )]
+    NotADistributor { address: Address },
+    #[error(
+        "no view answers at block {block}: the node keeps no state as old as that; ask for a newer block (--at), or use an archive node in chain.rpc_urls"
+    )]
+    NoState { block: BlockNumber },
+    #[error(
+        "block {number} is stored as {stored}, and the node has {found}: it is on another fork, or the chain changed just now; wait for `accrual index` to follow, or ask another node (chain.rpc_urls)"
+    )]
+    OtherBlock { number: BlockNumber, stored: B256, found: B256 },
     #[error(
         "block {number} changed below finality: stored {stored}, the node says {found}; ask another node (chain.rpc_urls); if it agrees, what is stored cannot be trusted: read the pools anew into another database (database.url)"
     )]

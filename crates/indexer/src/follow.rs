@@ -133,6 +133,8 @@ impl<S: LogSource> Follower<S> {
         let pools = facts::settle(&db, pools, found).await?;
         let state = State::load(&db, options.chain_id, pools, &campaigns).await?;
         tokens::learn(&source, &db, options.chain_id, &state.pools(), &campaigns).await?;
+        // Told as none until there is one.
+        metrics::counter!("accrual_index_rewinds_total").increment(0);
         let planner = Mutex::new(Planner::new(options.log_range_blocks_max));
         Ok(Self {
             source,
@@ -275,14 +277,20 @@ impl<S: LogSource> Follower<S> {
         {
             let mut ranges = std::pin::pin!(fetcher.ranges(blocks));
             let mut batch = Batch::new(pools.len(), self.options.commit_events_max);
+            let mut committed = blocks.first.previous();
             while let Some(fetched) = ranges.next().await {
                 batch.push(fetched?, |pool, event| {
                     self.state.fold(pools[pool], event, self.options.snapshot_events)
                 })?;
                 if batch.is_full() || batch.reaches(blocks.last) {
-                    self.events +=
+                    let events =
                         batch.commit(&self.db, self.options.chain_id, pools, &mut self.state).await?;
+                    self.events += events;
                     let block = batch.clear();
+                    metrics::counter!("accrual_index_events_total").increment(events);
+                    metrics::counter!("accrual_index_blocks_total")
+                        .increment(block.0.saturating_sub(committed.0));
+                    committed = block;
                     progress(Progress { from: blocks.first, block, target, events: self.events });
                 }
             }
@@ -307,6 +315,7 @@ impl<S: LogSource> Follower<S> {
         let fork = self.find_fork(stored.number).await?;
         tracing::warn!(from = newest.number.0, to = fork.number.0, "the chain changed: rewinding");
         commit::rewind(&self.db, self.options.chain_id, &self.state.pool_ids(), &fork).await?;
+        metrics::counter!("accrual_index_rewinds_total").increment(1);
         self.reload().await
     }
 

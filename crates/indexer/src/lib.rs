@@ -6,12 +6,15 @@
 //! - [`plan`]: how wide a range to ask for next.
 //! - [`decode`]: from logs to events, without IO.
 //! - [`discover`]: campaigns that were announced on the chain, and the pools they are about.
+//! - [`distributor`]: Merkl's contract that pays, read behind the pools.
 //! - [`fetch`]: one range's logs, headers and events, several ranges at a time.
 //! - [`fork`]: which of our blocks left the chain, without IO.
+//! - [`mod@verify`]: what is stored against what the contracts say at the same block.
 //! - [`follow`]: the loop that commits what was fetched, in order, and rewinds when the chain changes its mind.
 
 pub mod decode;
 pub mod discover;
+pub mod distributor;
 mod error;
 pub mod fetch;
 pub mod follow;
@@ -22,5 +25,6 @@ pub mod refusal;
 pub mod rpc;
 pub mod source;
 pub mod tokens;
+pub mod verify;
 
 pub use error::IndexError;

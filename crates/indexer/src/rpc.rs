@@ -99,7 +99,9 @@ impl RpcSource {
         let mut behind = 0;
         loop {
             let (index, node) = self.node();
-            let trouble = match self.ask_once(node, question).await {
+            let asked = self.ask_once(node, question).await;
+            node.count(asked.as_ref().map_or_else(Trouble::as_str, |_| "answered"));
+            let trouble = match asked {
                 Ok(answer) => return parse(node, question.method, &answer),
                 Err(trouble) => trouble,
             };
@@ -219,8 +221,14 @@ impl RpcSource {
             batch.send().await?;
             futures::future::try_join_all(waiters).await
         };
-        let headers =
-            timeout(self.options.request_timeout, answers).await.map_err(|_| true)?.map_err(refuses)?;
+        let answered = timeout(self.options.request_timeout, answers).await.map_err(|_| true);
+        let headers = answered.and_then(|answer| answer.map_err(refuses));
+        node.count(match &headers {
+            Ok(_) => "answered",
+            Err(true) => "refused",
+            Err(false) => "unreachable",
+        });
+        let headers = headers?;
         *self.answered_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Instant::now();
         Ok(headers.into_iter().map(|header| header.map(Header::from)).collect())
     }
@@ -329,6 +337,12 @@ impl LogSource for RpcSource {
 }
 
 impl Node {
+    /// Counts a question by what came of it. The name has no path, which may hold a provider's key.
+    fn count(&self, outcome: &'static str) {
+        metrics::counter!("accrual_rpc_requests_total", "host" => self.name.clone(), "outcome" => outcome)
+            .increment(1);
+    }
+
     async fn client(&self) -> Result<&RpcClient, TransportError> {
         self.client.get_or_try_init(|| ClientBuilder::default().connect(&self.url)).await
     }

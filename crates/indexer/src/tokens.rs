@@ -1,14 +1,14 @@
 //! What tokens say of themselves, asked once and kept: their symbols and decimals.
 //!
-//! A symbol is a stranger's choice and goes into terminals, pages and logs. It is kept as at most 32 characters of
-//! ASCII, Latin and Greek letters and currency signs; each other character, be it a control character or one that
-//! turns the direction of writing, becomes `?`. What a contract does not say, or not sensibly, stays unknown.
+//! A symbol is a stranger's choice, and kept as `accrual_rewards::symbol` makes it harmless. What a contract does not say,
+//! or not sensibly, stays unknown.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::id::Venue;
+use accrual_rewards::symbol::harmless;
 use accrual_rewards::tracker::Pool;
 use accrual_store::{Db, StoreError, TokenRow, pools, tokens};
 use alloy::primitives::{Address, Bytes, U256};
@@ -24,7 +24,6 @@ sol! {
     function decimals() external view returns (uint8);
 }
 
-const SYMBOL_CHARS_MAX: usize = 32;
 /// ERC-20 allows 255, but a whole token of more than 10^60 units does not exist.
 const DECIMALS_MAX: u8 = 60;
 const ASKED_AT_ONCE: usize = 8;
@@ -127,19 +126,7 @@ fn symbol(output: &Bytes) -> Option<String> {
         // A string's bytes need not be UTF-8, so they are read as what they are.
         Err(_) => sol_data::Bytes::abi_decode(output).ok()?.to_vec(),
     };
-    let text = String::from_utf8_lossy(&said);
-    let harmless: String =
-        text.trim().chars().take(SYMBOL_CHARS_MAX).map(|c| if is_harmless(c) { c } else { '?' }).collect();
-    (!harmless.is_empty()).then_some(harmless)
-}
-
-/// Printable, one column wide, written from left to right, and nothing that joins its neighbours.
-fn is_harmless(c: char) -> bool {
-    let latin_or_greek = matches!(c, '\u{c0}'..='\u{24f}' | '\u{370}'..='\u{3ff}') && c.is_alphabetic();
-    c == ' '
-        || c.is_ascii_graphic()
-        || latin_or_greek
-        || matches!(c, '\u{a2}'..='\u{a5}' | '\u{20a0}'..='\u{20c0}')
+    harmless(&String::from_utf8_lossy(&said))
 }
 
 /// The decimals in an answer, when they can be a token's.

@@ -107,6 +107,22 @@ pub mod abi {
             function overrideCampaign(bytes32 campaignId, Campaign campaign);
         }
 
+        interface MerklDistributor {
+            struct MerkleTree { bytes32 merkleRoot; bytes32 ipfsHash; }
+            event Claimed(address indexed user, address indexed token, uint256 amount);
+            function constructorArguments();
+            function updateTree(MerkleTree next);
+            function disputeTree(string reason);
+            function resolveDispute(bool valid);
+            function revokeTree();
+            function setDisputePeriod(uint48 epochs);
+            function setEpochDuration(uint32 newSeconds);
+            function claim(address[] users, address[] tokens, uint256[] amounts, bytes32[][] proofs);
+            function getMerkleRoot() returns (bytes32);
+            function endOfDisputePeriod() returns (uint48);
+            function claimed(address user, address token) returns (uint208 amount, uint48 timestamp, bytes32 merkleRoot);
+        }
+
         interface Swapper {
             function swap(address pool, address to, bool zeroForOne, int256 amount, uint160 priceLimit);
         }

@@ -35,6 +35,6 @@ pub use record::{Described, record};
 pub use rng::Rng;
 pub use script::{Played, play};
 pub use stage::{
-    Balancer, Mined, Pair, Pool, PriceFeed, Promise, Stage, Swap, Transaction, WeightedPool, account, range,
-    tkn, usd,
+    Balancer, ClaimCall, Mined, Pair, Pool, PriceFeed, Promise, Stage, Swap, Transaction, WeightedPool,
+    account, range, tkn, usd,
 };

@@ -13,12 +13,17 @@
 //! - [`series`], [`treasury`]: a pool and its campaigns at the full hour, and what a campaign bought.
 //! - [`explain`], [`simulate`]: when a position earned and why not, and what a new one would.
 //! - [`depth`]: where a pool's liquidity lies.
-//! - [`report`]: figures by account, as people read them.
+//! - [`report`], [`symbol`]: figures by account, and tokens' names, as people read them.
+//! - [`announced`]: what was said of campaigns before, held against itself.
+//! - [`reconcile`]: those figures against Merkl's, and why they differ.
+//! - [`tree`]: who may claim what, as Merkl's Distributor checks it; [`distributor`]: which root it goes by, from its logs.
 
 pub mod accrue;
+pub mod announced;
 pub mod apr;
 pub mod campaign;
 pub mod depth;
+pub mod distributor;
 pub mod event;
 pub mod explain;
 pub mod id;
@@ -28,9 +33,12 @@ mod minimum;
 pub mod ownership;
 pub mod pool;
 pub mod price;
+pub mod reconcile;
 pub mod report;
 pub mod series;
 pub mod simulate;
+pub mod symbol;
 pub mod tracker;
 pub mod treasury;
+pub mod tree;
 pub mod unit;

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::apr::{TokenPrice, holdings_of, worth};
 use crate::campaign::ValueMin;
+use crate::ledger::PositionIndex;
 use crate::ownership::{Stake, StakeIndex};
 use crate::price::{Quotes, usd};
 use crate::tracker::PoolTracker;
@@ -19,6 +20,20 @@ pub(crate) fn below(tracker: &PoolTracker, minimum: &ValueMin, at: UnixSeconds) 
     let small = stakes
         .filter(|(_, stake)| stake.liquidity > Liquidity(0) && is_below(tracker, stake, minimum, &prices));
     small.map(|(index, _)| index).collect()
+}
+
+/// Whether each stake of a position that has liquidity is worth less than the minimum; no while a price is not known.
+pub(crate) fn is_position_below(
+    tracker: &PoolTracker,
+    minimum: &ValueMin,
+    position: PositionIndex,
+    at: UnixSeconds,
+) -> bool {
+    let Some(prices) = prices(tracker, minimum, at) else { return false };
+    let stakes = tracker.ownership().stakes().iter();
+    let mut own =
+        stakes.filter(|stake| stake.position == position && stake.liquidity > Liquidity(0)).peekable();
+    own.peek().is_some() && own.all(|stake| is_below(tracker, stake, minimum, &prices))
 }
 
 fn prices(tracker: &PoolTracker, minimum: &ValueMin, at: UnixSeconds) -> Option<Vec<TokenPrice>> {

@@ -5,6 +5,8 @@
 mod small;
 
 use accrual_rewards::campaign::{Campaign, Scoring, ValueMin};
+use accrual_rewards::explain::{Standing, standing};
+use accrual_rewards::ledger::PositionIndex;
 use accrual_rewards::price::{Source, Sources};
 use accrual_rewards::tracker::PoolTracker;
 use accrual_rewards::unit::{Amount, UnixSeconds};
@@ -57,6 +59,24 @@ fn a_position_below_it_has_no_share_in_its_run() {
         assert_eq!(earned(&pool.tracker, BOB, 1300), units(50 * ONE), "{scoring:?}");
         assert_eq!(earned(&pool.tracker, ALICE, 1300), units(250 * ONE), "{scoring:?}");
     }
+}
+
+#[test]
+fn a_position_below_it_is_told_why() {
+    let minimum = with_minimum(Scoring::PerBlock, "10", dollar_tokens());
+    let mut pool = Small::new(vec![minimum], vec![], 900, 0);
+    pool.add(ALICE, range(-600, 600), BILLION).add(BOB, range(-600, 600), BILLION / 10);
+    let stands = |pool: &Small, place: u32| {
+        let accrual = &pool.tracker.campaigns()[0];
+        standing(&pool.tracker, accrual, PositionIndex(place), UnixSeconds(1050))
+    };
+    assert_eq!((stands(&pool, 0), stands(&pool, 1)), (Standing::Earning, Standing::BelowMinimum));
+    assert_eq!(
+        (Standing::BelowMinimum.as_str(), Standing::BelowMinimum.is_earning()),
+        ("below_minimum", false)
+    );
+    pool.at(1040).add(BOB, range(-600, 600), BILLION);
+    assert_eq!(stands(&pool, 1), Standing::Earning);
 }
 
 #[test]

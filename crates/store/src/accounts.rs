@@ -1,6 +1,6 @@
 //! Table `accounts`: which earners are contracts. One that is no wrapper we know may hold for others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::Address;
 
@@ -22,6 +22,20 @@ pub async fn all(db: &Db, chain_id: u64) -> Result<BTreeMap<Address, bool>, Stor
         Ok((row.text("address", &address)?, has_code))
     };
     rows.into_iter().map(known).collect()
+}
+
+const CONTRACTS: &str = "select address from accounts where chain_id = $1 and has_code";
+
+/// The addresses that are known to have code.
+///
+/// # Errors
+/// [`StoreError::Damaged`], or the database's own.
+pub async fn contracts(db: &Db, chain_id: u64) -> Result<BTreeSet<Address>, StoreError> {
+    let rows: Vec<(String,)> =
+        on!(db, conn => sqlx::query_as(CONTRACTS).bind(bound(chain_id)).fetch_all(conn).await)?;
+    let address =
+        |(address,): (String,)| Row { db, table: "accounts", key: &address }.text("address", &address);
+    rows.into_iter().map(address).collect()
 }
 
 const LEARN: &str = "

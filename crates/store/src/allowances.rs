@@ -131,14 +131,14 @@ async fn slots(tx: &mut Tx<'_>, want: &Want<'_>, live_since: i64) -> Result<(u32
     Ok((slots, want.calls_per_minute.saturating_sub(others).saturating_sub(slots)))
 }
 
-/// The slots that a server has of `plan` when the others have `others` and it has `mine`. Where it is alone, half of the
-/// plan and then all, so that whoever comes after a crash need not wait for all of them; else its equal part and then half
-/// of what is free. A plan that shrank takes back what is too much.
+/// The slots that a server has of `plan` when the others have `others` and it has `mine`. Where it is alone, half of what
+/// nobody else has and then all, so that whoever comes after a crash, or after several in a row, need not wait for them;
+/// else its equal part and then half of what is free. A plan that shrank takes back what is too much.
 fn share(plan: u32, others: u32, mine: u32, servers: u32) -> u32 {
     let room = plan.saturating_sub(others);
     let equal = (plan / servers.max(1)).max(1);
     let wanted = match servers {
-        0 | 1 if mine < plan.div_ceil(2) => plan.div_ceil(2),
+        0 | 1 if mine < room.div_ceil(2) => room.div_ceil(2),
         0 | 1 => room,
         _ if mine < equal => equal,
         _ => mine.saturating_add(room.saturating_sub(mine).div_ceil(2)),
@@ -251,7 +251,8 @@ mod tests {
         let cases = [
             ("alone", (20, 0, 0, 1), 10),
             ("alone, and busy", (20, 0, 10, 1), 20),
-            ("alone, after one that died", (20, 14, 0, 1), 6),
+            ("alone, after one that died", (20, 14, 0, 1), 3),
+            ("alone and busy, after one that died", (20, 14, 3, 1), 6),
             ("alone on an odd plan", (1, 0, 0, 1), 1),
             ("alone, just below half", (5, 0, 2, 1), 3),
             ("the first of three", (20, 0, 0, 3), 6),

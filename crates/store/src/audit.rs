@@ -51,6 +51,18 @@ const INSERT: &str = concat!(
     ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 );
 
+/// The newest entry's place and hash; 0 and [`GENESIS`] before the first.
+///
+/// # Errors
+/// [`StoreError::Damaged`], or the database's own.
+pub async fn newest(db: &Db) -> Result<(u64, String), StoreError> {
+    let found: Option<(i64, String)> = on!(db, pool => sqlx::query_as(HEAD).fetch_optional(pool).await)?;
+    match found {
+        None => Ok((0, GENESIS.to_owned())),
+        Some((seq, hash)) => Ok((Row { db, table: "audit", key: seq }.number("seq", seq)?, hash)),
+    }
+}
+
 /// Adds an entry, which is bound to the one before it.
 pub(crate) async fn insert(tx: &mut Tx<'_>, row: &AuditRow) -> Result<(), StoreError> {
     let (seq, at) = (bigint("audit entry", row.seq)?, bigint("time", row.at)?);

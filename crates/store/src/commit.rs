@@ -4,7 +4,10 @@ use accrual_rewards::event::PlacedEvent;
 use accrual_rewards::id::PoolId;
 
 use crate::series::{self, SeriesRows};
-use crate::{BlockRef, Db, EventPlace, Header, Snapshot, StoreError, blocks, checkpoints, events, snapshots};
+use crate::{
+    BlockRef, Db, EventPlace, Header, Snapshot, StoreError, blocks, checkpoints, distributor, events,
+    snapshots,
+};
 
 /// New blocks of one chain, for one or more pools that move on together.
 #[derive(Debug, Clone, Copy)]
@@ -101,6 +104,7 @@ pub async fn rewind(db: &Db, chain_id: u64, pools: &[PoolId], to: &Header) -> Re
             series::delete_from(&mut tx, pool, to.at).await?;
         }
     }
+    distributor::take_back(&mut tx, chain_id, to).await?;
     blocks::delete_above(&mut tx, chain_id, to.number).await?;
     blocks::insert_all(&mut tx, chain_id, &[*to]).await?;
     tx.commit().await

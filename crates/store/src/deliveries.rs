@@ -79,6 +79,30 @@ pub async fn claim(db: &Db, due: &DueRow, until: UnixSeconds) -> Result<bool, St
     Ok(taken > 0)
 }
 
+/// How much waits to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// Messages to be sent, whenever they are due.
+    pub pending: u64,
+    /// Since when the longest of them is due; `None` when there is none.
+    pub due_since: Option<UnixSeconds>,
+}
+
+const WAITING: &str = "
+    select count(*), min(d.next_at) from deliveries d join webhooks w on w.webhook_id = d.webhook_id
+    where d.state = 'pending' and w.state = 'active'";
+
+/// How much waits to be sent to webhooks that are not stopped.
+///
+/// # Errors
+/// [`StoreError::Damaged`], or the database's own.
+pub async fn waiting(db: &Db) -> Result<Waiting, StoreError> {
+    let (pending, due): (i64, Option<i64>) = on!(db, pool => sqlx::query_as(WAITING).fetch_one(pool).await)?;
+    let row = Row { db, table: "deliveries", key: "pending" };
+    let due_since = due.map(|due| row.number("next_at", due).map(UnixSeconds)).transpose()?;
+    Ok(Waiting { pending: row.number("count", pending)?, due_since })
+}
+
 /// What a try came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tried {

@@ -8,7 +8,7 @@ use crate::db::on;
 use crate::{Db, StoreError};
 
 /// The tables that can be shown: name, columns with the key first, and how many of them are the key.
-const TABLES: [(&str, &[&str], usize); 32] = [
+const TABLES: [(&str, &[&str], usize); 43] = [
     (
         "chain",
         &[
@@ -47,6 +47,31 @@ const TABLES: [(&str, &[&str], usize); 32] = [
     ("account_points", &["campaign_id", "account", "at", "earned_units", "has_stake"], 3),
     ("series", &["pool_id", "fingerprint", "at"], 1),
     ("accounts", &["chain_id", "address", "has_code"], 2),
+    (
+        "distributors",
+        &[
+            "chain_id",
+            "address",
+            "first_block",
+            "tokens",
+            "block_number",
+            "block_hash",
+            "block_at",
+            "rewinds",
+        ],
+        1,
+    ),
+    ("distributor_trees", &["chain_id", "block_number", "log_index", "block_at", "kind", "body"], 3),
+    (
+        "distributor_claims",
+        &["chain_id", "account", "token", "block_number", "log_index", "block_at", "amount_units"],
+        5,
+    ),
+    (
+        "verifications",
+        &["pool_id", "block_number", "verified_at", "compared", "differences", "first_difference"],
+        1,
+    ),
     (
         "clients",
         &[
@@ -170,6 +195,36 @@ const TABLES: [(&str, &[&str], usize); 32] = [
     ("watched", &["subject", "value"], 1),
     ("sign_in_nonces", &["nonce", "issued_at", "used_at"], 1),
     ("sign_in_wallets", &["wallet", "busy_until"], 1),
+    ("readings", &["reading_id", "campaign_id", "source", "started_at", "finished_at"], 1),
+    ("answers", &["reading_id", "path", "at", "status", "body"], 2),
+    (
+        "comparisons",
+        &[
+            "comparison_id",
+            "campaign_id",
+            "reading_id",
+            "source",
+            "at",
+            "computed_until",
+            "expected_units",
+            "paid_units",
+            "ours_units",
+            "difference_units",
+            "difference_ppm",
+            "tolerance_ppm",
+            "is_beyond",
+            "body",
+        ],
+        1,
+    ),
+    (
+        "comparison_rows",
+        &["comparison_id", "place", "account", "amount_units", "difference_units", "reason", "body"],
+        2,
+    ),
+    ("status_clock", &["one", "since_at", "told_to"], 1),
+    ("status_hours", &["component", "at", "operational_seconds", "degraded_seconds", "down_seconds"], 2),
+    ("status_incidents", &["component", "began_at", "ended_at", "state", "reason"], 2),
 ];
 
 /// The names of the tables that can be shown.

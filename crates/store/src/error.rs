@@ -30,12 +30,22 @@ pub enum StoreError {
         reason: String,
     },
     /// The file is no SQLite database, or was damaged.
-    #[error("{at} is not a healthy database file ({reason}): restore a backup, or choose another path")]
+    #[error(
+        "{at} is not a healthy database file ({reason}): stop what uses it and put a backup back with `accrual restore FILE --force`; without one, choose another path (database.url) and read the chain again"
+    )]
     NotADatabase {
         /// The database.
         at: String,
         /// What the engine said.
         reason: String,
+    },
+    /// A file is in the way, or is not where it should be.
+    #[error("{}: {what}", .path.display())]
+    File {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong, and what to do.
+        what: String,
     },
     /// The server does not answer.
     #[error("cannot reach {at} ({reason}): check that the server runs and that host and port are right")]
@@ -118,6 +128,18 @@ pub enum StoreError {
         /// Where the writer left it.
         expected: String,
         /// Where it stands.
+        found: String,
+    },
+    /// Merkl's Distributor stands elsewhere than its reader left it, or the chain changed while it was read.
+    #[error(
+        "the Distributor's logs in {at} stand at {found}, not at {expected}: they are read again from there"
+    )]
+    DistributorMoved {
+        /// The database.
+        at: String,
+        /// Where the reader left them.
+        expected: String,
+        /// Where they stand.
         found: String,
     },
     /// The same id stands for something else.

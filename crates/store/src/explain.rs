@@ -9,6 +9,7 @@ use crate::migrate::SCHEMA_VERSION;
 
 /// What `error` means for the database `at`.
 pub(crate) fn explain(engine: Engine, at: String, error: sqlx::Error) -> StoreError {
+    metrics::counter!("accrual_db_errors_total", "engine" => engine.to_string()).increment(1);
     let reason = match &error {
         sqlx::Error::Database(said) => said.message().to_owned(),
         other => other.to_string(),

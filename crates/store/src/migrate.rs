@@ -10,7 +10,7 @@ use crate::{Db, StoreError, explain};
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 
 /// The number of our newest migration.
-pub const SCHEMA_VERSION: i64 = 5;
+pub const SCHEMA_VERSION: i64 = 9;
 
 /// What [`Db::migrate`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +70,17 @@ impl Db {
             return Err(StoreError::NotMigrated { at: self.at(), found, known: SCHEMA_VERSION });
         }
         Ok(())
+    }
+
+    /// Whether it can be put in place of another: it has tables of ours, and none newer.
+    pub(crate) async fn check_restorable(&self) -> Result<(), StoreError> {
+        match self.schema_version().await? {
+            0 => {
+                let reason = "it holds no tables of accrual's".to_owned();
+                Err(StoreError::NotADatabase { at: self.at(), reason })
+            }
+            found => self.refuse_newer(found),
+        }
     }
 
     fn refuse_newer(&self, found: i64) -> Result<(), StoreError> {

@@ -117,6 +117,39 @@ pub async fn key_change(db: &Db, epoch: u64) -> Result<Option<KeyChange>, StoreE
     }))
 }
 
+const SINCE: &str = "
+    select epoch, made_at_ms, everywhere_at_ms from key_changes where epoch > $1 order by epoch limit $2";
+
+/// The changes after `epoch`, oldest first, `limit` at most.
+///
+/// # Errors
+/// [`StoreError::Damaged`], or the database's own.
+pub async fn changes_since(db: &Db, epoch: u64, limit: u32) -> Result<Vec<KeyChange>, StoreError> {
+    let rows: Vec<(i64, i64, Option<i64>)> = on!(db, pool => sqlx::query_as(SINCE)
+        .bind(bound(epoch)).bind(i64::from(limit)).fetch_all(pool).await)?;
+    let change = |(epoch, made_at_ms, everywhere_at_ms): (i64, i64, Option<i64>)| {
+        let row = Row { db, table: "key_changes", key: epoch };
+        Ok(KeyChange {
+            epoch: row.number("epoch", epoch)?,
+            made_at_ms: row.number("made_at_ms", made_at_ms)?,
+            everywhere_at_ms: everywhere_at_ms.map(|at| row.number("everywhere_at_ms", at)).transpose()?,
+        })
+    };
+    rows.into_iter().map(change).collect()
+}
+
+const UNSETTLED: &str = "select min(made_at_ms) from key_changes where everywhere_at_ms is null";
+
+/// When the oldest change was made that is not everywhere yet, in milliseconds since 1970; `None` when all are.
+///
+/// # Errors
+/// [`StoreError::Damaged`], or the database's own.
+pub async fn oldest_unsettled(db: &Db) -> Result<Option<u64>, StoreError> {
+    let (oldest,): (Option<i64>,) = on!(db, pool => sqlx::query_as(UNSETTLED).fetch_one(pool).await)?;
+    let row = Row { db, table: "key_changes", key: "oldest" };
+    oldest.map(|at| row.number("made_at_ms", at)).transpose()
+}
+
 const NEEDS_UPKEEP: &str = "
     select client_id from rotations where stage in ('staged', 'overlap')
     union

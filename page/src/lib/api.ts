@@ -30,6 +30,8 @@ export interface Call {
   /** Repeats of one change are one change. */
   idempotencyKey?: string;
   signal?: AbortSignal;
+  /** The answer that is held already: where it still holds, 304 comes instead of it. */
+  etag?: string | null;
   /** Where a stream goes on. */
   lastEventId?: string | null;
   /** For calls that need no key. */
@@ -43,6 +45,7 @@ export async function request(path: string, call: Call = {}): Promise<Response> 
   if (held && !call.open) headers["X-API-Key"] = held;
   if (call.accept) headers["Accept"] = call.accept;
   if (call.body !== undefined) headers["Content-Type"] = "application/json";
+  if (call.etag) headers["If-None-Match"] = call.etag;
   if (call.lastEventId) headers["Last-Event-ID"] = call.lastEventId;
   if (call.idempotencyKey) headers["Idempotency-Key"] = call.idempotencyKey;
   const options: RequestInit = { method: call.method ?? "GET", headers, cache: "no-store", credentials: "omit" };
@@ -53,7 +56,7 @@ export async function request(path: string, call: Call = {}): Promise<Response> 
     throw new Failure("The server cannot be reached.", 0, "unreachable");
   });
   note(answer);
-  if (answer.ok) return answer;
+  if (answer.ok || (answer.status === 304 && call.etag)) return answer;
   const failure = await told(answer);
   // Another key may have been given while this one was being refused.
   if (failure.status === 401 && held && held === key.get()) forgetKey(failure.message);

@@ -1,10 +1,10 @@
 // What components ask of the API: asked once for all of them, and again at each pulse while somebody looks.
 
-import { useEffect, useState } from "preact/hooks";
-import { Failure, ask } from "./api";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Failure, request } from "./api";
 import { key } from "./key";
 import { lost, pulse, reached, setCallsPerPulse } from "./pulse";
-import type { Meta } from "./types";
+import type { List, Meta } from "./types";
 
 export interface Asked<T> {
   /** The newest answer; it stays while later ones fail. */
@@ -20,14 +20,19 @@ export type Pace = "block" | "slow" | "live" | "once";
 const SLOW_MS = 30_000;
 const LIVE_MS = 2_000;
 const KEPT = 60;
+/** Of a list that is asked for with all its pages: 5,000 rows. */
+const PAGES_MAX = 10;
 
 class Entry {
   asked: Asked<unknown> = { value: null, failure: null, at: 0 };
   readonly listeners = new Set<() => void>();
   pace: Pace = "block";
+  isWhole = false;
   isUnderWay = false;
   wants = false;
   notBefore = 0;
+  private etag: string | null = null;
+  private lookedAt = 0;
 
   constructor(readonly path: string) {}
 
@@ -36,28 +41,57 @@ class Entry {
       this.wants = true;
       return;
     }
-    if (Date.now() < this.notBefore || !key.get()) return;
+    const held = key.get();
+    if (Date.now() < this.notBefore || !held) return;
     this.isUnderWay = true;
+    this.lookedAt = Date.now();
+    let isNews = true;
     try {
-      const value = await ask(this.path);
-      this.asked = { value, failure: null, at: Date.now() };
+      const answer = await request(this.path, { etag: this.asked.value ? this.etag : null });
+      const value: unknown = answer.status === 304 ? this.asked.value : await this.whole(await answer.json());
+      // What another key may see is not shown to this one.
+      if (held !== key.get()) throw new Failure("Asked with another key.", 0, "other_key");
+      this.etag = answer.headers.get("etag");
+      if (answer.status === 304) {
+        // Its age is counted on from when it came.
+        isNews = this.asked.failure !== null;
+        this.asked = { ...this.asked, failure: null };
+      } else {
+        this.asked = { value, failure: null, at: Date.now() };
+      }
       reached();
     } catch (error) {
       const failure = error instanceof Failure ? error : new Failure(String(error), 0, "unreadable");
-      if (failure.status === 0) lost(failure.message);
+      if (failure.code === "other_key") this.wants = true;
+      else if (failure.status === 0) lost(failure.message);
       if (failure.retryAfter) this.notBefore = Date.now() + failure.retryAfter * 1000;
       this.asked = { ...this.asked, failure };
     }
     this.isUnderWay = false;
-    for (const listener of [...this.listeners]) listener();
+    if (isNews) for (const listener of [...this.listeners]) listener();
     if (this.wants) {
       this.wants = false;
       void this.look();
     }
   }
 
+  /** A list with its further pages, which are of the block of the first, as far as that was asked for. */
+  private async whole(first: unknown): Promise<unknown> {
+    const list = first as List<unknown>;
+    for (let pages = 1; this.isWhole && list.meta?.next_cursor && pages < PAGES_MAX; pages += 1) {
+      const cursor = encodeURIComponent(list.meta.next_cursor);
+      const next = (await (await request(`${this.path}&cursor=${cursor}`)).json()) as List<unknown>;
+      list.data.push(...next.data);
+      list.meta.next_cursor = next.meta.next_cursor ?? null;
+    }
+    return first;
+  }
+
   isDue(): boolean {
-    const age = Date.now() - this.asked.at;
+    const age = Date.now() - this.lookedAt;
+    const refused = this.asked.failure?.status ?? 0;
+    // What is refused stays so for a while; what broke is tried at each pulse.
+    if (refused >= 400 && refused < 500) return age > SLOW_MS;
     if (this.asked.failure) return true;
     return this.pace === "block" || (this.pace === "slow" && age > SLOW_MS);
   }
@@ -93,13 +127,14 @@ function entryOf(path: string): Entry {
 }
 
 /** The answer of `path`; nothing is asked while that is null. */
-export function useAsk<T>(path: string | null, pace: Pace = "block"): Asked<T> {
+export function useAsk<T>(path: string | null, pace: Pace = "block", isWhole = false): Asked<T> {
   const [, again] = useState(0);
   useEffect(() => {
     if (path === null) return;
     const entry = entryOf(path);
     const listener = () => again((count) => count + 1);
     entry.pace = pace;
+    entry.isWhole = isWhole;
     entry.listeners.add(listener);
     count();
     if (entry.asked.at === 0 || pace !== "once") void entry.look();
@@ -110,6 +145,14 @@ export function useAsk<T>(path: string | null, pace: Pace = "block"): Asked<T> {
   }, [path, pace]);
   const entry = path === null ? undefined : entries.get(path);
   return (entry?.asked ?? { value: null, failure: null, at: 0 }) as Asked<T>;
+}
+
+/** The same, with the last answer kept while another stretch or window of the same thing is on its way. */
+export function useAskOn<T>(path: string | null, pace: Pace = "block"): Asked<T> {
+  const asked = useAsk<T>(path, pace);
+  const last = useRef<T | null>(null);
+  if (asked.value) last.current = asked.value;
+  return { ...asked, value: asked.value ?? last.current };
 }
 
 /** Asks for it now, e.g. since it was just changed. */

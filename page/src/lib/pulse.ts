@@ -111,6 +111,8 @@ async function follow() {
       }
     } catch (error) {
       const status = error instanceof Failure ? error.status : 0;
+      // Whether only the stream broke, or the line: what is looked at next tells.
+      if (status === 0 && key.get()) beat();
       // No stream for this key or at this server: it is looked for seldom. A cursor that is too old starts afresh.
       if (status >= 400) waitMs = 60_000;
       if (status === 400 || status === 410) [after, waitMs] = [null, 1_000];

@@ -1,6 +1,7 @@
 // Server-sent events by fetch: the browser's own EventSource cannot send a key.
 
 import { request } from "./api";
+import { key } from "./key";
 
 export interface StreamEvent {
   kind: string;
@@ -8,14 +9,15 @@ export interface StreamEvent {
   id: string | null;
 }
 
-/** Events from `path`, after the one with this id; ends when the server ends it. */
+/** Events from `path`, after the one with this id; ends when the server ends it, or the key is another one. */
 export async function* events(path: string, after: string | null): AsyncGenerator<StreamEvent> {
   const abort = new AbortController();
-  const answer = await request(path, { accept: "text/event-stream", signal: abort.signal, lastEventId: after });
-  if (!answer.body) return;
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
+  const unwatch = key.watch(() => abort.abort());
   try {
+    const answer = await request(path, { accept: "text/event-stream", signal: abort.signal, lastEventId: after });
+    if (!answer.body) return;
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
@@ -28,6 +30,7 @@ export async function* events(path: string, after: string | null): AsyncGenerato
       }
     }
   } finally {
+    unwatch();
     abort.abort();
   }
 }

@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { path } from "../lib/api";
-import { useAsk } from "../lib/ask";
+import { useAsk, useAskOn } from "../lib/ask";
 import { ppm, tokensSensibly, usd } from "../lib/format";
 import { numbers, sum } from "../lib/sums";
 import type { Campaign, History, List, Pool, Position, Reward } from "../lib/types";
@@ -18,10 +18,10 @@ import { missing, useComparison } from "./reconciliation";
 
 export function Account({ address }: { address: string }) {
   const base = `/v1/accounts/${encodeURIComponent(address)}`;
-  const rewards = useAsk<List<Reward>>(`${base}/rewards`);
-  const positions = useAsk<List<Position>>(`${base}/positions`);
+  const rewards = useAsk<List<Reward>>(`${base}/rewards?limit=500`, "block", true);
+  const positions = useAsk<List<Position>>(`${base}/positions?limit=500`, "block", true);
   // Why and since when is read from all stored events: seldom.
-  const explained = useAsk<List<Position>>(`${base}/positions?explain=true`, "slow");
+  const explained = useAsk<List<Position>>(`${base}/positions?explain=true&limit=500`, "slow", true);
   const pools = useAsk<List<Pool>>("/v1/pools");
   const campaigns = useAsk<List<Campaign>>("/v1/campaigns");
   const failure = rewards.failure ?? positions.failure;
@@ -35,7 +35,7 @@ export function Account({ address }: { address: string }) {
         <h1 class="mono address" title={name}>{name}</h1>
         <Copy text={name} what="the address" />
         <p class="quiet">
-          {positions.value.data.length} {positions.value.data.length === 1 ? "position" : "positions"}
+          {positions.value.meta.next_cursor ? "more than " : ""}{positions.value.data.length} {positions.value.data.length === 1 ? "position" : "positions"}
           {positions.value.data.length > 0 && <> worth {total === null ? "at least " : ""}{usd(total ?? sum(values.filter((one) => one !== null)), true)}</>}
         </p>
       </header>
@@ -108,33 +108,46 @@ function AtMerkl({ reward, campaign }: { reward: Reward; campaign: Campaign | un
 function OverTime({ base, address, rewards, campaigns }: { base: string; address: string; rewards: Reward[]; campaigns: Campaign[] }) {
   const query = useQuery();
   const chosen = rewards.find((one) => one.campaign === query.of) ?? rewards.find((one) => one.earned_units !== null) ?? rewards[0];
-  const campaign = campaigns.find((one) => one.id === chosen?.campaign);
-  const range = useRange(chosen?.as_of.at, campaign?.starts_at);
-  const asked = range && chosen ? path(`${base}/history`, { campaign: chosen.campaign, ...range }) : null;
-  const { value, failure } = useAsk<History>(asked, "slow");
   if (!chosen) return null;
   const names = rewards.map((one) => [one.campaign, one.campaign] as const);
-  const scale = 10 ** -(chosen.token.decimals ?? 0);
-  const rows = value?.data ?? [];
-  const exact = (field: string) => (index: number) => tokensSensibly((rows[index]?.[field] ?? null) as string | null, chosen.token.decimals);
-  const common = { times: rows.map((row) => Date.parse(row.at) / 1000), csv: asked ?? "", file: `${address}-${chosen.campaign}` };
   return (
     <Panel
       title="Earned over time"
       aside={<>{names.length > 1 && <Choice name="Campaign" of={names} now={chosen.campaign} choose={(of) => adjust({ of })} />}<RangePicker /></>}
     >
-      <Trouble failure={failure} />
-      {value && rows.length === 0 && <Empty>No full hour is stored for this time.</Empty>}
-      {!value && !failure && <Waiting />}
-      {rows.length > 0 && (
-        <div class="charts">
-          <Chart {...common} title={`In all, ${chosen.token.symbol ?? "units"}`} hint="What the account had earned up to the end of each interval"
-            lines={[{ name: "Earned", values: numbers(rows, "earned_total_units", scale), unit: "", exact: exact("earned_total_units"), kind: "area" }]} />
-          <Chart {...common} title={range?.interval === "1d" ? "Each day" : "Each hour"} hint="What the account earned in each interval"
-            lines={[{ name: "Earned", values: numbers(rows, "earned_units", scale), unit: "", exact: exact("earned_units"), kind: "bars" }]} />
-        </div>
-      )}
+      <EarnedCharts
+        key={chosen.campaign}
+        base={base}
+        file={`${address}-${chosen.campaign}`}
+        reward={chosen}
+        begins={campaigns.find((one) => one.id === chosen.campaign)?.starts_at}
+      />
     </Panel>
+  );
+}
+
+function EarnedCharts({ base, file, reward, begins }: { base: string; file: string; reward: Reward; begins: string | undefined }) {
+  const range = useRange(reward.as_of.at, begins);
+  const asked = range ? path(`${base}/history`, { campaign: reward.campaign, ...range }) : null;
+  const { value, failure } = useAskOn<History>(asked, "slow");
+  const { symbol, decimals } = reward.token;
+  if (!value || !asked) return failure ? <Trouble failure={failure} /> : <Waiting />;
+  const rows = value.data;
+  if (rows.length === 0) return <Empty>No full hour is stored for this time.</Empty>;
+  const scale = 10 ** -(decimals ?? 0);
+  const exact = (field: string) => (index: number) => tokensSensibly((rows[index]?.[field] ?? null) as string | null, decimals);
+  const common = { times: rows.map((row) => Date.parse(row.at) / 1000), csv: asked, file };
+  const line = (field: string) => ({ name: "Earned", values: numbers(rows, field, scale), unit: "" as const, exact: exact(field) });
+  return (
+    <>
+      <Trouble failure={failure} />
+      <div class="charts">
+        <Chart {...common} title={`In all, ${symbol ?? "units"}`} hint="What the account had earned up to the end of each interval"
+          lines={[{ ...line("earned_total_units"), kind: "area" }]} />
+        <Chart {...common} title={range?.interval === "1d" ? "Each day" : "Each hour"} hint="What the account earned in each interval"
+          lines={[{ ...line("earned_units"), kind: "bars" }]} />
+      </div>
+    </>
   );
 }
 

@@ -1,7 +1,7 @@
 // One campaign: what it promised, what it paid, to whom, and how that went over time.
 
 import { path } from "../lib/api";
-import { useAsk } from "../lib/ask";
+import { useAskOn } from "../lib/ask";
 import { count, duration, percent, ppm, tokensSensibly } from "../lib/format";
 import { numbers, ofBudget, toCome } from "../lib/sums";
 import type { Campaign as CampaignView, History, One } from "../lib/types";
@@ -21,7 +21,7 @@ export function Campaign({ id }: { id: string }) {
   const query = useQuery();
   const window = WINDOWS.find(([name]) => name === query.window)?.[0] ?? "24h";
   const base = `/v1/campaigns/${encodeURIComponent(id)}`;
-  const { value: campaign, failure } = useAsk<One<CampaignView>>(path(base, { window }));
+  const { value: campaign, failure } = useAskOn<One<CampaignView>>(path(base, { window }));
   if (!campaign) return <Pending title={id} failure={failure} />;
   return (
     <>
@@ -112,7 +112,7 @@ function Apr({ campaign, window }: { campaign: CampaignView; window: (typeof WIN
 function Charts({ campaign, base }: { campaign: CampaignView; base: string }) {
   const range = useRange(campaign.as_of?.at, campaign.starts_at);
   const asked = range ? path(`${base}/history`, { ...range }) : null;
-  const { value, failure } = useAsk<History>(asked, "slow");
+  const { value, failure } = useAskOn<History>(asked, "slow");
   if (!value || !asked) return failure ? <Trouble failure={failure} /> : <Waiting />;
   const rows = value.data;
   if (rows.length === 0) return <Empty>No full hour is stored for this time.</Empty>;

@@ -1,7 +1,7 @@
 // Pools over time in one picture.
 
 import { path } from "../lib/api";
-import { useAsk } from "../lib/ask";
+import { useAskOn } from "../lib/ask";
 import type { History, Pool } from "../lib/types";
 import { adjust, useQuery } from "../lib/url";
 import { pair, venue } from "../lib/words";
@@ -46,8 +46,8 @@ function Lines({ pools, metric, range }: { pools: Pool[]; metric: string; range:
   });
   const [first, second, third, fourth] = paths.map((one) => one ?? null);
   const asked = [
-    useAsk<History>(first ?? null, "slow"), useAsk<History>(second ?? null, "slow"),
-    useAsk<History>(third ?? null, "slow"), useAsk<History>(fourth ?? null, "slow"),
+    useAskOn<History>(first ?? null, "slow"), useAskOn<History>(second ?? null, "slow"),
+    useAskOn<History>(third ?? null, "slow"), useAskOn<History>(fourth ?? null, "slow"),
   ].slice(0, pools.length);
   const failure = asked.find((one) => one.failure)?.failure ?? null;
   if (failure) return <Trouble failure={failure} />;

@@ -1,7 +1,7 @@
 // One pool: where its price and its liquidity stand, what it pays, and how that went over time.
 
 import { path } from "../lib/api";
-import { useAsk } from "../lib/ask";
+import { useAsk, useAskOn } from "../lib/ask";
 import { count, percent, usd } from "../lib/format";
 import { numbers, sum } from "../lib/sums";
 import type { Campaign, History, Liquidity, List, One, Pool as PoolView } from "../lib/types";
@@ -22,7 +22,7 @@ export function Pool({ id }: { id: string }) {
   const window = WINDOWS.find(([name]) => name === query.window)?.[0] ?? "24h";
   const zoom = ZOOMS.find(([name]) => name === query.zoom)?.[0] ?? "1.5";
   const base = `/v1/pools/${encodeURIComponent(id)}`;
-  const { value: pool, failure } = useAsk<One<PoolView>>(path(base, { window }));
+  const { value: pool, failure } = useAskOn<One<PoolView>>(path(base, { window }));
   const liquidity = useAsk<One<Liquidity>>(`${base}/liquidity`);
   const campaigns = useAsk<List<Campaign>>("/v1/campaigns");
   if (!pool) return <Pending title={id} failure={failure} />;
@@ -94,7 +94,7 @@ function Standing({ pool, window }: { pool: PoolView; window: (typeof WINDOWS)[n
 function Charts({ pool, base }: { pool: PoolView; base: string }) {
   const range = useRange(pool.as_of?.at);
   const asked = range ? path(`${base}/history`, { ...range }) : null;
-  const { value, failure } = useAsk<History>(asked, "slow");
+  const { value, failure } = useAskOn<History>(asked, "slow");
   if (!value || !asked) return failure ? <Trouble failure={failure} /> : <Waiting />;
   const rows = value.data.filter((row) => row.complete);
   if (rows.length === 0) return <Empty>No full hour is stored for this time.</Empty>;

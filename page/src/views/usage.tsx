@@ -1,11 +1,11 @@
 // What this client has called, against what its plan has.
 
 import { path, download } from "../lib/api";
-import { useAsk } from "../lib/ask";
+import { useAskOn } from "../lib/ask";
 import { count, microUsd, ppm } from "../lib/format";
 import type { Data, Usage as UsageView, UsageRow } from "../lib/types";
 import { adjust, useQuery } from "../lib/url";
-import { Choice, Fact, Facts, Panel, Pending, Trouble, When } from "../ui/bits";
+import { Choice, Fact, Facts, Panel, Pending, Trouble, Waiting, When } from "../ui/bits";
 import { type Column, Table } from "../ui/table";
 
 const BY = [["day", "day"], ["hour", "hour"], ["endpoint", "endpoint"], ["key", "key"], ["status", "status"]] as const;
@@ -14,7 +14,7 @@ export function Usage() {
   const query = useQuery();
   const by = BY.find(([name]) => name === query.by)?.[0] ?? "day";
   const asked = path("/v1/usage", { by, client: query.client });
-  const { value, failure } = useAsk<Data<UsageView>>(asked, "live");
+  const { value, failure } = useAskOn<Data<UsageView>>(asked, "live");
   if (!value) return <Pending title="Usage" failure={failure} />;
   const usage = value.data;
   const { month, plan, invoice } = usage;
@@ -46,7 +46,7 @@ export function Usage() {
         title="Calls"
         aside={<><Choice name="By" of={BY} now={by} choose={(value) => adjust({ by: value })} /><button type="button" class="small" onClick={() => void download(asked, `usage-by-${by}`)}>CSV</button></>}
       >
-        <Table caption={`Calls by ${by}`} columns={columns} rows={usage.rows} id={(row) => String(row.day ?? row.hour ?? row.endpoint ?? row.key ?? row.status)} empty="Nothing was called this month." />
+        {usage.rows.some((row) => row[by] === null) ? <Waiting /> : <Table caption={`Calls by ${by}`} columns={columns} rows={usage.rows} id={(row) => String(row.day ?? row.hour ?? row.endpoint ?? row.key ?? row.status)} empty="Nothing was called this month." />}
       </Panel>
     </>
   );

@@ -26,7 +26,7 @@ const REPORT: &str = "report --config CONFIG --campaign rehearsal-usd-tkn";
 const CHECK: &str = "check config --config CONFIG";
 
 /// Wrong usage or configuration: exit 2.
-const MEANT_WRONG: [Case; 28] = [
+const MEANT_WRONG: [Case; 30] = [
     Case {
         name: "missing file",
         command: "report --config nowhere.toml --campaign a",
@@ -169,6 +169,23 @@ const MEANT_WRONG: [Case; 28] = [
         edit: ("127.0.0.1:0", "localhost"),
         command: CHECK,
         words: &["server.listen", "127.0.0.1:8080"],
+        ..GOOD
+    },
+    Case {
+        name: "a contact without an end",
+        command: CHECK,
+        environment: &[("ACCRUAL__SERVER__SECURITY_CONTACT", "mailto:security@rewards.example")],
+        words: &["SERVER__SECURITY_CONTACT", "server.security_expires_at"],
+        ..GOOD
+    },
+    Case {
+        name: "a contact that is none",
+        command: CHECK,
+        environment: &[
+            ("ACCRUAL__SERVER__SECURITY_CONTACT", "ask around"),
+            ("ACCRUAL__SERVER__SECURITY_EXPIRES_AT", "2027-06-01T00:00:00Z"),
+        ],
+        words: &["SERVER__SECURITY_CONTACT", "mailto:"],
         ..GOOD
     },
     Case {

@@ -70,7 +70,7 @@ async fn serves_what_it_has_shown_until_it_is_told_to_stop() {
 }
 
 /// The API tells nothing before it has folded what is stored.
-async fn ready(url: &str) {
+pub(super) async fn ready(url: &str) {
     let begun = Instant::now();
     while get(url, None).await.0 != StatusCode::OK {
         assert!(begun.elapsed() < Duration::from_secs(5), "it is ready within 5 s");
@@ -78,7 +78,7 @@ async fn ready(url: &str) {
     }
 }
 
-async fn get(url: &str, key: Option<&str>) -> (StatusCode, String) {
+pub(super) async fn get(url: &str, key: Option<&str>) -> (StatusCode, String) {
     let mut request = reqwest::Client::new().get(url);
     if let Some(key) = key {
         request = request.header("X-API-Key", key);

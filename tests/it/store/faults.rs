@@ -32,8 +32,8 @@ async fn an_unmigrated_database_asks_for_it() {
     let db = Db::open(&"sqlite::memory:".parse().unwrap(), Mode::Write).await.unwrap();
     assert!(matches!(db.check_schema().await.unwrap_err(), StoreError::NotMigrated { found: 0, .. }));
     assert!(matches!(checkpoints::all(&db).await.unwrap_err(), StoreError::NotMigrated { .. }));
-    let applied = db.migrate().await.unwrap().applied.len();
-    assert_eq!(i64::try_from(applied).unwrap(), SCHEMA_VERSION);
+    let applied = db.migrate().await.unwrap().applied;
+    assert_eq!(applied.last().map(|(number, _)| *number), Some(SCHEMA_VERSION));
     assert_eq!(checkpoints::all(&db).await.unwrap(), []);
 }
 

@@ -18,13 +18,14 @@ export async function open(url, key, shots) {
   const contexts = [];
 
   /** A page of its own, on `path`, with the key where it is not said otherwise. */
-  async function page(path, { theme = "light", width = 1440, held = key, wallet = null, zone = "Europe/Berlin" } = {}) {
+  async function page(path, { theme = "light", width = 1440, held = key, wallet = null, sign = null, zone = "Europe/Berlin" } = {}) {
     const context = await browser.newContext({
       viewport: { width, height: 900 }, colorScheme: theme, timezoneId: zone, acceptDownloads: true, reducedMotion: "reduce",
     });
     contexts.push(context);
     context.setDefaultTimeout(PATIENCE_MS);
     if (held) await context.addInitScript((key) => sessionStorage.setItem("key", key), held);
+    if (sign) await context.exposeFunction("walletSigns", sign);
     if (wallet) await context.addInitScript(walletOf, wallet);
     const one = await context.newPage();
     one.on("pageerror", (error) => complaints.push(`${path}: ${error.message}`));
@@ -53,11 +54,12 @@ export async function open(url, key, shots) {
   return { url: url.replace(/\/$/, ""), key, shots, page, api, json, line, complaints, close };
 }
 
-/** A wallet that shows one account, as EIP-1193 has it. */
+/** A wallet that shows one account and signs texts, as EIP-1193 has it. */
 function walletOf(account) {
   window.ethereum = {
-    request: async ({ method }) => {
+    request: async ({ method, params }) => {
       if (method === "eth_requestAccounts") return [account];
+      if (method === "personal_sign") return window.walletSigns(params[0]);
       throw new Error(`nobody should ask for ${method}`);
     },
   };

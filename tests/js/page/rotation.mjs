@@ -1,6 +1,7 @@
 // A key made, exchanged under load, rolled back and revoked through the page; whoever swaps in time is never refused.
 
 import assert from "node:assert/strict";
+import { until } from "./wait.mjs";
 
 export async function rotation(world) {
   const one = await world.page("/?view=keys");
@@ -88,12 +89,4 @@ function begin(url, first) {
     swap: (next) => (key = next),
     end: () => ((isOver = true), done),
   };
-}
-
-async function until(holds, what) {
-  for (let tries = 0; tries < 600; tries += 1) {
-    if (await holds()) return;
-    await new Promise((next) => setTimeout(next, 100));
-  }
-  assert.fail(`it was waited for a minute: ${what}`);
 }

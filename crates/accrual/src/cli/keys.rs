@@ -10,6 +10,8 @@ pub(crate) enum Keys {
     Create(Create),
     /// Lists the keys, never their secrets: as a table, or with age, last rotation, by whom and why as evidence.
     List(List),
+    /// Lists when which key is exchanged for its age, and where its successor goes.
+    Calendar(Calendar),
     /// All that is known of a key and of its rotation.
     Show(OneKey),
     /// Changes what a key may do, whence, until when, or its note.
@@ -36,6 +38,15 @@ pub(crate) enum Keys {
     Revoke(OneKey),
     /// Replaces every key of a client at once.
     Emergency(Emergency),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Calendar {
+    #[command(flatten)]
+    pub(crate) with: WithConfig,
+    /// How the list is written, to standard output.
+    #[arg(long, value_enum, default_value_t = super::Format::Table)]
+    pub(crate) format: super::Format,
 }
 
 #[derive(Debug, Args)]

@@ -1,13 +1,15 @@
 //! `accrual check`: is the configuration right, does the database answer, are the nodes what they should be?
 
-use accrual_access::audit::Walk;
+use std::path::Path;
+
+use accrual_access::audit::{Head, Notes, Walk};
 use accrual_indexer::preflight;
 use accrual_indexer::source::LogSource;
-use accrual_store::{Db, Mode, audit, checkpoints};
+use accrual_store::{Db, Mode, audit, backup, checkpoints};
 
 use crate::cli::{Check, CheckWhat};
 use crate::config::Config;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 
 const PAGE: usize = 1_000;
 
@@ -26,7 +28,7 @@ pub(super) async fn check(args: Check) -> Outcome {
         check_db(&config).await?;
     }
     if wanted(CheckWhat::Audit) {
-        check_audit(&config).await?;
+        check_audit(&config, args.heads.as_deref()).await?;
     }
     if wanted(CheckWhat::Rpc) {
         check_rpc(&config).await?;
@@ -37,6 +39,7 @@ pub(super) async fn check(args: Check) -> Outcome {
 async fn check_db(config: &Config) -> Outcome {
     let db = Db::open(&config.database, Mode::Read).await?;
     db.check_schema().await?;
+    backup::check_health(&db).await?;
     println!("db: {} answers, its tables are of this version", config.database);
     for checkpoint in checkpoints::all(&db).await? {
         println!("db: pool {} is read up to block {}", checkpoint.pool, checkpoint.number);
@@ -45,8 +48,10 @@ async fn check_db(config: &Config) -> Outcome {
     Ok(())
 }
 
-/// Follows the audit's chain of hashes from its first entry on, and names the first break.
-async fn check_audit(config: &Config) -> Outcome {
+/// Follows the audit's chain of hashes from its first entry on, and names the first break; with `heads`, also where it is
+/// not the chain that these were noted of.
+async fn check_audit(config: &Config, heads: Option<&Path>) -> Outcome {
+    let mut notes = heads.map(notes).transpose()?.unwrap_or_default();
     let db = Db::open(&config.database, Mode::Read).await?;
     let mut walk = Walk::new();
     loop {
@@ -56,12 +61,24 @@ async fn check_audit(config: &Config) -> Outcome {
         }
         for row in &page {
             walk.step(row)?;
+            notes.step(row)?;
         }
     }
     let (seq, hash) = walk.head();
+    notes.end(seq)?;
     println!("audit: {seq} entries, unbroken; the newest hash is {hash}");
     db.close().await;
     Ok(())
+}
+
+fn notes(path: &Path) -> Result<Notes, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("--heads {}: cannot be read ({error})", path.display())))?;
+    let read = |(index, line): (usize, &str)| {
+        let place = format!("--heads {}, line {}", path.display(), index + 1);
+        line.parse::<Head>().map_err(|error| Failure::usage(format!("{place}: {error}")))
+    };
+    text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(read).collect()
 }
 
 async fn check_rpc(config: &Config) -> Outcome {

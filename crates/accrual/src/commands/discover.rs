@@ -1,5 +1,6 @@
 //! `accrual discover`: campaigns found on chain, as configuration ready to paste.
 
+mod told;
 mod written;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,9 @@ const CREATED_ON_BASE: BlockNumber = BlockNumber(2_191_176);
 
 pub(super) async fn discover(args: Discover) -> Outcome {
     let config = super::load(&args.with.config)?;
+    if let Some(url) = &args.merkl {
+        return told::told(&config, url, args.reward_token).await;
+    }
     let source = super::source(&config, false)?;
     preflight::check_chain(&source, config.chain.id).await?;
     let blocks = blocks(&source, &config, args.from).await?;

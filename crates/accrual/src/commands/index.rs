@@ -1,7 +1,9 @@
 //! `accrual index`: follow the chain into the database, to a point or for ever.
 
 use accrual_indexer::IndexError;
+use accrual_indexer::distributor::DistributorReader;
 use accrual_indexer::follow::Target;
+use accrual_indexer::rpc::RpcSource;
 use accrual_rewards::unit::BlockNumber;
 use accrual_store::Db;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +18,7 @@ pub(super) async fn index(args: Index) -> Outcome {
     let target = args.to.as_deref().map(target).transpose()?;
     let config = super::load(&args.with.config)?;
     let shutdown = signals::shutdown()?;
-    let db = super::open_to_write(&config).await?;
+    let db = super::open_to_follow(&config).await?;
     let shown = Shown::new(args.progress);
     let outcome = tokio::select! {
         outcome = read(&config, &db, target, &shown, &shutdown) => outcome,
@@ -42,10 +44,39 @@ async fn read(
 ) -> Outcome {
     let mut follower = super::follower(config, db.clone(), target.is_none()).await?;
     match target {
-        None => follower.follow(shutdown, &|progress| shown.update(progress)).await,
-        Some(target) => sync(&mut follower, target, shown).await?,
+        None => {
+            let update = |progress| shown.update(progress);
+            tokio::join!(
+                follower.follow(shutdown, &update),
+                super::follow_distributor(config, db.clone(), shutdown),
+                super::verify::follow(config.clone(), db.clone(), shutdown.clone())
+            );
+        }
+        Some(target) => {
+            sync(&mut follower, target, shown).await?;
+            if let Some(reader) = super::distributor(config, db.clone(), false).await? {
+                read_behind(&reader).await?;
+            }
+        }
     }
     Ok(())
+}
+
+/// The Distributor, up to where the pools are now.
+async fn read_behind(reader: &DistributorReader<RpcSource>) -> Result<(), IndexError> {
+    const TRIES: u32 = 5;
+    let mut tries = 1;
+    loop {
+        match reader.sync().await {
+            Ok(_) => return Ok(()),
+            Err(error @ (IndexError::Unsteady { .. } | IndexError::MissingBlock { .. })) if tries < TRIES => {
+                tracing::warn!(%error, "reading it again");
+                tries += 1;
+                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// A chain that changes while it is read is read again; nothing of the unsteady stretch was kept.

@@ -1,5 +1,6 @@
 //! `accrual keys`: the life of API keys, on the database itself. What it does is what the API does, by the same functions.
 
+mod calendar;
 mod list;
 
 use accrual_access::address_guard::AddressGuard;
@@ -26,6 +27,7 @@ pub(super) async fn keys(command: Keys) -> Outcome {
     match command {
         Keys::Create(args) => create(args).await,
         Keys::List(args) => list::list(args).await,
+        Keys::Calendar(args) => calendar::calendar(args).await,
         Keys::Show(args) => show(args).await,
         Keys::Edit(args) => edit(args).await,
         Keys::Rotate(args) => rotate(args).await,

@@ -1,24 +1,32 @@
 //! One module a command, and what several of them share.
 
+mod backup;
 mod check;
 mod clients;
+mod compare;
 mod demo;
 mod discover;
 mod index;
 mod keys;
+mod mcp;
 mod migrate;
 mod replay;
 mod report;
 mod serve;
+mod tree;
+mod verify;
 
 use std::path::Path;
 
 use accrual_api::keys::{Asker, Keys};
 use accrual_api::{Clock, PoolInfo, TokenInfo, Tokens};
+use accrual_indexer::distributor::{DistributorOptions, DistributorReader};
 use accrual_indexer::follow::{FollowOptions, Follower};
 use accrual_indexer::rpc::{RpcOptions, RpcSource};
 use accrual_rewards::unit::UnixSeconds;
+use accrual_store::backup::check_health;
 use accrual_store::{Db, Mode};
+use tokio_util::sync::CancellationToken;
 
 use crate::cli::Command;
 use crate::config::{Config, PoolEntry, Token};
@@ -32,12 +40,22 @@ pub(crate) async fn run(command: Command) -> Outcome {
         Command::Index(args) => index::index(args).await,
         Command::Serve(args) => serve::serve(&args.config).await,
         Command::Report(args) => report::report(args).await,
+        Command::Compare(args) => compare::compare(args).await,
+        Command::Tree(args) => tree::tree(args).await,
+        Command::Verify(args) => verify::verify(args).await,
         Command::Replay(args) => replay::replay(&args.config).await,
         Command::Discover(args) => discover::discover(args).await,
+        Command::Backup(args) => backup::backup(args).await,
+        Command::Restore(args) => backup::restore(args).await,
         Command::Migrate(args) => migrate::migrate(&args.config).await,
         Command::Check(args) => check::check(args).await,
+        Command::Mcp(args) => mcp::mcp(args).await,
         Command::Keys(args) => keys::keys(args).await,
         Command::Clients(args) => clients::clients(args).await,
+        Command::Openapi => {
+            println!("{}", accrual_api::document::text());
+            Ok(())
+        }
     }
 }
 
@@ -55,6 +73,15 @@ async fn open_to_write(config: &Config) -> Result<Db, Failure> {
     Ok(db)
 }
 
+/// Opens the database to follow the chain into it, after a look through all of it: a damaged file would take rows, and
+/// lose others later.
+async fn open_to_follow(config: &Config) -> Result<Db, Failure> {
+    let db = Db::open(&config.database, Mode::Write).await?;
+    check_health(&db).await?;
+    db.close().await;
+    open_to_write(config).await
+}
+
 /// Opens a database that must be there already.
 async fn open_to_read(config: &Config) -> Result<Db, Failure> {
     let db = Db::open(&config.database, Mode::Read).await?;
@@ -66,6 +93,7 @@ async fn open_to_read(config: &Config) -> Result<Db, Failure> {
 /// written, as on a replica, it is read, and the keys work all the same.
 async fn open_to_serve(config: &Config) -> Result<Db, Failure> {
     let readable = open_to_read(config).await?;
+    check_health(&readable).await?;
     match Db::open(&config.database, Mode::Write).await {
         Ok(writable) => {
             readable.close().await;
@@ -114,6 +142,35 @@ async fn follower(config: &Config, db: Db, patient: bool) -> Result<Follower<Rpc
         now,
     };
     Ok(Follower::open(source, db, config.pools(), config.campaigns.clone(), options).await?)
+}
+
+/// A reader of the configured Distributor, with a source of its own; `None` where none is configured.
+async fn distributor(
+    config: &Config,
+    db: Db,
+    patient: bool,
+) -> Result<Option<DistributorReader<RpcSource>>, Failure> {
+    let Some(followed) = config.distributor() else { return Ok(None) };
+    let options = DistributorOptions {
+        followed,
+        pools: config.pools.iter().map(|entry| entry.pool.id.clone()).collect(),
+        log_range_blocks_max: config.chain.log_range_blocks_max,
+    };
+    Ok(Some(DistributorReader::open(source(config, patient)?, db, options).await?))
+}
+
+/// Reads the configured Distributor until `shutdown`, beside the pools. One that is none is said and left alone: the pools
+/// do not wait for it.
+async fn follow_distributor(config: &Config, db: Db, shutdown: &CancellationToken) {
+    let opened = tokio::select! {
+        opened = distributor(config, db, true) => opened,
+        () = shutdown.cancelled() => return,
+    };
+    match opened {
+        Ok(Some(reader)) => reader.follow(shutdown).await,
+        Ok(None) => {}
+        Err(failure) => tracing::error!(%failure, "the Distributor is not read"),
+    }
 }
 
 fn source(config: &Config, patient: bool) -> Result<RpcSource, Failure> {

@@ -1,5 +1,6 @@
 //! `accrual report`: a campaign's figures, from what is stored.
 
+use accrual_api::announced::AnnouncedView;
 use accrual_api::view::{AsOf, By as RowsBy, Finality, ReportAsOf, ReportView, Rfc3339};
 use accrual_rewards::campaign::{Campaign, Scoring};
 use accrual_rewards::tracker::PoolTracker;
@@ -26,6 +27,8 @@ pub(super) async fn report(args: Report) -> Outcome {
     let view = view(&db, &config, campaign, asked, by).await?;
     let tokens = super::tokens(&config, &db).await?;
     let token = tokens.get(campaign.reward_token);
+    let announced = announced(&config, campaign, token.and_then(|token| token.decimals));
+    let view = ReportView { announced, ..view };
     match args.format {
         Format::Json => println!("{}", serde_json::to_string_pretty(&view)?),
         Format::Csv => print!("{}", table::csv(&view, token)),
@@ -55,6 +58,13 @@ fn scored(campaign: &Campaign, args: &Report) -> Result<Campaign, Failure> {
     scored.checked().map_err(|error| Failure::usage(error.to_string()))
 }
 
+/// What was announced of it, where something was.
+fn announced(config: &Config, campaign: &Campaign, decimals: Option<u8>) -> Option<AnnouncedView> {
+    let own = config.announced.get(&campaign.id)?;
+    let followed = config.campaigns.iter().filter_map(|one| Some((one, config.announced.get(&one.id)?)));
+    Some(AnnouncedView::new(campaign, own, decimals, config.announcement.as_ref(), followed))
+}
+
 /// A campaign's report as of `asked`, or of the newest stored block.
 pub(super) async fn view(
     db: &Db,
@@ -75,7 +85,7 @@ pub(super) async fn view(
     };
     let finality = finality(db, config.chain.id, moment.number).await?;
     let mut view = ReportView::new(&tracker, campaign, &figures, ReportAsOf { as_of, finality }, by);
-    let contracts = accounts::all(db, config.chain.id).await?;
+    let contracts = accounts::contracts(db, config.chain.id).await?;
     view.data.iter_mut().for_each(|row| row.flag(config.pool(campaign), &contracts));
     Ok(ReportView { notice: config.server.notice.clone(), ..view })
 }
@@ -127,7 +137,7 @@ async fn finality(db: &Db, chain_id: u64, block: BlockNumber) -> Result<Finality
     })
 }
 
-fn asked(text: &str) -> Result<Asked, Failure> {
+pub(super) fn asked(text: &str) -> Result<Asked, Failure> {
     text.parse()
         .map(|number| Asked::Block(BlockNumber(number)))
         .or_else(|_| instant::parse(text).map(Asked::Time))

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use accrual_api::app::AccessSettings;
-use accrual_api::{Api, Clock, Settings, SignIn};
+use accrual_api::{Api, Clock, Peppers, Settings, SignIn};
 use accrual_store::Db;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
@@ -36,13 +36,15 @@ pub(super) async fn run(path: &Path) -> Outcome {
     let config = super::load(path)?;
     let shutdown = signals::shutdown()?;
     let listener = listen(config.server.listen).await?;
-    let db = super::open_to_write(&config).await?;
+    let db = super::open_to_follow(&config).await?;
     let api = api(&config, db.clone()).await?;
     announce(&listener)?;
     let following = tokio::spawn(follow(config.clone(), db.clone(), shutdown.clone()));
+    let comparing = tokio::spawn(compare(config, db.clone(), shutdown.clone()));
     let served = accrual_api::serve(api, listener, shutdown.clone()).await;
     shutdown.cancel();
     let followed = following.await?;
+    comparing.await?;
     db.close().await;
     served?;
     followed
@@ -52,13 +54,23 @@ pub(super) async fn run(path: &Path) -> Outcome {
 /// the configuration says ends both.
 async fn follow(config: Config, db: Db, shutdown: CancellationToken) -> Outcome {
     let opened = tokio::select! {
-        opened = super::follower(&config, db, true) => opened,
+        opened = super::follower(&config, db.clone(), true) => opened,
         () = shutdown.cancelled() => return Ok(()),
     };
     let mut follower = opened.inspect_err(|_| shutdown.cancel())?;
     let shown = Shown::new(ProgressMode::Plain);
-    follower.follow(&shutdown, &|progress| shown.update(progress)).await;
+    let update = |progress| shown.update(progress);
+    tokio::join!(
+        follower.follow(&shutdown, &update),
+        super::follow_distributor(&config, db.clone(), &shutdown),
+        super::verify::follow(config.clone(), db.clone(), shutdown.clone())
+    );
     Ok(())
+}
+
+/// Holds our figures against Merkl's until `shutdown`, where it is configured.
+async fn compare(config: Config, db: Db, shutdown: CancellationToken) {
+    crate::reconcile::watch::follow(&config, &db, super::now_ms, shutdown).await;
 }
 
 /// Binds `address`, or says who to ask when that fails.
@@ -76,13 +88,14 @@ pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> 
 
 /// The API with what is stored already in its book, so that it can answer from its first second on.
 pub(super) async fn api(config: &Config, db: Db) -> Result<Api, Failure> {
-    let api = Api::new(db, settings(config)?)?;
+    let api = Api::new(db, settings(config, peppers(config)?)?)?;
     api.book().refresh().await?;
     api.keys().refresh().await?;
     Ok(api)
 }
 
-fn settings(config: &Config) -> Result<Settings, Failure> {
+/// What the API is told; `peppers` are those of the keys that it is to accept.
+pub(super) fn settings(config: &Config, peppers: Peppers) -> Result<Settings, Failure> {
     Ok(Settings {
         chain_id: config.chain.id,
         block_seconds: config.chain.block_seconds,
@@ -90,7 +103,7 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         campaigns: config.campaigns.clone(),
         tokens: super::token_infos(config),
         prices: config.prices.clone(),
-        peppers: peppers(config)?,
+        peppers,
         key_rules: config.keys.rules.clone(),
         access: access(config)?,
         trusted_proxies: config.server.trusted_proxies.clone(),
@@ -99,6 +112,8 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         poll_interval: accrual_api::app::POLL_INTERVAL,
         stale_after_seconds: config.server.stale_after_seconds,
         webhooks: config.webhooks.clone(),
+        mcp: config.mcp.clone(),
+        security: config.server.security.clone(),
         sign_in: config.sign_in.clone().map(|on| SignIn::new(on.domain, on.chain_ids)),
     })
 }
@@ -122,6 +137,7 @@ fn access(config: &Config) -> Result<AccessSettings, Failure> {
         plans: config.plans.clone(),
         billing: config.billing.clone(),
         marketplace_secrets: secrets.into_iter().map(SecretString::from).collect(),
+        streams: config.server.streams,
     })
 }
 

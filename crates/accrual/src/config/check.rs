@@ -1,5 +1,6 @@
 //! From what is written to what is meant; each fault names its key.
 
+mod announced;
 mod campaigns;
 mod keys;
 mod plans;
@@ -10,14 +11,20 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use accrual_access::address_guard::AddressGuard;
+use accrual_api::app::SecurityContact;
+use accrual_api::mcp::BadSite;
 use accrual_api::webhooks::WebhookSettings;
+use accrual_api::{McpSettings, StreamLimits};
 use accrual_indexer::follow::Finality;
+use accrual_rewards::reconcile::Margins;
+use accrual_rewards::unit::BlockNumber;
 use accrual_store::DbUrl;
 use alloy_primitives::{Address, address};
 
 use super::file::{self, File};
 use super::load::{ConfigError, Written};
-use super::{Chain, Config, Server, SignIn, Token};
+use super::{Chain, Config, Distributor, Merkl, PoolEntry, Server, SignIn, Token};
+use crate::reconcile::Terms;
 
 pub(super) type Checked<T> = Result<T, ConfigError>;
 
@@ -39,11 +46,17 @@ pub(super) fn check(file: File, written: &Written) -> Checked<Config> {
         ranges_in_flight_max: usize::from(file.index.ranges_in_flight_max.max(1)),
         commit_events_max: usize::try_from(file.index.commit_events_max.max(1)).unwrap_or(usize::MAX),
         snapshot_events: u64::from(file.index.snapshot_events.max(1)),
+        verify_every_blocks: Some(u64::from(file.index.verify_every_blocks)).filter(|blocks| *blocks > 0),
         sign_in: sign_in(&file.sign_in, chain.id, written)?,
         tokens: tokens(&file.tokens, written)?,
         prices,
         distribution_creator: distribution_creator(&file.merkl, written)?,
+        merkl: merkl(&file.merkl, written)?,
+        announced: announced::of_campaigns(&file.campaigns, &campaigns, written)?,
+        announcement: announced::together(file.announcement.as_ref(), written)?,
+        distributor: distributor(&file.merkl, chain.id, &pools, written)?,
         webhooks: webhooks(&file.webhooks, written)?,
+        mcp: mcp(&file.mcp, written)?,
         chain,
         pools,
         campaigns,
@@ -104,6 +117,73 @@ fn distribution_creator(file: &file::Merkl, written: &Written) -> Checked<Addres
     Ok(given.unwrap_or(address!("8BB4C975Ff3c250e0ceEA271728547f3802B36Fd")))
 }
 
+/// A schedule faster than a minute would only ask the same again, and no more than they allow is asked a second.
+fn merkl(file: &file::Merkl, written: &Written) -> Checked<Merkl> {
+    const PER_SECOND_MAX: u32 = 10;
+    let key = |name: &str| format!("merkl.{name}");
+    if let Some(url) =
+        file.url.as_ref().filter(|url| !url.starts_with("http://") && !url.starts_with("https://"))
+    {
+        let what = format!(
+            "{url:?} is no URL of an API: it begins with http:// or https://, and /v4 is not part of it"
+        );
+        return Err(written.error(&key("url"), what));
+    }
+    if file.every_seconds < 60 {
+        return Err(written.error(&key("every_seconds"), "is below 60: they compute every two hours or so"));
+    }
+    if !(1..=PER_SECOND_MAX).contains(&file.requests_per_second) {
+        let what = format!(
+            "is {}: between 1 and {PER_SECOND_MAX}, which is all that they allow",
+            file.requests_per_second
+        );
+        return Err(written.error(&key("requests_per_second"), what));
+    }
+    if file.run_seconds == 0 {
+        return Err(written.error(&key("run_seconds"), "is 0: the length of their runs, 7200 or so"));
+    }
+    Ok(Merkl {
+        url: file.url.clone(),
+        every_seconds: u64::from(file.every_seconds),
+        terms: Terms {
+            tolerance_ppm: u64::from(file.tolerance_ppm),
+            margins: Margins { dust_ppb: file.dust_ppb, ..Margins::default() },
+            run_seconds: file.run_seconds,
+        },
+        requests_per_second: file.requests_per_second,
+        keep_answers_days: file.keep_answers_days,
+    })
+}
+
+/// Off unless it is named: by its address, or as the chain's own.
+fn distributor(
+    file: &file::Merkl,
+    chain_id: u64,
+    pools: &[PoolEntry],
+    written: &Written,
+) -> Checked<Option<Distributor>> {
+    let Some(text) = &file.distributor else { return Ok(None) };
+    let address = match text.as_str() {
+        "known" => known_distributor(chain_id).ok_or_else(|| {
+            let what = format!("is not known on chain {chain_id}: write its address");
+            written.error("merkl.distributor", what)
+        })?,
+        text => address_at("merkl.distributor", text, written)?,
+    };
+    let oldest = pools.iter().map(|entry| entry.pool.created_block).min();
+    let oldest = oldest.ok_or_else(|| {
+        written
+            .error("merkl.distributor", "is read behind the pools, and there is none: add one to [[pools]]")
+    })?;
+    let from_block = file.distributor_from_block.map_or(oldest, BlockNumber);
+    Ok(Some(Distributor { address, from_block }))
+}
+
+/// Merkl's own on chains that we know (`facts/merkl.md` 3.1).
+pub(super) fn known_distributor(chain_id: u64) -> Option<Address> {
+    (chain_id == 8453).then_some(address!("3Ef3D8bA38EBe18DB133cEc108f4D14CE00Dd9Ae"))
+}
+
 fn server(file: &file::Server, written: &Written) -> Checked<Server> {
     let listen = file.listen.parse().map_err(|_| {
         written.error(
@@ -113,7 +193,45 @@ fn server(file: &file::Server, written: &Written) -> Checked<Server> {
     })?;
     let stale_after_seconds = u64::from(file.stale_after_seconds);
     let trusted_proxies = keys::networks("server.trusted_proxies", &file.trusted_proxies, written)?;
-    Ok(Server { listen, notice: file.notice.clone(), stale_after_seconds, trusted_proxies })
+    let count = |key: &str, count: u32| match usize::try_from(count) {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err(written.error(key, "is 0: with no streams nobody is told of anything".to_owned())),
+    };
+    let streams = StreamLimits {
+        per_client_max: count("server.streams_per_client_max", file.streams_per_client_max)?,
+        all_max: count("server.streams_max", file.streams_max)?,
+    };
+    let security = security(file, written)?;
+    Ok(Server {
+        listen,
+        notice: file.notice.clone(),
+        stale_after_seconds,
+        trusted_proxies,
+        streams,
+        security,
+    })
+}
+
+/// Both or neither: RFC 9116 wants an end, so that nobody writes to whom it no longer concerns.
+fn security(file: &file::Server, written: &Written) -> Checked<Option<SecurityContact>> {
+    let (contact, expires_at) = match (&file.security_contact, &file.security_expires_at) {
+        (None, None) => return Ok(None),
+        (Some(contact), Some(expires_at)) => (contact, expires_at),
+        (Some(_), None) => {
+            return Err(written
+                .error("server.security_contact", "needs server.security_expires_at beside it".to_owned()));
+        }
+        (None, Some(_)) => {
+            return Err(written
+                .error("server.security_expires_at", "needs server.security_contact beside it".to_owned()));
+        }
+    };
+    let is_uri = ["mailto:", "https://", "tel:"].iter().any(|scheme| contact.starts_with(scheme));
+    if !is_uri || contact.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        let text = format!("{contact:?} is no contact: write mailto:, https:// or tel: and an address");
+        return Err(written.error("server.security_contact", text));
+    }
+    Ok(Some(SecurityContact { contact: contact.clone(), expires_at: expires_at.0 }))
 }
 
 fn webhooks(file: &file::Webhooks, written: &Written) -> Checked<WebhookSettings> {
@@ -122,6 +240,19 @@ fn webhooks(file: &file::Webhooks, written: &Written) -> Checked<WebhookSettings
     let guard = AddressGuard::allowing(allowed)
         .map_err(|error| written.error("webhooks.allow_private", error.to_string()))?;
     Ok(WebhookSettings { guard, apr_moved_percent: file.apr_moved_percent })
+}
+
+fn mcp(file: &file::Mcp, written: &Written) -> Checked<McpSettings> {
+    let texts = |list: &file::OneOrMany| -> Vec<String> {
+        list.list().into_iter().filter(|text| !text.is_empty()).collect()
+    };
+    McpSettings::new(&texts(&file.hosts), &texts(&file.origins)).map_err(|error| {
+        let key = match error {
+            BadSite::Host(_) => "mcp.hosts",
+            BadSite::Origin(_) => "mcp.origins",
+        };
+        written.error(key, error.to_string())
+    })
 }
 
 /// A signature is good for one site only, so a site has to be named.

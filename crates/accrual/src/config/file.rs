@@ -34,8 +34,11 @@ pub(crate) struct File {
     pub(crate) prices: Vec<Price>,
     #[serde(default)]
     pub(crate) merkl: Merkl,
+    pub(crate) announcement: Option<Announcement>,
     #[serde(default)]
     pub(crate) webhooks: Webhooks,
+    #[serde(default)]
+    pub(crate) mcp: Mcp,
 }
 
 #[derive(Debug, Deserialize)]
@@ -67,6 +70,10 @@ pub(crate) struct Server {
     pub(crate) notice: Option<String>,
     pub(crate) stale_after_seconds: u32,
     pub(crate) trusted_proxies: Vec<String>,
+    pub(crate) streams_per_client_max: u32,
+    pub(crate) streams_max: u32,
+    pub(crate) security_contact: Option<String>,
+    pub(crate) security_expires_at: Option<Instant>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -75,6 +82,7 @@ pub(crate) struct Index {
     pub(crate) ranges_in_flight_max: u8,
     pub(crate) commit_events_max: u32,
     pub(crate) snapshot_events: u32,
+    pub(crate) verify_every_blocks: u32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -86,6 +94,18 @@ pub(crate) struct Keys {
     pub(crate) propagation_seconds_max: u32,
     pub(crate) when_unconfirmed: String,
     pub(crate) age_days_max: Option<u32>,
+    pub(crate) rotate: Vec<RotateRule>,
+    pub(crate) audit_heads_file: Option<std::path::PathBuf>,
+}
+
+/// One client's keys, exchanged without anybody's hands.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RotateRule {
+    pub(crate) client: String,
+    pub(crate) every_days: u32,
+    pub(crate) deliver: String,
+    pub(crate) overlap_seconds: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -185,6 +205,42 @@ pub(crate) struct Campaign {
     pub(crate) value_min_usd: Option<String>,
     #[serde(default)]
     pub(crate) versions: Vec<Version>,
+    pub(crate) announced: Option<Announced>,
+}
+
+/// What was announced of a campaign; each figure as far as there is one.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Announced {
+    pub(crate) budget_units: Option<String>,
+    pub(crate) budget_usd: Option<String>,
+    pub(crate) apr_percent: Option<String>,
+    pub(crate) tvl_usd: Option<String>,
+    pub(crate) price_usd: Option<String>,
+    pub(crate) source: Option<String>,
+}
+
+/// What was announced of several campaigns together.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Announcement {
+    pub(crate) reward_token: String,
+    pub(crate) total_units: Option<String>,
+    #[serde(default)]
+    pub(crate) fee_of_deposit_ppm: u32,
+    pub(crate) source: Option<String>,
+    #[serde(default)]
+    pub(crate) others: Vec<Other>,
+}
+
+/// A campaign that was announced and cannot be followed.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Other {
+    pub(crate) name: String,
+    pub(crate) starts_at: Instant,
+    pub(crate) ends_at: Instant,
+    pub(crate) announced: Announced,
 }
 
 /// What an override changed; what is left out stays as it was.
@@ -225,10 +281,19 @@ pub(crate) struct Price {
     pub(crate) window_seconds: Option<u32>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Merkl {
     pub(crate) distribution_creator: Option<String>,
+    pub(crate) url: Option<String>,
+    pub(crate) every_seconds: u32,
+    pub(crate) tolerance_ppm: u32,
+    pub(crate) run_seconds: u32,
+    pub(crate) dust_ppb: u32,
+    pub(crate) requests_per_second: u32,
+    pub(crate) keep_answers_days: u32,
+    pub(crate) distributor: Option<String>,
+    pub(crate) distributor_from_block: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -236,6 +301,13 @@ pub(crate) struct Merkl {
 pub(crate) struct Webhooks {
     pub(crate) allow_private: OneOrMany,
     pub(crate) apr_moved_percent: u32,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Mcp {
+    pub(crate) hosts: OneOrMany,
+    pub(crate) origins: OneOrMany,
 }
 
 /// `"finalized"`, `"safe"` or a number of confirmations.
@@ -288,6 +360,10 @@ impl Default for Server {
             notice: None,
             stale_after_seconds: 60,
             trusted_proxies: Vec::new(),
+            streams_per_client_max: 20,
+            streams_max: 5_000,
+            security_contact: None,
+            security_expires_at: None,
         }
     }
 }
@@ -301,6 +377,25 @@ impl Default for Keys {
             propagation_seconds_max: 5,
             when_unconfirmed: "refuse_ending".to_owned(),
             age_days_max: None,
+            rotate: Vec::new(),
+            audit_heads_file: None,
+        }
+    }
+}
+
+impl Default for Merkl {
+    fn default() -> Self {
+        Self {
+            distribution_creator: None,
+            url: None,
+            every_seconds: 7_200,
+            tolerance_ppm: 1_000,
+            run_seconds: 7_200,
+            dust_ppb: 100,
+            requests_per_second: 10,
+            keep_answers_days: 90,
+            distributor: None,
+            distributor_from_block: None,
         }
     }
 }
@@ -321,7 +416,12 @@ impl Default for Billing {
 
 impl Default for Index {
     fn default() -> Self {
-        Self { ranges_in_flight_max: 4, commit_events_max: 20_000, snapshot_events: 50_000 }
+        Self {
+            ranges_in_flight_max: 4,
+            commit_events_max: 20_000,
+            snapshot_events: 50_000,
+            verify_every_blocks: 0,
+        }
     }
 }
 

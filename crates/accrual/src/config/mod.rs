@@ -7,6 +7,7 @@ mod file;
 pub(crate) mod instant;
 mod load;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,16 +15,22 @@ use std::time::Duration;
 use accrual_access::invoice::Billing;
 use accrual_access::network::Networks;
 use accrual_access::plan::Plans;
+use accrual_api::app::SecurityContact;
 use accrual_api::keys::KeyRules;
 use accrual_api::webhooks::WebhookSettings;
+use accrual_api::{McpSettings, StreamLimits};
 use accrual_indexer::follow::Finality;
+use accrual_rewards::announced::{Announced, Announcement};
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::id::CampaignId;
 use accrual_rewards::price::Sources;
 use accrual_rewards::tracker::Pool;
+use accrual_rewards::unit::BlockNumber;
 use accrual_store::DbUrl;
+use accrual_store::distributor::Followed;
 use alloy_primitives::Address;
 
+use crate::reconcile::Terms;
 pub(crate) use load::ConfigError;
 
 /// A configuration that can be used.
@@ -39,13 +46,19 @@ pub(crate) struct Config {
     pub(crate) ranges_in_flight_max: usize,
     pub(crate) commit_events_max: usize,
     pub(crate) snapshot_events: u64,
+    pub(crate) verify_every_blocks: Option<u64>,
     pub(crate) sign_in: Option<SignIn>,
     pub(crate) tokens: Vec<Token>,
     pub(crate) pools: Vec<PoolEntry>,
     pub(crate) campaigns: Vec<Campaign>,
     pub(crate) prices: Sources,
     pub(crate) distribution_creator: Address,
+    pub(crate) merkl: Merkl,
+    pub(crate) announced: BTreeMap<CampaignId, Announced>,
+    pub(crate) announcement: Option<Announcement>,
+    pub(crate) distributor: Option<Distributor>,
     pub(crate) webhooks: WebhookSettings,
+    pub(crate) mcp: McpSettings,
 }
 
 #[derive(Debug, Clone)]
@@ -64,6 +77,8 @@ pub(crate) struct Server {
     pub(crate) notice: Option<String>,
     pub(crate) stale_after_seconds: u64,
     pub(crate) trusted_proxies: Networks,
+    pub(crate) streams: StreamLimits,
+    pub(crate) security: Option<SecurityContact>,
 }
 
 #[derive(Debug, Clone)]
@@ -72,11 +87,30 @@ pub(crate) struct Keys {
     pub(crate) rules: KeyRules,
 }
 
+/// How our figures are held against Merkl's.
+#[derive(Debug, Clone)]
+pub(crate) struct Merkl {
+    /// Their API; `None` asks nobody by itself.
+    pub(crate) url: Option<String>,
+    pub(crate) every_seconds: u64,
+    pub(crate) terms: Terms,
+    pub(crate) requests_per_second: u32,
+    /// 0 for ever.
+    pub(crate) keep_answers_days: u32,
+}
+
 /// Signing in with a wallet, where it is switched on.
 #[derive(Debug, Clone)]
 pub(crate) struct SignIn {
     pub(crate) domain: String,
     pub(crate) chain_ids: Vec<u64>,
+}
+
+/// Merkl's contract that pays, where it is to be read.
+#[derive(Debug, Clone)]
+pub(crate) struct Distributor {
+    pub(crate) address: Address,
+    pub(crate) from_block: BlockNumber,
 }
 
 #[derive(Debug, Clone)]
@@ -105,6 +139,19 @@ impl Config {
 
     pub(crate) fn pools(&self) -> Vec<Pool> {
         self.pools.iter().map(|entry| entry.pool.clone()).collect()
+    }
+
+    /// What is read of the Distributor, if any is: the trees, and the claims of the tokens that the campaigns pay.
+    pub(crate) fn distributor(&self) -> Option<Followed> {
+        let Distributor { address, from_block } = self.distributor.clone()?;
+        let tokens = self.campaigns.iter().map(|campaign| campaign.reward_token).collect();
+        Some(Followed { chain_id: self.chain.id, address, first_block: from_block, tokens })
+    }
+
+    /// The Distributor to ask on this chain: the configured one, or the chain's own.
+    pub(crate) fn distributor_to_ask(&self) -> Option<Address> {
+        let configured = self.distributor.as_ref().map(|distributor| distributor.address);
+        configured.or_else(|| check::known_distributor(self.chain.id))
     }
 
     /// The campaign of that id, or a sentence that names those there are.

@@ -9,7 +9,7 @@ use accrual_store::moment::{self, Asked, Moment, MomentError};
 use accrual_store::rebuild::{self, RebuildError};
 use accrual_store::{blocks, checkpoints};
 
-use super::{Book, PoolState};
+use super::{Book, PoolState, State};
 use crate::app::PoolInfo;
 use crate::cursor::Cursor;
 use crate::error::ApiError;
@@ -49,14 +49,48 @@ impl Book {
     pub async fn pinned(&self, info: &Arc<PoolInfo>, cursor: &Cursor) -> Result<Arc<PoolState>, ApiError> {
         let newest = self.newest(info)?;
         if newest.rewinds != cursor.rewinds {
-            let stored = blocks::get(&self.db, self.chain_id, cursor.block).await?;
-            let hash = stored.map(|header| header.hash);
-            if hash.is_none() || hash != cursor.hash || newest.moment.number < cursor.block {
+            self.check_on_chain(cursor).await?;
+            if newest.moment.number < cursor.block {
                 return Err(ApiError::BadCursor("points into blocks that have left the chain"));
             }
         }
         let moment = Moment { number: cursor.block, hash: cursor.hash, at: cursor.at };
         self.at_moment(info, &newest, moment).await
+    }
+
+    /// All pools as they were when `cursor` was made; one that had not come so far then stays as it is.
+    ///
+    /// # Errors
+    /// `bad_cursor` when that block is no longer part of the chain.
+    pub async fn all_pinned(&self, cursor: &Cursor) -> Result<Arc<State>, ApiError> {
+        let newest = self.state();
+        if newest.rewinds() != cursor.rewinds {
+            self.check_on_chain(cursor).await?;
+        }
+        let is_there = |pool: &Arc<PoolState>| pool.moment.number <= cursor.block;
+        if newest.pools.values().all(is_there) {
+            return Ok(newest);
+        }
+        let mut pools = newest.pools.clone();
+        for pool in pools.values_mut().filter(|pool| !is_there(pool)) {
+            let moment = Moment { number: cursor.block, hash: cursor.hash, at: cursor.at };
+            *pool = self.at_moment(&pool.info, pool, moment).await?;
+        }
+        Ok(Arc::new(newest.with_pools(pools)))
+    }
+
+    /// Keeps the pools of a state that a cursor points at.
+    pub fn remember_all(&self, state: &State) {
+        state.pools.values().for_each(|pool| self.remember(pool));
+    }
+
+    async fn check_on_chain(&self, cursor: &Cursor) -> Result<(), ApiError> {
+        let stored = blocks::get(&self.db, self.chain_id, cursor.block).await?;
+        let hash = stored.map(|header| header.hash);
+        if hash.is_some() && hash == cursor.hash {
+            return Ok(());
+        }
+        Err(ApiError::BadCursor("points into blocks that have left the chain"))
     }
 
     /// Keeps a state that a cursor points at, so that the next page costs nothing.

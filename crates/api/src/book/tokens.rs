@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::id::PoolId;
+use accrual_rewards::symbol::harmless;
 use accrual_store::{Db, StoreError, pools, tokens};
 use alloy_primitives::Address;
 
@@ -28,7 +29,7 @@ pub struct Pair {
 /// What is known of a token.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Token {
-    /// Its symbol, a stranger's choice.
+    /// Its symbol: a stranger's choice, made harmless.
     pub symbol: Option<String>,
     /// Its decimals.
     pub decimals: Option<u8>,
@@ -39,7 +40,7 @@ impl Tokens {
     pub fn new<'a>(pools: impl IntoIterator<Item = &'a PoolInfo>, tokens: &[TokenInfo]) -> Self {
         let pair = |info: &PoolInfo| Pair { token0: info.token0, token1: info.token1 };
         let token =
-            |info: &TokenInfo| Token { symbol: Some(info.symbol.clone()), decimals: Some(info.decimals) };
+            |info: &TokenInfo| Token { symbol: harmless(&info.symbol), decimals: Some(info.decimals) };
         Self {
             pairs: pools.into_iter().map(|info| (info.pool.id.clone(), pair(info))).collect(),
             known: tokens.iter().map(|info| (info.address, token(info))).collect(),
@@ -59,7 +60,8 @@ impl Tokens {
         }
         for row in tokens::list(db, chain_id).await? {
             let token = self.known.entry(row.address).or_default();
-            token.symbol = token.symbol.take().or(row.symbol);
+            // Whoever wrote the row may have been an older release, or another program.
+            token.symbol = token.symbol.take().or_else(|| harmless(&row.symbol?));
             token.decimals = token.decimals.or(row.decimals);
         }
         Ok(())

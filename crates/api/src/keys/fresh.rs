@@ -4,7 +4,7 @@
 //! since. While that fails the table is believed for `propagation_seconds_max`; then ending keys are refused, and by
 //! configuration all of them, since nobody knows what was changed meanwhile.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use accrual_access::key::KeyId;
@@ -14,10 +14,17 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::Keys;
+use crate::metrics::{self, Arrived};
 
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 /// After how many refreshes without a change the database is told that this server runs.
 const BEAT_EVERY: u32 = 2;
+
+/// No change has this number.
+const NOT_BEATEN: u64 = u64::MAX;
+
+/// How many changes are told of at a time.
+const CHANGES_MAX: u32 = 100;
 
 /// How many keys are looked up at the same time.
 const LOOKS_MAX: usize = 2;
@@ -27,12 +34,19 @@ const LOOKS_MAX: usize = 2;
 pub(super) struct State {
     live: AtomicUsize,
     told: AtomicBool,
+    /// The newest change that is known to be everywhere; [`NOT_BEATEN`] before the first beat.
+    settled: AtomicU64,
     turns: Semaphore,
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self { live: AtomicUsize::new(1), told: AtomicBool::new(false), turns: Semaphore::new(LOOKS_MAX) }
+        Self {
+            live: AtomicUsize::new(1),
+            told: AtomicBool::new(false),
+            settled: AtomicU64::new(NOT_BEATEN),
+            turns: Semaphore::new(LOOKS_MAX),
+        }
     }
 }
 
@@ -80,9 +94,39 @@ impl Keys {
             let keys = keys::since(&self.0.db, held).await?;
             let clients = clients::since(&self.0.db, held).await?;
             self.0.table.apply(clients, &keys);
+            if let Some(held) = held {
+                self.tell_arrived(held).await?;
+            }
         }
         self.0.table.confirm(epoch, asked_at_ms);
         Ok(is_new)
+    }
+
+    /// Notes how long the changes after `held` took to get here.
+    async fn tell_arrived(&self, held: u64) -> Result<(), StoreError> {
+        let now_ms = self.0.clock.now_ms();
+        for change in replicas::changes_since(&self.0.db, held, CHANGES_MAX).await? {
+            metrics::propagated(Arrived::Here, now_ms.saturating_sub(change.made_at_ms));
+        }
+        Ok(())
+    }
+
+    /// Notes how long changes took to be everywhere, each once on each server.
+    async fn tell_settled(&self, epoch: u64) -> Result<(), StoreError> {
+        let told = self.0.fresh.settled.load(Ordering::Relaxed);
+        // What was made before this server ran is not its to tell.
+        if told == NOT_BEATEN {
+            self.0.fresh.settled.store(epoch, Ordering::Relaxed);
+        }
+        if told >= epoch {
+            return Ok(());
+        }
+        for change in replicas::changes_since(&self.0.db, told, CHANGES_MAX).await? {
+            let Some(everywhere_at_ms) = change.everywhere_at_ms else { break };
+            metrics::propagated(Arrived::Everywhere, everywhere_at_ms.saturating_sub(change.made_at_ms));
+            self.0.fresh.settled.store(change.epoch, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Looks one key up in the database: another server may have made it a moment ago. Whoever sends rubbish waits with
@@ -106,7 +150,7 @@ impl Keys {
         let live_since = now_ms.saturating_sub(self.0.rules.propagation_seconds_max.saturating_mul(1_000));
         let live = replicas::beat(&self.0.db, &self.0.replica_id, epoch, now_ms, live_since).await?;
         self.0.fresh.live.store(live, Ordering::Relaxed);
-        Ok(())
+        self.tell_settled(epoch).await
     }
 
     /// Follows the database until `shutdown`.

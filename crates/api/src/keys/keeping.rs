@@ -8,22 +8,35 @@ use accrual_store::access::Whose;
 use accrual_store::{idempotency, replicas};
 use tokio_util::sync::CancellationToken;
 
-use super::{Asker, Family, Keys, KeysError, clients, keys, rotations};
+use super::{Asker, Family, Keys, KeysError, clients, heads, keys, rotations};
+use crate::webhooks::courier::Courier;
 
 const INTERVAL: Duration = Duration::from_secs(5);
 /// How long a request may be repeated under its Idempotency-Key: a week.
 const REPEAT_SECONDS: u64 = 7 * 86_400;
 
 impl Keys {
-    /// Does what is due, until `shutdown`.
-    pub async fn keep_up(&self, shutdown: CancellationToken) {
-        let mut told = false;
+    /// Does what is due, until `shutdown`; without a courier no key is exchanged by itself.
+    pub async fn keep_up(&self, courier: Option<Courier>, shutdown: CancellationToken) {
+        let (mut told, mut head_due_at) = (false, UnixSeconds(0));
         loop {
+            let now = self.0.clock.now();
+            if now >= head_due_at {
+                self.note_head().await;
+                head_due_at = UnixSeconds(now.0.saturating_add(heads::INTERVAL_SECONDS));
+            }
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(INTERVAL) => {}
             }
-            match self.upkeep().await {
+            let done = async {
+                self.upkeep().await?;
+                match &courier {
+                    Some(courier) => self.exchange_aged(courier).await,
+                    None => Ok(0),
+                }
+            };
+            match done.await {
                 Ok(_) => told = false,
                 Err(error) => {
                     if !told {
@@ -40,12 +53,13 @@ impl Keys {
     /// # Errors
     /// The database's own.
     pub async fn upkeep(&self) -> Result<usize, KeysError> {
-        let (now, policy) = (self.0.clock.now(), self.0.rules.policy);
+        let now = self.0.clock.now();
         // A key is spoken of at four fifths of its greatest age.
-        let aged_at = policy.age_seconds_max.map(|max| now.0.saturating_sub(max / 5 * 4));
+        let aged_at = self.0.rules.age_seconds_min().map(|max| now.0.saturating_sub(max / 5 * 4));
         let mut done = 0;
         for client_id in replicas::needing_upkeep(&self.0.db, aged_at).await? {
             let Some(family) = self.family(&client_id).await? else { continue };
+            let policy = self.0.rules.policy_of(&family.client.name);
             // Looked at without a transaction first: mostly nothing is due.
             if upkeep::due(&family, policy, now)?.is_empty() {
                 continue;

@@ -3,11 +3,14 @@
 //!
 //! A secret exists in [`Issued`] alone: it is shown to its owner once, and dropped.
 
+mod exchange;
 mod fresh;
 mod habits;
+mod heads;
 mod keeping;
 mod view;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use accrual_access::change::{self, Change, Edit, Family, Minted, Purpose, Refused};
@@ -23,6 +26,7 @@ use accrual_store::{Db, StoreError, clients, keys, replicas, rotations};
 
 use crate::app::NoRandom;
 use crate::clock::Clock;
+use crate::deliver::Deliver;
 
 pub use fresh::Freshness;
 pub use view::{KeyView, RotationView};
@@ -38,8 +42,43 @@ pub struct KeyRules {
     pub refuse_all_when_unconfirmed: bool,
     /// The environment whose keys are accepted; `None` for both.
     pub env: Option<KeyEnv>,
-    /// How old keys may become.
+    /// How old keys may become whose client has no rule of its own.
     pub policy: Policy,
+    /// The clients whose keys are exchanged without anybody's hands.
+    pub rotate: Vec<ClientRule>,
+    /// Where the audit's newest entry is noted each hour.
+    pub audit_heads_file: Option<PathBuf>,
+}
+
+/// What holds for one client's keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientRule {
+    /// The client's name.
+    pub client: String,
+    /// How old its keys may become.
+    pub policy: Policy,
+    /// Where a new key goes, since nobody else gets to see it.
+    pub deliver: Deliver,
+    /// How long the old key is accepted beside it.
+    pub overlap_seconds: u64,
+}
+
+impl KeyRules {
+    /// The rule of a client, if it has one of its own.
+    pub fn rule(&self, client: &str) -> Option<&ClientRule> {
+        self.rotate.iter().find(|rule| rule.client == client)
+    }
+
+    /// How old the keys of a client may become.
+    pub fn policy_of(&self, client: &str) -> Policy {
+        self.rule(client).map_or(self.policy, |rule| rule.policy)
+    }
+
+    /// The shortest life that any key may have, in seconds.
+    fn age_seconds_min(&self) -> Option<u64> {
+        let policies = self.rotate.iter().map(|rule| rule.policy).chain([self.policy]);
+        policies.filter_map(|policy| policy.age_seconds_max).min()
+    }
 }
 
 impl Default for KeyRules {
@@ -50,6 +89,8 @@ impl Default for KeyRules {
             refuse_all_when_unconfirmed: false,
             env: None,
             policy: Policy::default(),
+            rotate: Vec::new(),
+            audit_heads_file: None,
         }
     }
 }

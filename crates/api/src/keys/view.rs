@@ -5,9 +5,11 @@ use accrual_access::network::Network;
 use accrual_access::record::KeyRecord;
 use accrual_access::rotation::Rotation;
 use accrual_access::scope::Scope;
+use accrual_access::upkeep::exchanged_at;
 use accrual_rewards::unit::UnixSeconds;
 use accrual_store::usage;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Keys, KeysError};
 use crate::view::Rfc3339;
@@ -16,74 +18,117 @@ const HOUR_SECONDS: u64 = 3_600;
 const DAY_SECONDS: u64 = 86_400;
 
 /// A key.
-#[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs, reason = "docs/keys.md has a word on each field")]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct KeyView {
+    /// The key's public name: safe to log.
+    #[schema(example = "7Q2mZx9KpL4t")]
     pub id: String,
+    /// Whose it is, by name.
     pub client: String,
+    /// The client's plan.
     pub plan: String,
+    /// `live` or `test`.
     pub env: &'static str,
+    /// `active`, `ending`, `ended`, `revoked`, `expired` or `paused`, now.
     pub state: &'static str,
+    /// What it may do.
+    #[schema(value_type = Vec<crate::document::shape::ScopeName>)]
     pub scopes: Vec<&'static str>,
+    /// From where it may be used, as CIDR; empty for anywhere.
     pub allowed_networks: Vec<String>,
+    /// How many keys came before it in its line, and one.
     pub generation: u64,
+    /// When it was made.
     pub created_at: Rfc3339,
+    /// When it ends by itself; null for never.
     pub expires_at: Option<Rfc3339>,
+    /// When its age has it exchanged; null where no age is set, or for a key that is not active.
+    pub exchange_due_at: Option<Rfc3339>,
+    /// When it ends because it is being exchanged; null while it is not.
     pub overlap_ends_at: Option<Rfc3339>,
+    /// When it was revoked.
     pub revoked_at: Option<Rfc3339>,
+    /// The key that it replaces, by id.
     pub replaces: Option<String>,
+    /// The key that replaces it, by id.
     pub replaced_by: Option<String>,
+    /// When it was first used.
     pub first_used_at: Option<Rfc3339>,
+    /// When it was last used.
     pub last_used_at: Option<Rfc3339>,
+    /// From where it was last used: a /24 of IPv4, a /48 of IPv6.
     pub last_used_network: Option<String>,
+    /// What the User-Agent header said then.
     pub last_used_agent: Option<String>,
+    /// How many calls it made in the last 24 hours.
     pub calls_24h: u64,
+    /// Which pepper its secret is stored under.
     pub pepper_version: u32,
+    /// A word for people.
     pub note: String,
 }
 
 /// A rotation.
-#[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs, reason = "docs/keys.md has a word on each field")]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RotationView {
+    /// The rotation's id.
+    #[schema(example = "rot_4Jx0cV2bN8mK")]
     pub id: String,
+    /// `normal`, `self`, `policy` or `emergency`: what it was begun for.
     pub kind: &'static str,
+    /// `staged`, `overlap`, `drained`, `done` or `rolled_back`.
+    #[schema(example = "overlap")]
     pub state: &'static str,
+    /// The key that ends.
     pub old_key: KeyView,
+    /// Its successor.
     pub new_key: KeyView,
+    /// When the successor was made.
     pub created_at: Rfc3339,
+    /// When the overlap began; null while it is staged.
     pub started_at: Option<Rfc3339>,
+    /// When the old key ends; null while it is staged.
     pub overlap_ends_at: Option<Rfc3339>,
+    /// When it was finished, rolled back or cancelled; null before.
     pub closed_at: Option<Rfc3339>,
+    /// Whether it finishes itself once the old key is drained.
     pub auto_finish: bool,
+    /// How long the old key must be unused to count as drained.
     pub quiet_seconds: u64,
+    /// Whether the old key is used no more, so that finishing breaks nobody.
     pub safe_to_finish: bool,
+    /// When the old key is refused for a moment; null where no such time is planned.
     pub brownout: Option<BrownoutView>,
+    /// The calls on both keys.
     pub calls: CallsView,
+    /// When every live server had taken in the newest change, to the millisecond; null before.
     pub effective_everywhere_at: Option<String>,
 }
 
 /// Calls on both keys, hour by hour, since the rotation began; the last seven days at most.
-#[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs, reason = "docs/keys.md has a word on each field")]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CallsView {
+    /// On the old key, hour by hour.
     pub old: Vec<HourView>,
+    /// On the new key, hour by hour.
     pub new: Vec<HourView>,
 }
 
 /// Calls of one hour.
-#[derive(Debug, Clone, Copy, Serialize)]
-#[allow(missing_docs, reason = "docs/keys.md has a word on each field")]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct HourView {
+    /// The hour's beginning.
     pub at: Rfc3339,
+    /// How many calls there were.
     pub calls: u64,
 }
 
 /// A short time in which the old key is refused.
-#[derive(Debug, Clone, Copy, Serialize)]
-#[allow(missing_docs, reason = "docs/keys.md has a word on each field")]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct BrownoutView {
+    /// When it begins.
     pub at: Rfc3339,
+    /// When it ends, excluded.
     pub ends_at: Rfc3339,
 }
 
@@ -96,6 +141,7 @@ impl Keys {
         let client = self.client(&key.client_id).await?;
         let time = |at: Option<UnixSeconds>| at.map(Rfc3339);
         let name = |id: &Option<_>| id.as_ref().map(ToString::to_string);
+        let due_at = exchanged_at(key, self.0.rules.policy_of(&client.name), self.0.clock.now());
         Ok(KeyView {
             id: key.id.to_string(),
             client: client.name,
@@ -107,6 +153,7 @@ impl Keys {
             generation: key.generation,
             created_at: Rfc3339(key.created_at),
             expires_at: time(key.validity.expires_at),
+            exchange_due_at: time(due_at),
             overlap_ends_at: time(key.validity.overlap_ends_at),
             revoked_at: time(key.revoked_at),
             replaces: name(&key.replaces),

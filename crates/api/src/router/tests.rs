@@ -28,7 +28,9 @@ async fn api() -> Api {
         poll_interval: crate::app::POLL_INTERVAL,
         stale_after_seconds: 60,
         webhooks: Default::default(),
+        mcp: Default::default(),
         sign_in: None,
+        security: None,
     };
     Api::new(db, settings).unwrap()
 }
@@ -39,7 +41,7 @@ async fn panics() -> &'static str {
 
 #[tokio::test]
 async fn a_panic_is_a_problem_without_internals() {
-    let router = dressed(&api().await, Router::new().route("/boom", get(panics)));
+    let router = dressed(&api().await, Router::new().route("/boom", axum::routing::get(panics)));
     let request = Request::get("/boom").header("x-request-id", "mine").body(Body::empty()).unwrap();
     let answer = router.oneshot(request).await.unwrap();
     assert_eq!(answer.status(), 500);
@@ -54,7 +56,7 @@ async fn a_panic_is_a_problem_without_internals() {
 async fn a_request_that_takes_too_long_is_a_problem() {
     let api = api().await;
     tokio::time::pause();
-    let router = dressed(&api, Router::new().route("/slow", get(std::future::pending::<()>)));
+    let router = dressed(&api, Router::new().route("/slow", axum::routing::get(std::future::pending::<()>)));
     let request = Request::get("/slow").body(Body::empty()).unwrap();
     let answer = router.oneshot(request).await.unwrap();
     assert_eq!(answer.status(), 503);

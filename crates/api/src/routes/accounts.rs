@@ -10,38 +10,59 @@ use accrual_rewards::ownership::{Owner, StakeIndex};
 use accrual_rewards::simulate::Present;
 use accrual_rewards::unit::{Amount, Liquidity, Tick};
 use alloy_primitives::Address;
-use axum::Json;
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use rust_decimal::Decimal;
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::paging::Page;
 use super::stretches::{self, TimelineView};
 use super::{TokenView, rates};
 use crate::app::Api;
 use crate::book::{FiguresUnknown, PoolState};
+use crate::csv::{CsvRow, Format, cell, in_tokens};
 use crate::error::ApiError;
 use crate::params::{self, Params};
 use crate::prices::{NoValue, Prices, USD_PLACES};
-use crate::view::{AccountView, AsOf, Eip55, List, PositionEarned};
+use crate::view::{AccountView, AsOf, Eip55, PositionEarned};
 
-/// The account's positions that have liquidity, pool by pool: those that it holds itself, and those that wrappers hold
+/// An account's positions
+///
+/// Those that have liquidity, pool by pool: those that it holds itself, and those that wrappers hold
 /// for it. `explain=true` adds when each earned, when it stood idle, and why.
+#[utoipa::path(
+    get,
+    path = "/v1/accounts/{address}/positions",
+    tag = "accounts",
+    operation_id = "list_account_positions",
+    params(
+        ("address" = Eip55, Path, description = "The account: lower case, upper case, or mixed as EIP-55 has it."),
+        ("explain" = Option<bool>, Query, description = "Whether to add the timelines of each position."),
+        ("limit" = Option<u32>, Query, description = "The most rows of the page; 50 unless told otherwise.", minimum = 1, maximum = 500),
+        ("cursor" = Option<String>, Query, description = "`meta.next_cursor` of the page before.")
+    ),
+    responses((status = 200, description = "The positions.", body = crate::view::List<PositionView>))
+)]
 pub(crate) async fn positions(
     State(api): State<Api>,
     Path(address): Path<String>,
     mut params: Params,
-) -> Result<Json<List<PositionView>>, ApiError> {
+) -> Result<Response, ApiError> {
     let explain = params.take("explain", stretches::flag).unwrap_or(false);
+    let page = Page::read(&mut params, format!("positions/{}/{explain}", address.to_ascii_lowercase()));
     params.done()?;
     let account = params::address(&address)?;
-    let state = api.book().state();
+    let pinned = page.pinned(&api).await?;
+    let state = &pinned.state;
     let mut data = Vec::new();
     for pool in api.book().pools().iter().filter_map(|info| state.pool(&info.pool.id)) {
         let held = held_by(pool, account)?;
         if held.is_empty() {
             continue;
         }
-        let prices = Prices::now(&api, &state, pool.moment.at);
+        let prices = Prices::now(&api, state, pool.moment.at);
         let rates = Rates::of(&api, pool, &prices, rates::fees_a_day(&api, pool).await?);
         let mut views: Vec<PositionView> =
             held.iter().map(|(index, via)| PositionView::of(&api, pool, &rates, *index, via)).collect();
@@ -58,25 +79,46 @@ pub(crate) async fn positions(
         }
         data.extend(views);
     }
-    Ok(Json(List { data, meta: api.meta(&state, state.lowest(), None) }))
+    let path = format!("/v1/accounts/{}/positions", Eip55(account));
+    Ok(page.of(&api, &pinned, data, &path))
 }
 
-/// What the account has earned, campaign by campaign; campaigns in which it earned nothing are left out, and those of
-/// which nobody can know are null with the reason.
+/// What an account has earned
+///
+/// Campaign by campaign; campaigns in which it earned nothing are left out, and those of which nobody can know are null
+/// with the reason.
+#[utoipa::path(
+    get,
+    path = "/v1/accounts/{address}/rewards",
+    tag = "accounts",
+    operation_id = "list_account_rewards",
+    params(
+        ("address" = Eip55, Path, description = "The account: lower case, upper case, or mixed as EIP-55 has it."),
+        ("limit" = Option<u32>, Query, description = "The most rows of the page; 50 unless told otherwise.", minimum = 1, maximum = 500),
+        ("cursor" = Option<String>, Query, description = "`meta.next_cursor` of the page before."),
+        ("format" = Option<crate::document::shape::FormatName>, Query, description = "The form of the answer; otherwise the Accept header decides.")
+    ),
+    responses((status = 200, description = "What it earned.",
+        content((crate::view::List<RewardView> = "application/json"), (String = "text/csv"))))
+)]
 pub(crate) async fn rewards(
     State(api): State<Api>,
     Path(address): Path<String>,
-    params: Params,
-) -> Result<Json<List<RewardView>>, ApiError> {
+    headers: HeaderMap,
+    mut params: Params,
+) -> Result<Response, ApiError> {
+    let format = params.take("format", Format::parse);
+    let page = Page::read(&mut params, format!("rewards/{}", address.to_ascii_lowercase()));
     params.done()?;
     let account = params::address(&address)?;
-    let state = api.book().state();
+    let pinned = page.pinned(&api).await?;
+    let state = &pinned.state;
     let mut data = Vec::new();
     for campaign in api.book().campaigns() {
         let Some(pool) = state.pool(&campaign.pool) else { continue };
         let earned = match pool.known(&campaign.id)? {
             Ok(report) => {
-                let Some(row) = report.accounts.iter().find(|row| row.account == account) else { continue };
+                let Some(row) = report.of(account) else { continue };
                 EarnedView::Known(AccountView::of(&pool.tracker, row))
             }
             Err(unknown) => EarnedView::unknown(account, unknown),
@@ -89,28 +131,40 @@ pub(crate) async fn rewards(
             as_of: api.as_of(pool.moment),
         });
     }
-    Ok(Json(List { data, meta: api.meta(&state, state.lowest(), None) }))
+    let path = format!("/v1/accounts/{}/rewards", Eip55(account));
+    Ok(page.of_rows(&api, &pinned, data, &path, (format, &headers)))
 }
 
 /// One position as it stands.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PositionView {
+    /// The position's key: venue, pool, and who or what holds it.
     position: String,
+    /// The pool's id.
     pool: String,
+    /// Who holds it in the pool's own books: the account itself, or a wrapper.
     holder: Eip55,
+    /// The range's lower tick, included.
     tick_lower: Tick,
+    /// The range's upper tick, excluded.
     tick_upper: Tick,
-    /// As the pool counts it.
+    /// The position's liquidity, as the pool counts it; of a pool with shares, its shares.
     liquidity: String,
+    /// Whether the pool's price lies in the range now.
     in_range: bool,
-    /// What the pool would pay out for it, rounded down, without fees owed.
+    /// What the pool would pay out in its first token, rounded down, without fees owed.
     token0_units: Amount,
+    /// What the pool would pay out in its second token, rounded down, without fees owed.
     token1_units: Amount,
+    /// The pool's first token; null while it is not known.
     token0: Option<TokenView>,
+    /// The pool's second token; null while it is not known.
     token1: Option<TokenView>,
-    /// By token, in the pool's order.
+    /// What the pool would pay out of each token, in the pool's order.
     held_units: Vec<Amount>,
+    /// What that is worth.
     value_usd: Option<Decimal>,
+    /// Why there is no value; null where there is one.
     value_reason: Option<&'static str>,
     /// The wrappers between the holder and the account, the holder's first.
     via: Vec<Eip55>,
@@ -118,18 +172,24 @@ pub(crate) struct PositionView {
     shared: bool,
     /// What trades of the last 24 full hours pay it a year, by its part of the liquidity in range now.
     base_percent: Option<Decimal>,
+    /// Why there is no `base_percent`; null where there is one.
     base_reason: Option<&'static str>,
     /// How it stands in each campaign of its pool now.
     campaigns: Vec<StandingView>,
+    /// When it earned in each campaign; only with `explain=true`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     timelines: Option<Vec<TimelineView>>,
+    /// The block at which this is true.
     as_of: AsOf,
 }
 
 /// How a position stands in a campaign now.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StandingView {
+    /// The campaign's id.
     campaign: String,
+    /// Whether it earns now.
     earning: bool,
     /// Why it is idle; `earning` when it is not.
     reason: &'static str,
@@ -139,7 +199,9 @@ pub(crate) struct StandingView {
     share_ppm: Option<u32>,
     /// The same as a yearly rate on what it holds.
     reward_percent: Option<Decimal>,
+    /// Why there is no `reward_percent`; null where there is one.
     reward_reason: Option<&'static str>,
+    /// What the campaign pays in.
     reward_token: TokenView,
 }
 
@@ -197,28 +259,72 @@ impl StandingView {
 }
 
 /// What an account earned in one campaign.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RewardView {
+    /// The campaign's id.
     campaign: String,
+    /// The campaign's pool.
     pool: String,
+    /// What it pays in.
     token: TokenView,
     #[serde(flatten)]
     earned: EarnedView,
+    /// The block at which this is true.
     as_of: AsOf,
 }
 
-/// [`AccountView`], or the same with nulls where the campaign's figures cannot be known.
-#[derive(Debug, Serialize)]
+/// What an account earned, or the same with nulls where the campaign's figures cannot be known.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 enum EarnedView {
     Known(AccountView),
+    /// What cannot be known is null, and `reason` says why.
     Unknown {
+        /// The account.
         account: Eip55,
+        /// Null: it cannot be known.
         earned_units: Option<Amount>,
+        /// Null: it cannot be known.
         share_ppm: Option<u32>,
+        /// Empty: none can be known.
         positions: Vec<PositionEarned>,
+        /// Why the figures cannot be known.
         reason: &'static str,
     },
+}
+
+impl CsvRow for RewardView {
+    const HEADER: &'static [&'static str] = &[
+        "campaign",
+        "pool",
+        "token",
+        "symbol",
+        "earned_units",
+        "earned_decimal",
+        "share_ppm",
+        "reason",
+        "block_number",
+        "at",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let (earned, share_ppm, reason) = match &self.earned {
+            EarnedView::Known(row) => (Some(row.earned_units), Some(row.share_ppm), None),
+            EarnedView::Unknown { reason, .. } => (None, None, Some(*reason)),
+        };
+        vec![
+            self.campaign.clone(),
+            self.pool.clone(),
+            self.token.address.to_string(),
+            cell(self.token.symbol.as_ref()),
+            cell(earned),
+            earned.map(|units| in_tokens(units, self.token.decimals)).unwrap_or_default(),
+            cell(share_ppm),
+            cell(reason),
+            self.as_of.block_number.to_string(),
+            self.as_of.at.to_string(),
+        ]
+    }
 }
 
 impl EarnedView {
@@ -234,7 +340,7 @@ impl EarnedView {
 }
 
 /// By what way a position is an account's.
-struct Via {
+pub(super) struct Via {
     wrappers: Vec<Address>,
     shared: bool,
 }
@@ -242,12 +348,23 @@ struct Via {
 /// The positions with liquidity that an account holds, or that wrappers hold for it: by who stands behind them, and as a
 /// campaign tells, which names every vault on the way.
 fn held_by(pool: &PoolState, account: Address) -> Result<BTreeMap<PositionIndex, Via>, ApiError> {
+    let mut held = ever_held_by(pool, account)?;
+    let positions = pool.tracker.ledger().positions();
+    held.retain(|index, _| positions[index.as_usize()].liquidity > Liquidity(0));
+    Ok(held)
+}
+
+/// The same with those that have no liquidity any more.
+pub(super) fn ever_held_by(
+    pool: &PoolState,
+    account: Address,
+) -> Result<BTreeMap<PositionIndex, Via>, ApiError> {
     let tracker = &pool.tracker;
     let positions = tracker.ledger().positions();
     let mut held: BTreeMap<_, _> = wrapped_for(pool, account).collect();
     for campaign in tracker.campaigns() {
         let Ok(report) = pool.known(&campaign.campaign().id)? else { continue };
-        let Some(row) = report.accounts.iter().find(|row| row.account == account) else { continue };
+        let Some(row) = report.of(account) else { continue };
         for earned in &row.positions {
             let index = tracker.ownership().stakes()[earned.stake.as_usize()].position;
             let via = Via { wrappers: tracker.via(earned), shared: earned.through.is_some() };
@@ -262,7 +379,6 @@ fn held_by(pool: &PoolState, account: Address) -> Result<BTreeMap<PositionIndex,
             held.entry(index).or_insert(Via { wrappers: Vec::new(), shared: false });
         }
     }
-    held.retain(|index, _| positions[index.as_usize()].liquidity > Liquidity(0));
     Ok(held)
 }
 

@@ -2,21 +2,19 @@
 
 mod lines;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use accrual_rewards::campaign::Campaign;
-use accrual_store::accounts;
 use accrual_store::moment::Asked;
-use alloy_primitives::Address;
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 
+use super::paging::linked;
 use super::{campaign, pool_of};
 use crate::app::Api;
-use crate::book::{PoolState, Report};
+use crate::book::{PoolState, Report, State as BookState};
 use crate::csv::Format;
 use crate::cursor::Cursor;
 use crate::error::{ApiError, FieldError};
@@ -33,7 +31,29 @@ struct Page {
     format: Option<Format>,
 }
 
-/// One page. Its cursor pins the block, so that new blocks and forks neither repeat nor skip a row.
+/// Who earned what, largest first
+///
+/// At the newest block, at a block or at a time. The cursor of a page pins its block, so that new blocks and forks neither
+/// repeat nor skip a row.
+#[utoipa::path(
+    get,
+    path = "/v1/campaigns/{id}/accruals",
+    tag = "campaigns",
+    operation_id = "list_accruals",
+    params(
+        ("id" = String, Path, description = "The campaign's id."),
+        ("by" = Option<crate::document::shape::By>, Query, description = "What a row stands for; `account` unless told otherwise."),
+        ("limit" = Option<u32>, Query, description = "The most rows of the page; 50 unless told otherwise.", minimum = 1, maximum = 500),
+        ("at" = Option<String>, Query, description = "A block's number or a time in RFC 3339; the newest block unless told otherwise.", example = "2025-06-06T03:00:00Z"),
+        ("cursor" = Option<String>, Query, description = "`meta.next_cursor` of the page before."),
+        ("format" = Option<crate::document::shape::FormatName>, Query, description = "The form of the answer; otherwise the Accept header decides.")
+    ),
+    responses(
+        (status = 200, description = "One page.", headers(("Link" = String, description = "The next page, as rel=\"next\"; absent on the last.")),
+            content((List<EarnedRow> = "application/json"), (String = "text/csv"))),
+        (status = 409, description = "figures_unknown: what is stored does not tell this campaign's figures.")
+    )
+)]
 pub(crate) async fn list(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -65,8 +85,8 @@ pub(crate) async fn list(
         horizon.admit(pool.moment.at)?;
     }
     let offset = cursor.map_or(0, |cursor| cursor.offset);
-    let contracts = accounts::all(api.db(), api.settings().chain_id).await?;
-    answer(&api, &pool, campaign, &page, &headers, (list, offset), &contracts)
+    let state = api.book().state();
+    answer(&api, &pool, campaign, &page, &headers, (list, offset), &state)
 }
 
 impl Page {
@@ -98,10 +118,10 @@ fn answer(
     page: &Page,
     headers: &HeaderMap,
     (list, offset): (String, usize),
-    contracts: &BTreeMap<Address, bool>,
+    state: &BookState,
 ) -> Result<Response, ApiError> {
     let (mut data, total) = rows(pool, pool.report(&campaign.id)?, page, offset);
-    data.iter_mut().for_each(|row| row.flag(&pool.info.pool, contracts));
+    data.iter_mut().for_each(|row| row.flag(&pool.info.pool, state.contracts()));
     let end = offset + data.len();
     let next = (end < total).then(|| next_cursor(api, pool, list, end));
     let link = next.as_ref().map(|cursor| {
@@ -112,19 +132,14 @@ fn answer(
         });
         format!("</v1/campaigns/{id}/accruals?by={by}&limit={limit}{format}&cursor={cursor}>; rel=\"next\"")
     });
-    let mut response = match Format::of(page.format, headers) {
+    let response = match Format::of(page.format, headers) {
         Format::Csv => lines::answer(&data, page.by, api.token(campaign.reward_token).decimals),
         Format::Json => {
-            let meta = api.meta(&api.book().state(), Some(pool.moment), next);
+            let meta = api.meta(state, Some(pool.moment), next);
             Json(List { data, meta }).into_response()
         }
     };
-    if let Some(link) = link {
-        let link =
-            HeaderValue::try_from(link).expect("ids and cursors are of characters that a header may hold");
-        response.headers_mut().insert(header::LINK, link);
-    }
-    Ok(response)
+    Ok(linked(response, link))
 }
 
 /// The rows of one page, and how many there are on all.

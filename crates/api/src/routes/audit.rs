@@ -7,38 +7,75 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::app::Api;
 use crate::error::ApiError;
-use crate::params::{LIMIT_DEFAULT, Params, limit};
+use crate::params::{LIMIT_DEFAULT, Params, limit, whole};
 use crate::view::Rfc3339;
 
 /// A page of the audit.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AuditPage)]
 pub(crate) struct Page {
+    /// The entries, oldest first.
     data: Vec<Entry>,
     /// What to give as `after` for the next page; null on the last.
     next_after: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
+/// One change of a key or client.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AuditEntry)]
 struct Entry {
+    /// Its place, from 1 on without a gap.
     seq: u64,
+    /// When.
     at: Rfc3339,
+    /// Who: `cli:<user>`, `key:<id>`, `wallet:<address>` or `accrual` itself.
     actor: String,
+    /// What was done.
     action: String,
+    /// Whose keys, by the client's id.
     client_id: Option<String>,
+    /// Which key.
     key_id: Option<String>,
+    /// The row before; null where there was none.
+    #[schema(value_type = Option<Object>, example = json!({ "state": "active" }))]
     before: Option<Box<RawValue>>,
+    /// The row after; null where there is none.
+    #[schema(value_type = Option<Object>, example = json!({ "state": "revoked" }))]
     after: Option<Box<RawValue>>,
+    /// What was given as the reason; may be empty.
     reason: String,
+    /// The request that asked for it.
     request_id: String,
+    /// The hash of the entry before.
     prev_hash: String,
+    /// The hash of this entry, which covers the one before.
     hash: String,
 }
 
+/// The audit
+///
+/// What was done to keys, oldest first, each entry bound to the one before it.
+#[utoipa::path(
+    get,
+    path = "/v1/audit",
+    tag = "keys",
+    operation_id = "list_audit",
+    params(
+        ("after" = Option<u64>, Query, description = "`next_after` of the page before.", example = 50),
+        ("limit" = Option<u32>, Query, description = "The most rows of the page; 50 unless told otherwise.", minimum = 1, maximum = 500),
+        ("client" = Option<String>, Query, description = "One client's only, by name or id.", example = "dashboard")
+    ),
+    responses(
+        (status = 200, description = "One page.", body = Page),
+        (status = 404, description = "not_found: there is no such client.")
+    )
+)]
 pub(crate) async fn list(State(api): State<Api>, mut params: Params) -> Result<Json<Page>, ApiError> {
-    let after = params.take("after", |text| text.parse().map_err(|_| "must be an entry's seq".to_owned()));
+    let after = params.take("after", |text| whole(text).ok_or("must be an entry's seq".to_owned()));
     let limit = params.take("limit", limit).unwrap_or(LIMIT_DEFAULT);
     let client = params.take("client", |text| Ok(text.to_owned()));
     params.done()?;

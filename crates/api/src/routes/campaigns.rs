@@ -5,31 +5,59 @@ use accrual_rewards::campaign::{Campaign, Weights};
 use accrual_rewards::unit::{Amount, UnixSeconds};
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use rust_decimal::Decimal;
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::paging::Page;
 use super::{TokenView, campaign, rates};
 use crate::app::Api;
 use crate::book::{FiguresUnknown, PoolState, State as BookState};
 use crate::error::ApiError;
 use crate::params::Params;
 use crate::prices::{NoValue, PriceView, Prices, USD_PLACES, source_of};
-use crate::view::{AsOf, Eip55, List, One, Rfc3339, SumsView};
+use crate::view::{AsOf, Eip55, One, Rfc3339, SumsView};
 
-/// All campaigns, in the order of the configuration.
-pub(crate) async fn list(
-    State(api): State<Api>,
-    params: Params,
-) -> Result<Json<List<CampaignView>>, ApiError> {
+/// All campaigns
+///
+/// In the order of the configuration, each with its sums, TVL and APR.
+#[utoipa::path(
+    get,
+    path = "/v1/campaigns",
+    tag = "campaigns",
+    operation_id = "list_campaigns",
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "The most rows of the page; 50 unless told otherwise."),
+        ("cursor" = Option<String>, Query, description = "Where the page before ended.")
+    ),
+    responses((status = 200, description = "The campaigns.", body = crate::view::List<CampaignView>))
+)]
+pub(crate) async fn list(State(api): State<Api>, mut params: Params) -> Result<Response, ApiError> {
+    let page = Page::read(&mut params, "campaigns".to_owned());
     params.done()?;
-    let state = api.book().state();
-    let views: Result<_, _> =
-        api.book().campaigns().iter().map(|one| CampaignView::of(&api, &state, one)).collect();
-    let meta = api.meta(&state, state.lowest(), None);
-    Ok(Json(List { data: views?, meta }))
+    let pinned = page.pinned(&api).await?;
+    Ok(page.of(&api, &pinned, views(&api, &pinned.state)?, "/v1/campaigns"))
 }
 
-/// One campaign.
+pub(super) fn views(api: &Api, state: &BookState) -> Result<Vec<CampaignView>, ApiError> {
+    api.book().campaigns().iter().map(|one| CampaignView::of(api, state, one)).collect()
+}
+
+/// One campaign
+///
+/// What is promised, what was paid so far, and the yearly rate with its parts.
+#[utoipa::path(
+    get,
+    path = "/v1/campaigns/{id}",
+    tag = "campaigns",
+    operation_id = "get_campaign",
+    params(
+        ("id" = String, Path, description = "The campaign's id."),
+        ("window" = Option<crate::document::shape::WindowName>, Query, description = "How long back fees are counted; 24h unless told otherwise.")
+    ),
+    responses((status = 200, description = "The campaign.", body = One<CampaignView>))
+)]
 pub(crate) async fn one(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -52,61 +80,95 @@ pub(crate) async fn one(
 }
 
 /// A campaign with its sums; where these are null, `sums_reason` says why.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CampaignView {
+    /// The campaign's id.
     id: String,
+    /// Its pool's id.
     pool: String,
+    /// Merkl's own id of it, if it is one of theirs.
     merkl_campaign_id: Option<String>,
+    /// What it pays in.
     reward_token: TokenView,
+    /// When it begins.
     starts_at: Rfc3339,
+    /// When it ends, excluded.
     ends_at: Rfc3339,
+    /// `scheduled`, `running` or `ended`, at the block of `as_of`.
     status: &'static str,
+    /// How an interval's emission is split: `per_block`, `time_weighted` or `swap_weighted`.
     scoring: &'static str,
+    /// The length of a run in seconds, for scorings by run; null otherwise.
     run_seconds: Option<u32>,
+    /// The parts of the emission, out of their sum.
     weights: Weights,
+    /// Whether positions out of range have a share of the token parts.
     out_of_range: bool,
+    /// Accounts that are excluded.
     blacklist: Vec<Eip55>,
+    /// The only accounts that are paid; empty for all.
     whitelist: Vec<Eip55>,
+    /// What the campaign's creator paid on top as a fee, in millionths of the budget.
     fee_ppm: u32,
+    /// What is handed out in all.
     budget_units: Amount,
+    /// What time has set free so far, rounded down.
     emitted_units: Option<Amount>,
+    /// What accounts earned of it.
     earned_units: Option<Amount>,
+    /// What nobody earned of it: emitted less earned.
     undistributed_units: Option<Amount>,
+    /// The parts of what nobody earned.
     undistributed: Option<UndistributedView>,
+    /// How many accounts have earned.
     accounts_count: Option<usize>,
     /// `not_indexed` before the pool's first checkpoint; `fees_unknown` when it is paid by fees that cannot be known.
     sums_reason: Option<&'static str>,
+    /// What one whole reward token is worth.
     reward_token_price_usd: Option<Decimal>,
     /// The same, with the way to it.
     reward_token_price: PriceView,
     /// What the eligible positions hold.
     tvl_usd: Option<Decimal>,
+    /// Whose holdings count as TVL: always `eligible_positions`.
     tvl_method: &'static str,
+    /// Why there is no TVL; null where there is one.
     tvl_reason: Option<&'static str>,
+    /// What it pays a year.
     apr: AprView,
+    /// The block at which this is true; null before the pool's first checkpoint.
     as_of: Option<AsOf>,
 }
 
-#[derive(Debug, Serialize)]
+/// Why some of the emission was earned by nobody.
+#[derive(Debug, Serialize, ToSchema)]
 struct UndistributedView {
+    /// Set free while nobody was eligible for it.
     nobody_eligible_units: Amount,
+    /// What rounding each account's figure down leaves.
     rounding_units: Amount,
 }
 
 /// The yearly rate with its parts; `reason` says why `reward_percent` is null.
-#[derive(Debug, Serialize)]
-struct AprView {
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AprView {
+    /// What the campaign pays a year on what eligible positions hold, by the rate of this block.
     reward_percent: Option<Decimal>,
     /// What trades pay on the mean of what all positions held; lists do not read the stored hours for it.
     base_percent: Option<Decimal>,
+    /// Why there is no `base_percent`; null where there is one.
     base_reason: Option<&'static str>,
     /// How long back fees are counted; the campaign's part is that of the block itself.
     window_seconds: u64,
     /// In a campaign's first 24 hours the rate is our own estimate: nothing was measured for so long.
     estimate: bool,
+    /// What the eligible positions hold.
     tvl_usd: Option<Decimal>,
+    /// Where the reward token's price comes from.
     price_source: Option<String>,
+    /// How the rate is worked out.
     method: &'static str,
+    /// Why `reward_percent` is null; null where it is not.
     reason: Option<&'static str>,
 }
 
@@ -158,6 +220,16 @@ impl CampaignView {
             as_of: pool.map(|pool| api.as_of(pool.moment)),
         })
     }
+}
+
+/// A campaign's rate with its parts, by the pools of `state`.
+pub(crate) fn apr_of(api: &Api, state: &BookState, campaign: &Campaign) -> Result<AprView, ApiError> {
+    let pool = state.pool(&campaign.pool).map(AsRef::as_ref);
+    let at = pool.map_or_else(|| api.settings().clock.now(), |pool| pool.moment.at);
+    let prices = Prices::now(api, state, at);
+    let eligible = pool.map(|pool| pool.eligible(&campaign.id)).transpose()?;
+    let eligible = eligible.map(|held| prices.worth(&campaign.pool, held));
+    Ok(AprView::of(&prices, campaign, eligible.as_ref(), pool))
 }
 
 impl AprView {

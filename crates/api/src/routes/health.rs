@@ -5,37 +5,67 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::Api;
 use crate::error::ApiError;
+use crate::keys::Freshness;
 use crate::params::Params;
 
 /// What a probe reads.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Health {
+    /// `live`, `ready` or `not_ready`.
+    #[schema(example = "ready")]
     status: &'static str,
+    /// Why it is not ready; empty when it is.
     reasons: Vec<Reason>,
 }
 
-#[derive(Debug, Serialize)]
+/// Why a server is not ready.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = HealthReason)]
 struct Reason {
+    /// `database`, `schema`, `not_indexed` or `behind_chain`.
+    #[schema(example = "behind_chain")]
     code: &'static str,
+    /// The same as a sentence.
     detail: String,
 }
 
-/// The process answers.
+/// Whether the process answers
+#[utoipa::path(
+    get,
+    path = "/health/live",
+    tag = "health",
+    operation_id = "get_liveness",
+    responses((status = 200, description = "It does.", body = Health))
+)]
 pub(crate) async fn live(params: Params) -> Result<Json<Health>, ApiError> {
     params.done()?;
     Ok(Json(Health { status: "live", reasons: Vec::new() }))
 }
 
-/// The process has something true to say: 200, or 503 with every reason why not.
+/// Whether the process has something true to say
+///
+/// 200, or 503 with every reason why not.
+#[utoipa::path(
+    get,
+    path = "/health/ready",
+    tag = "health",
+    operation_id = "get_readiness",
+    responses(
+        (status = 200, description = "It has.", body = Health),
+        (status = 503, description = "It has not, or the answer took too long.",
+            content((Health = "application/json"), (crate::answer::ProblemBody = "application/problem+json")))
+    )
+)]
 pub(crate) async fn ready(
     State(api): State<Api>,
     params: Params,
 ) -> Result<(StatusCode, Json<Health>), ApiError> {
     params.done()?;
-    let reasons: Vec<Reason> = database(&api).await.into_iter().chain(head(&api)).collect();
+    let reasons: Vec<Reason> = database(&api).await.into_iter().chain(head(&api)).chain(keys(&api)).collect();
     let (status, name) = if reasons.is_empty() {
         (StatusCode::OK, "ready")
     } else {
@@ -53,6 +83,13 @@ async fn database(api: &Api) -> Option<Reason> {
         Ok(()) | Err(_) => ("database", "the database does not answer".to_owned()),
     };
     Some(Reason { code, detail })
+}
+
+/// A server that refuses every key should be asked nothing.
+fn keys(api: &Api) -> Option<Reason> {
+    let refused = api.keys().freshness(api.settings().clock.now_ms()) == Freshness::Refused;
+    let detail = || "changes to keys cannot be read, so every key is refused".to_owned();
+    refused.then(|| Reason { code: "keys_unconfirmed", detail: detail() })
 }
 
 fn head(api: &Api) -> Option<Reason> {

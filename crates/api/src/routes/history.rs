@@ -2,9 +2,9 @@
 //!
 //! A row of `at` tells the state at `at`, and what flowed in the interval that ends there.
 
-mod account;
-mod campaign;
-mod pool;
+pub(crate) mod account;
+pub(crate) mod campaign;
+pub(crate) mod pool;
 
 pub(crate) use account::account;
 pub(crate) use campaign::campaign;
@@ -16,10 +16,13 @@ use accrual_rewards::unit::UnixSeconds;
 use accrual_store::moment::Moment;
 use accrual_store::series::{self, Hours};
 use axum::Json;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::paging::linked;
+use super::stretches::{Explained, TimelineView};
 use crate::app::Api;
 use crate::book::PoolState;
 use crate::csv::{self, CsvRow, Format};
@@ -70,29 +73,45 @@ struct Span {
 struct Page<Row> {
     rows: Vec<Row>,
     next: Option<UnixSeconds>,
+    stretches: Option<Explained>,
 }
 
-#[derive(Debug, Serialize)]
+/// A chart's rows.
+#[derive(Debug, Serialize, ToSchema)]
 struct HistoryList<Row> {
+    /// The rows, oldest first.
     data: Vec<Row>,
+    /// When each of the account's positions earned, when it stood idle, and why; of an account, where it is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    stretches: Option<Vec<TimelineView>>,
+    /// What is true of all rows.
     meta: HistoryMeta,
 }
 
-#[derive(Debug, Serialize)]
+/// What is true of a chart's rows.
+#[derive(Debug, Serialize, ToSchema)]
 struct HistoryMeta {
     #[serde(flatten)]
     meta: Meta,
+    /// Time from row to row: `1h` or `1d`.
     interval: &'static str,
     /// Up to here hours are stored; null while they are being made.
     recorded_to_at: Option<Rfc3339>,
     /// Where each token's price comes from, by the token's address, unless a row says otherwise.
+    #[schema(example = json!({ "0x52908400098527886E0F7030069857D2E4169EE7": "fixed" }))]
     price_sources: BTreeMap<String, Option<String>>,
-    /// Where the caller's plan begins, when that is later than what was asked for.
+    /// Where the caller's plan begins; absent where that is not later than what was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     history_starts_at: Option<Rfc3339>,
-    /// Whether the plan has cut the range.
+    /// Whether the plan has cut the range; absent where it has not.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     history_cut_by_plan: bool,
+    /// How many of the account's older positions `stretches` does not tell of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = 0)]
+    stretches_left_out: Option<usize>,
 }
 
 impl Interval {
@@ -195,7 +214,7 @@ async fn respond<Row: Serialize + CsvRow>(
             ends.iter().filter_map(|(name, at)| at.map(|at| format!("&{name}={}", Rfc3339(at)))).collect();
         format!("<?interval={interval}&limit={limit}{ends}&cursor={cursor}>; rel=\"next\"")
     });
-    let mut response = match Format::of(asked.format, headers) {
+    let response = match Format::of(asked.format, headers) {
         Format::Csv => csv::answer(&page.rows),
         Format::Json => {
             let recorded = series::get(api.db(), &pool.info.pool.id).await?;
@@ -206,17 +225,13 @@ async fn respond<Row: Serialize + CsvRow>(
                 price_sources,
                 history_starts_at: span.cut_at.map(Rfc3339),
                 history_cut_by_plan: span.cut_at.is_some(),
+                stretches_left_out: page.stretches.as_ref().map(|one| one.left_out),
             };
-            Json(HistoryList { data: page.rows, meta }).into_response()
+            Json(HistoryList { data: page.rows, stretches: page.stretches.map(|one| one.timelines), meta })
+                .into_response()
         }
     };
-    if let Some(link) = link {
-        let link =
-            HeaderValue::try_from(link).expect("times and cursors are of characters that a header may hold");
-        response.headers_mut().insert(header::LINK, link);
-    }
-    response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
-    Ok(response)
+    Ok(linked(response, link))
 }
 
 fn next_cursor(api: &Api, pool: &PoolState, list: String, at: UnixSeconds) -> String {

@@ -12,73 +12,123 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
 use super::asked::Asked;
 use crate::app::Api;
 use crate::auth::ActiveKey;
 use crate::body::{Body, bad};
+use crate::document::shape::ScopeName;
 use crate::error::ApiError;
 use crate::key::ApiKey;
 use crate::keys::{KeyEdit, KeyView, NewKey, RotationView, reading_scopes};
 use crate::params::{self, Params};
+use crate::view::Rfc3339;
 
-/// `POST /v1/keys`.
-#[derive(Debug, Deserialize)]
+/// A key to make.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewKey)]
 pub(crate) struct Create {
+    /// Whose it is, by name or id; a name that is new makes a new client.
     client: String,
+    /// The plan of a client that is new; of one that is there it must be its own.
     plan: Option<String>,
+    /// What the key may do; reading and exchanging itself unless told otherwise.
+    #[schema(value_type = Option<Vec<ScopeName>>)]
     scopes: Option<Vec<String>>,
+    /// From where it may be used, as CIDR; empty for anywhere.
     #[serde(default)]
     allowed_networks: Vec<String>,
+    /// When it ends by itself; never unless told otherwise.
+    #[schema(value_type = Option<Rfc3339>)]
     expires_at: Option<String>,
+    /// A word for people, at most 200 characters on one line.
     #[serde(default)]
+    #[schema(max_length = 200)]
     note: String,
+    /// `live` or `test`; what the server takes unless told otherwise.
     env: Option<String>,
+    /// Why, for the audit.
     reason: Option<String>,
 }
 
-/// `PATCH /v1/keys/{id}`; what is left out stays.
-#[derive(Debug, Deserialize)]
+/// What to change of a key; what is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = KeyChange)]
 pub(crate) struct Change {
+    /// What the key may do.
+    #[schema(value_type = Option<Vec<ScopeName>>)]
     scopes: Option<Vec<String>>,
+    /// From where it may be used, as CIDR; empty for anywhere.
     allowed_networks: Option<Vec<String>>,
+    /// When it ends by itself; null for never.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Rfc3339>)]
     expires_at: Option<Option<String>>,
+    /// A word for people, at most 200 characters on one line.
+    #[schema(max_length = 200)]
     note: Option<String>,
+    /// Why, for the audit.
     reason: Option<String>,
 }
 
 /// A body that gives a reason, or nothing.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = ReasonBody)]
 pub(crate) struct Reason {
+    /// Why, for the audit.
     reason: Option<String>,
 }
 
 /// Something, with the secret of the key that was made with it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Shown<T> {
+    /// What was made.
     pub(crate) data: T,
+    /// The whole key, this once; absent when the same request had made it before.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(crate) key: Option<String>,
+    /// Whether the key was shown before, so that it is not here.
     pub(crate) secret_shown: bool,
 }
 
 /// Something of keys.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Data<T> {
+    /// What was asked for.
     pub(crate) data: T,
 }
 
 /// A key that asks about itself.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OwnKey)]
 pub(crate) struct Own {
+    /// The key.
     data: KeyView,
+    /// The rotation that it is part of; null where there is none.
     rotation: Option<RotationView>,
 }
 
+/// Make a key
+///
+/// The answer holds it, this once: nobody can be shown it again.
+#[utoipa::path(
+    post,
+    path = "/v1/keys",
+    tag = "keys",
+    operation_id = "create_key",
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 128 printable characters: the same request with it again is answered with what the first one made, without the secret.", example = "2026-06-12-rotation-1")),
+    request_body = Create,
+    responses(
+        (status = 201, description = "The key was made, and is shown.", body = Shown<KeyView>),
+        (status = 200, description = "The same request had made it before: it is not shown again.", body = Shown<KeyView>),
+        (status = 409, description = "key_limit: the client has as many accepted keys as it may; idempotency_conflict.")
+    )
+)]
 pub(crate) async fn create(
     State(api): State<Api>,
     asked: Asked,
@@ -104,6 +154,20 @@ pub(crate) async fn create(
     Ok(shown(view, issued.key))
 }
 
+/// All keys
+///
+/// Of every client, or of one.
+#[utoipa::path(
+    get,
+    path = "/v1/keys",
+    tag = "keys",
+    operation_id = "list_keys",
+    params(("client" = Option<String>, Query, description = "One client's only, by name or id.", example = "dashboard")),
+    responses(
+        (status = 200, description = "The keys.", body = Data<Vec<KeyView>>),
+        (status = 404, description = "not_found: there is no such client.")
+    )
+)]
 pub(crate) async fn list(
     State(api): State<Api>,
     mut params: Params,
@@ -121,6 +185,15 @@ pub(crate) async fn list(
     Ok(Json(Data { data }))
 }
 
+/// One key
+#[utoipa::path(
+    get,
+    path = "/v1/keys/{id}",
+    tag = "keys",
+    operation_id = "get_key",
+    params(("id" = String, Path, description = "The key's id: 12 letters and digits.", example = "7Q2mZx9KpL4t")),
+    responses((status = 200, description = "The key.", body = Data<KeyView>))
+)]
 pub(crate) async fn one(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -131,6 +204,16 @@ pub(crate) async fn one(
     Ok(Json(Data { data: api.keys().view(&key).await? }))
 }
 
+/// The key that asks
+///
+/// With the rotation that it is part of.
+#[utoipa::path(
+    get,
+    path = "/v1/keys/self",
+    tag = "keys",
+    operation_id = "get_own_key",
+    responses((status = 200, description = "The key.", body = Own))
+)]
 pub(crate) async fn own(
     State(api): State<Api>,
     key: ActiveKey,
@@ -145,6 +228,21 @@ pub(crate) async fn own(
     Ok(Json(Own { data: api.keys().view(&record).await?, rotation }))
 }
 
+/// Change a key
+///
+/// What the body leaves out stays.
+#[utoipa::path(
+    patch,
+    path = "/v1/keys/{id}",
+    tag = "keys",
+    operation_id = "edit_key",
+    params(("id" = String, Path, description = "The key's id: 12 letters and digits.", example = "7Q2mZx9KpL4t"), ("Idempotency-Key" = Option<String>, Header, description = "1 to 128 printable characters: the same request with it again is answered with what the first one made, without the secret.", example = "2026-06-12-rotation-1")),
+    request_body = Change,
+    responses(
+        (status = 200, description = "The key as it is now.", body = Data<KeyView>),
+        (status = 409, description = "key_state: the key's state does not allow this; idempotency_conflict.")
+    )
+)]
 pub(crate) async fn edit(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -167,7 +265,20 @@ pub(crate) async fn edit(
 }
 
 macro_rules! edits {
-    ($($name:ident = $edit:ident;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident = $edit:ident, $path:literal, $id:literal;)*) => {$(
+        $(#[$doc])*
+        #[utoipa::path(
+            post,
+            path = $path,
+            tag = "keys",
+            operation_id = $id,
+            params(("id" = String, Path, description = "The key's id: 12 letters and digits.", example = "7Q2mZx9KpL4t"), ("Idempotency-Key" = Option<String>, Header, description = "1 to 128 printable characters: the same request with it again is answered with what the first one made, without the secret.", example = "2026-06-12-rotation-1")),
+            request_body = Reason,
+            responses(
+                (status = 200, description = "The key as it is now.", body = Data<KeyView>),
+                (status = 409, description = "key_state: the key's state does not allow this; idempotency_conflict.")
+            )
+        )]
         pub(crate) async fn $name(
             State(api): State<Api>,
             Path(id): Path<String>,
@@ -182,7 +293,20 @@ macro_rules! edits {
         }
     )*};
 }
-edits! { pause = Pause; resume = Resume; revoke = Revoke; }
+edits! {
+    /// Pause a key
+    ///
+    /// It is refused until it is resumed.
+    pause = Pause, "/v1/keys/{id}/pause", "pause_key";
+    /// Resume a key
+    ///
+    /// It is accepted again, if nothing else ended it meanwhile.
+    resume = Resume, "/v1/keys/{id}/resume", "resume_key";
+    /// Revoke a key
+    ///
+    /// It is refused from now on, for ever.
+    revoke = Revoke, "/v1/keys/{id}/revoke", "revoke_key";
+}
 
 /// 201 with the secret, or 200 without it when the same request had made it before. Nobody may keep the answer.
 pub(crate) fn shown<T: Serialize>(data: T, key: Option<ApiKey>) -> Response {

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use rust_decimal::Decimal;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::TokenView;
 use super::pools::spot;
@@ -16,32 +17,52 @@ use crate::prices::{NoValue, Prices, USD_PLACES};
 use crate::view::One;
 
 /// A pool's bands: neighbouring ticks with the same liquidity. Ticks with none are left out.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LiquidityView {
+    /// The pool's id.
     pool: String,
+    /// Its first token; null while it is not known.
     token0: Option<TokenView>,
+    /// Its second token; null while it is not known.
     token1: Option<TokenView>,
+    /// The tick of the price.
     tick: Option<Tick>,
     /// One whole token0 in whole token1, now.
     price: Option<Decimal>,
+    /// The bands, the lowest first; empty where shares have no range.
     bands: Vec<BandView>,
     /// `no_ranges` for a pool whose shares have none.
     reason: Option<&'static str>,
 }
 
-#[derive(Debug, Serialize)]
+/// Neighbouring ticks with the same liquidity.
+#[derive(Debug, Serialize, ToSchema)]
 struct BandView {
+    /// The lowest tick, included.
     tick_lower: Tick,
+    /// The highest tick, excluded.
     tick_upper: Tick,
-    /// As the pool counts it.
+    /// The liquidity of each tick of it, as the pool counts it.
     liquidity: String,
     /// What the pool holds there at its price, by token, rounded down.
     held_units: Vec<Amount>,
+    /// What that is worth.
     value_usd: Option<Decimal>,
+    /// Why there is no value; null where there is one.
     value_reason: Option<&'static str>,
 }
 
-/// One pool, at its newest block.
+/// Where a pool's liquidity lies
+///
+/// From the lowest tick to the highest, at the pool's newest block.
+#[utoipa::path(
+    get,
+    path = "/v1/pools/{id}/liquidity",
+    tag = "pools",
+    operation_id = "get_pool_liquidity",
+    params(("id" = String, Path, description = "The pool's id.")),
+    responses((status = 200, description = "The bands.", body = One<LiquidityView>))
+)]
 pub(crate) async fn one(
     State(api): State<Api>,
     Path(id): Path<String>,

@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
+use super::docs::text_page;
 use crate::app::Api;
 use crate::error::{ApiError, Problem};
 
@@ -27,10 +28,19 @@ const BODY_PLACE: &str = "<body>";
 /// Nothing but our own files, no inline script or style, no frame around it, no form that goes elsewhere.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
     img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-const REVALIDATED: &str = "no-cache";
+pub(super) const REVALIDATED: &str = "no-cache";
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
-/// The page. The body says where wallets may sign in.
+/// The page
+///
+/// A view of the public API for a browser. Its body says where wallets may sign in.
+#[utoipa::path(
+    get,
+    path = "/",
+    tag = "pages",
+    operation_id = "get_page",
+    responses((status = 200, description = "HTML.", body = String, content_type = "text/html"))
+)]
 pub(crate) async fn index(State(api): State<Api>) -> Response {
     let notice = api
         .settings()
@@ -44,8 +54,20 @@ pub(crate) async fn index(State(api): State<Api>) -> Response {
     file("text/html; charset=utf-8", REVALIDATED, html)
 }
 
+/// A file of the page
+///
 /// Its script, its style, and the terms of others' work in them: as the caller takes them, compressed if it may be. A
 /// name is of one content, so that it is kept for ever.
+#[utoipa::path(
+    get,
+    path = "/assets/{file}",
+    tag = "pages",
+    operation_id = "get_page_file",
+    params(("file" = String, Path, description = "The file's name, as the page has it.", example = "page-0f1e2d3c.js")),
+    responses((status = 200, description = "The file.", content(
+        (String = "text/javascript"), (String = "text/css"), (String = "text/plain")
+    )))
+)]
 pub(crate) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
     let found = built::FILES.iter().find(|file| file.name == name);
     let found = found.ok_or_else(|| ApiError::no_such("file", &name))?;
@@ -91,15 +113,29 @@ impl Embedded {
     }
 }
 
-/// What a problem's `type` points to.
+/// What a problem means
+///
+/// Where the `type` of a problem points to.
+#[utoipa::path(
+    get,
+    path = "/problems/{code}",
+    tag = "pages",
+    operation_id = "get_problem",
+    params(("code" = crate::document::shape::ProblemCode, Path, description = "The problem's code.")),
+    responses((status = 200, description = "A word on it.", body = String, content_type = "text/html"))
+)]
 pub(crate) async fn problem(Path(code): Path<String>) -> Result<Response, ApiError> {
     let found = Problem::ALL.iter().find(|problem| problem.code == code);
     let Problem { code, status, title } = found.ok_or_else(|| ApiError::no_such("problem", &code))?;
-    let text = format!("{title}.\n\nCode {code}, status {status}. The answer's `detail` says what to do.\n");
-    Ok(file("text/plain; charset=utf-8", REVALIDATED, text))
+    let text = format!(
+        "<h1>{title}</h1>\n<p>Code <code>{code}</code>, status {status}.</p>\n\
+         <p>The answer's <code>detail</code> says what was wrong and what to do; with its <code>request_id</code> our log \
+         finds it.</p>\n"
+    );
+    Ok(file("text/html; charset=utf-8", REVALIDATED, text_page(title, &text)))
 }
 
-fn file(kind: &'static str, kept: &'static str, body: impl IntoResponse) -> Response {
+pub(super) fn file(kind: &'static str, kept: &'static str, body: impl IntoResponse) -> Response {
     let headers: [(HeaderName, HeaderValue); 4] = [
         (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_POLICY)),
@@ -109,7 +145,7 @@ fn file(kind: &'static str, kept: &'static str, body: impl IntoResponse) -> Resp
     (headers, body).into_response()
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let escape = |c: char| match c {
         '&' => "&amp;".to_owned(),
         '<' => "&lt;".to_owned(),

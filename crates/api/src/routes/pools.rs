@@ -11,28 +11,59 @@ use accrual_rewards::unit::{Amount, Liquidity, Tick};
 use alloy_primitives::{Address, U512};
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use rust_decimal::Decimal;
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::paging::Page;
 use super::{TokenView, rates};
 use crate::app::{Api, PoolInfo};
 use crate::book::{PoolState, State as BookState};
 use crate::error::ApiError;
 use crate::params::Params;
 use crate::prices::{NoValue, PriceView, Prices, USD_PLACES};
-use crate::view::{AsOf, Eip55, List, One};
+use crate::view::{AsOf, Eip55, One};
 
-/// All pools, in the order of the configuration.
-pub(crate) async fn list(State(api): State<Api>, params: Params) -> Result<Json<List<PoolView>>, ApiError> {
+/// All pools
+///
+/// In the order of the configuration, each with price, liquidity and TVL.
+#[utoipa::path(
+    get,
+    path = "/v1/pools",
+    tag = "pools",
+    operation_id = "list_pools",
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "The most rows of the page; 50 unless told otherwise."),
+        ("cursor" = Option<String>, Query, description = "Where the page before ended.")
+    ),
+    responses((status = 200, description = "The pools.", body = crate::view::List<PoolView>))
+)]
+pub(crate) async fn list(State(api): State<Api>, mut params: Params) -> Result<Response, ApiError> {
+    let page = Page::read(&mut params, "pools".to_owned());
     params.done()?;
-    let state = api.book().state();
-    let pools = api.book().pools().iter();
-    let data = pools.map(|info| PoolView::of(&api, &state, info)).collect();
-    let meta = api.meta(&state, state.lowest(), None);
-    Ok(Json(List { data, meta }))
+    let pinned = page.pinned(&api).await?;
+    Ok(page.of(&api, &pinned, views(&api, &pinned.state), "/v1/pools"))
 }
 
-/// One pool.
+pub(super) fn views(api: &Api, state: &BookState) -> Vec<PoolView> {
+    api.book().pools().iter().map(|info| PoolView::of(api, state, info)).collect()
+}
+
+/// One pool
+///
+/// Where it stands, and what its liquidity earns a year.
+#[utoipa::path(
+    get,
+    path = "/v1/pools/{id}",
+    tag = "pools",
+    operation_id = "get_pool",
+    params(
+        ("id" = String, Path, description = "The pool's id."),
+        ("window" = Option<crate::document::shape::WindowName>, Query, description = "How long back fees are counted; 24h unless told otherwise.")
+    ),
+    responses((status = 200, description = "The pool.", body = One<PoolView>))
+)]
 pub(crate) async fn one(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -53,33 +84,44 @@ pub(crate) async fn one(
 }
 
 /// A pool and its state; the state is null before the first checkpoint, the price before the pool has one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PoolView {
+    /// The pool's id.
     id: String,
+    /// The chain's id (EIP-155).
     chain_id: u64,
+    /// `uniswap_v3`, `aerodrome_cl`, `aerodrome_basic`, `balancer_v2`, `balancer_v3` or `erc20`.
     venue: &'static str,
+    /// The pool's contract.
     address: Eip55,
+    /// The contract whose NFTs are positions in it; null where there is none.
     position_manager: Option<Eip55>,
+    /// The block from which on its events are read.
     created_block: u64,
+    /// Its first token; null while it is not known.
     token0: Option<TokenView>,
+    /// Its second token; null while it is not known.
     token1: Option<TokenView>,
+    /// The square root of the price in smallest units, times 2^96, as the pool keeps it.
     sqrt_price_x96: Option<String>,
+    /// The tick of the price; 0 for pools with shares.
     tick: Option<Tick>,
     /// A range's ends are multiples of it; null where shares have no range, and before the pool has told.
     tick_spacing: Option<i32>,
-    /// In range, as the pool counts it.
+    /// The liquidity in range, as the pool counts it; of a pool with shares, all shares.
     liquidity: Option<String>,
-    /// With liquidity.
+    /// How many positions have liquidity.
     positions_count: Option<usize>,
-    /// Accounts with a stake, behind all wrappers.
+    /// How many accounts have a stake, behind all wrappers.
     wallets_count: Option<usize>,
     /// One whole token0 in whole token1, now.
     price: Option<Decimal>,
     /// USD for each token, with the way to it.
     prices: Vec<PriceView>,
-    /// Of pools with shares.
+    /// What a pool with shares holds of each token; null for others.
     reserves_units: Option<Vec<Amount>>,
-    /// Of weighted pools, in parts of one.
+    /// A weighted pool's weights, in parts of one; null for others.
+    #[schema(example = json!(["0.8", "0.2"]))]
     weights: Option<Vec<Decimal>>,
     /// What all positions hold, without fees owed to them.
     tvl_usd: Option<Decimal>,
@@ -87,28 +129,34 @@ pub(crate) struct PoolView {
     tvl_in_range_usd: Option<Decimal>,
     /// `holdings`: each token by its own price; `weighted_leg`: by the priced tokens and their weights.
     tvl_method: Option<&'static str>,
-    /// Why there is no TVL.
+    /// Why there is no TVL; null where there is one.
     tvl_reason: Option<&'static str>,
-    /// Of one pool alone: a list does not read the stored hours.
+    /// What its liquidity earns a year. Of one pool alone: a list does not read the stored hours.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     apr: Option<PoolAprView>,
+    /// The block at which this is true; null before the first checkpoint.
     as_of: Option<AsOf>,
 }
 
 /// What the pool's liquidity earns a year, in per cent: simple, of 365 days.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct PoolAprView {
     /// How long back fees are counted.
     window_seconds: u64,
     /// What trades pay, on the mean of what all positions held.
     base_percent: Option<Decimal>,
+    /// Why there is no `base_percent`; null where there is one.
     base_reason: Option<&'static str>,
     /// What running campaigns pay now, each on what its eligible positions hold.
     reward_percent: Option<Decimal>,
+    /// Why there is no `reward_percent`; null where there is one.
     reward_reason: Option<&'static str>,
+    /// Both together, without a running campaign the base alone; null where a part is missing.
     total_percent: Option<Decimal>,
     /// Whether a campaign is in its first 24 hours, in which its rate is our own estimate.
     estimate: bool,
+    /// How the rates are worked out.
     method: &'static str,
 }
 

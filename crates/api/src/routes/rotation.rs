@@ -9,9 +9,10 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::asked::Asked;
-use super::keys::{Data, key_id, never_kept, shown};
+use super::keys::{Data, Shown, key_id, never_kept, shown};
 use crate::app::Api;
 use crate::body::{Body, bad};
 use crate::error::ApiError;
@@ -21,20 +22,29 @@ use crate::view::Rfc3339;
 
 const WEEK_SECONDS: u64 = 7 * 86_400;
 
-/// `POST /v1/keys/{id}/rotation`.
-#[derive(Debug, Deserialize)]
+/// How a key is exchanged.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewRotation)]
 pub(crate) struct Open {
+    /// How long both keys are accepted; a day unless told otherwise, 0 to end the old one at once.
+    #[schema(maximum = 2_592_000)]
     overlap_seconds: Option<u64>,
+    /// Whether the rotation finishes itself once the old key was unused for `quiet_seconds`.
     #[serde(default)]
     auto_finish: bool,
+    /// How long the old key must be unused to count as drained; a day unless told otherwise.
+    #[schema(minimum = 1, maximum = 2_592_000)]
     quiet_seconds: Option<u64>,
+    /// When the overlap begins: now, or `staged`, with the step `start`.
     #[serde(default)]
     start: StartAt,
+    /// Why, for the audit.
     reason: Option<String>,
 }
 
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// When an overlap begins.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum StartAt {
     #[default]
@@ -42,33 +52,52 @@ enum StartAt {
     Staged,
 }
 
-/// `POST /v1/keys/self/rotation`.
-#[derive(Debug, Deserialize)]
+/// How a key exchanges itself.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewOwnRotation)]
 pub(crate) struct OpenOwn {
+    /// How long both keys are accepted, an hour at least; a day unless told otherwise.
+    #[schema(minimum = 3_600, maximum = 2_592_000)]
     overlap_seconds: Option<u64>,
 }
 
 /// A step's body: each step takes some of these.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct StepBody {
+    /// `start`: how long both keys are accepted; a day unless told otherwise.
+    #[schema(maximum = 2_592_000)]
     overlap_seconds: Option<u64>,
+    /// `extend`: the overlap's new end, later than it was.
+    #[schema(value_type = Option<Rfc3339>)]
     overlap_ends_at: Option<String>,
+    /// `finish`: whether to finish although the old key was used within the last hour.
     force: bool,
+    /// `brownout`: when it begins; now unless told otherwise.
+    #[schema(value_type = Option<Rfc3339>)]
     at: Option<String>,
+    /// `brownout`: how long it lasts; 30 unless told otherwise.
+    #[schema(minimum = 1, maximum = 60, example = 30)]
     seconds: Option<u64>,
+    /// Why, for the audit.
     reason: Option<String>,
 }
 
 /// Somebody who uses a key.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CallerView {
+    /// From where: a /24 of IPv4, a /48 of IPv6.
     network: String,
+    /// What its User-Agent header said.
     agent: String,
+    /// What was called: method and path.
     endpoint: String,
+    /// When it was first seen.
     first_at: Rfc3339,
+    /// When it was last seen.
     last_at: Rfc3339,
+    /// How many calls it made.
     calls: u64,
 }
 
@@ -86,12 +115,30 @@ impl CallerView {
 }
 
 /// One key of an emergency.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Replaced {
+    /// The rotation.
     rotation: RotationView,
+    /// The whole new key, this once.
     key: String,
 }
 
+/// Exchange a key
+///
+/// Its successor is made and shown, this once; both are accepted until the overlap ends.
+#[utoipa::path(
+    post,
+    path = "/v1/keys/{id}/rotation",
+    tag = "keys",
+    operation_id = "open_rotation",
+    params(("id" = String, Path, description = "The key's id: 12 letters and digits.", example = "7Q2mZx9KpL4t"), ("Idempotency-Key" = Option<String>, Header, description = "1 to 128 printable characters: the same request with it again is answered with what the first one made, without the secret.", example = "2026-06-12-rotation-1")),
+    request_body = Open,
+    responses(
+        (status = 201, description = "The successor was made, and is shown.", body = Shown<RotationView>),
+        (status = 200, description = "The same request had made it before: it is not shown again.", body = Shown<RotationView>),
+        (status = 409, description = "rotation_open, key_limit, key_state, idempotency_conflict.")
+    )
+)]
 pub(crate) async fn open(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -114,6 +161,22 @@ pub(crate) async fn open(
     Ok(shown(view, issued.key))
 }
 
+/// Exchange the key that asks
+///
+/// The successor may do what this key may, and no more. The owner is told, and an hour's overlap at least is kept.
+#[utoipa::path(
+    post,
+    path = "/v1/keys/self/rotation",
+    tag = "keys",
+    operation_id = "open_own_rotation",
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 128 printable characters: the same request with it again is answered with what the first one made, without the secret.", example = "2026-06-12-rotation-1")),
+    request_body = OpenOwn,
+    responses(
+        (status = 201, description = "The successor was made, and is shown.", body = Shown<RotationView>),
+        (status = 200, description = "The same request had made it before: it is not shown again.", body = Shown<RotationView>),
+        (status = 409, description = "rotation_open, key_limit, key_state, idempotency_conflict.")
+    )
+)]
 pub(crate) async fn open_own(
     State(api): State<Api>,
     asked: Asked,
@@ -128,6 +191,20 @@ pub(crate) async fn open_own(
     Ok(shown(view, issued.key))
 }
 
+/// A key's rotation
+///
+/// The newest that it is part of, with the calls on both keys by the hour.
+#[utoipa::path(
+    get,
+    path = "/v1/keys/{id}/rotation",
+    tag = "keys",
+    operation_id = "get_rotation",
+    params(("id" = String, Path, description = "The key's id: 12 letters and digits.", example = "7Q2mZx9KpL4t")),
+    responses(
+        (status = 200, description = "The rotation.", body = Data<RotationView>),
+        (status = 409, description = "rotation_not_open: the key is part of none.")
+    )
+)]
 pub(crate) async fn one(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -138,7 +215,17 @@ pub(crate) async fn one(
     Ok(Json(Data { data: api.keys().rotation_view(&rotation).await? }))
 }
 
-/// Who has used a key in the last seven days: those who have to move.
+/// Who uses a key
+///
+/// In the last seven days, by network, program and endpoint: those who have to move.
+#[utoipa::path(
+    get,
+    path = "/v1/keys/{id}/rotation/preview",
+    tag = "keys",
+    operation_id = "preview_rotation",
+    params(("id" = String, Path, description = "The key's id: 12 letters and digits.", example = "7Q2mZx9KpL4t")),
+    responses((status = 200, description = "Who uses it.", body = Data<Vec<CallerView>>))
+)]
 pub(crate) async fn preview(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -151,6 +238,22 @@ pub(crate) async fn preview(
     Ok(Json(Data { data: callers.into_iter().map(CallerView::of).collect() }))
 }
 
+/// Take a rotation one step on
+///
+/// `start` begins the overlap of a staged one, `extend` ends it later, `finish` ends the old key now, `roll_back` revokes
+/// the new key and keeps the old, `cancel` gives up a staged one, `brownout` refuses the old key for a moment.
+#[utoipa::path(
+    post,
+    path = "/v1/keys/{id}/rotation/{step}",
+    tag = "keys",
+    operation_id = "step_rotation",
+    params(("id" = String, Path, description = "The key's id: 12 letters and digits.", example = "7Q2mZx9KpL4t"), ("step" = crate::document::shape::StepName, Path, description = "The step."), ("Idempotency-Key" = Option<String>, Header, description = "1 to 128 printable characters: the same request with it again is answered with what the first one made, without the secret.", example = "2026-06-12-rotation-1")),
+    request_body = StepBody,
+    responses(
+        (status = 200, description = "The rotation as it is now.", body = Data<RotationView>),
+        (status = 409, description = "rotation_not_open, key_state, key_in_use, key_limit, idempotency_conflict.")
+    )
+)]
 pub(crate) async fn step(
     State(api): State<Api>,
     Path((id, step)): Path<(String, String)>,
@@ -166,6 +269,22 @@ pub(crate) async fn step(
     Ok(Json(Data { data: api.keys().rotation_view(&rotation).await? }))
 }
 
+/// Replace all keys of a client at once
+///
+/// Without an overlap: the old keys are refused when the answer is here, and within seconds by every server. It cannot be
+/// rolled back. The answer holds the new keys, this once.
+#[utoipa::path(
+    post,
+    path = "/v1/clients/{id}/emergency_rotation",
+    tag = "keys",
+    operation_id = "open_emergency_rotation",
+    params(("id" = String, Path, description = "The client, by name or id.", example = "dashboard"), ("Idempotency-Key" = Option<String>, Header, description = "1 to 128 printable characters: the same request with it again is answered with what the first one made, without the secret.", example = "2026-06-12-rotation-1")),
+    request_body = super::keys::Reason,
+    responses(
+        (status = 200, description = "The rotations, with the new keys.", body = Data<Vec<Replaced>>),
+        (status = 409, description = "key_state, idempotency_conflict.")
+    )
+)]
 pub(crate) async fn emergency(
     State(api): State<Api>,
     Path(client): Path<String>,

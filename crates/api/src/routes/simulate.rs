@@ -10,6 +10,7 @@ use axum::Json;
 use axum::extract::State;
 use rust_decimal::Decimal;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{TokenView, rates};
 use crate::app::Api;
@@ -19,7 +20,28 @@ use crate::params::Params;
 use crate::prices::{Prices, USD_PLACES};
 use crate::view::List;
 
-/// One row a campaign: of the pool's campaigns that run, or of the one that is named.
+/// What a new position would earn
+///
+/// Of so many dollars in such a range, now: one row for each of the pool's campaigns that run, or for the one that is
+/// named.
+#[utoipa::path(
+    get,
+    path = "/v1/simulate",
+    tag = "pools",
+    operation_id = "simulate_position",
+    params(
+        ("pool" = String, Query, description = "The pool's id.", example = "usdc-tmai"),
+        ("amount_usd" = crate::document::shape::Decimals, Query, description = "US dollars to put in, above zero.", example = "1000"),
+        ("tick_lower" = Option<i32>, Query, description = "The range's lower tick, included; needed for pools with ranges.", example = json!(-600)),
+        ("tick_upper" = Option<i32>, Query, description = "The range's upper tick, excluded; needed for pools with ranges.", example = json!(600)),
+        ("leaving" = Option<String>, Query, description = "The key of a position that is taken out for the new one.", example = "uniswap_v3:0x50fb..1AAd:nft:0xbE1E..7210:18"),
+        ("campaign" = Option<String>, Query, description = "One of the pool's campaigns, running or not.", example = "usdc-tmai-2025-06")
+    ),
+    responses(
+        (status = 200, description = "What it would earn.", body = List<SimulationView>),
+        (status = 404, description = "not_found: there is no such pool, or it has no such campaign.")
+    )
+)]
 pub(crate) async fn list(
     State(api): State<Api>,
     mut params: Params,
@@ -105,20 +127,31 @@ fn refused(error: SimulationError) -> ApiError {
 }
 
 /// What the position would earn of one campaign, and of trades.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SimulationView {
+    /// The campaign's id.
     campaign: String,
+    /// The pool's id.
     pool: String,
     /// The liquidity, or the shares, that the amount buys.
     liquidity: String,
+    /// What goes in of each token, in the pool's order.
     put_in_units: Vec<Amount>,
+    /// What goes in, in dollars; not above what was asked for.
     put_in_usd: Option<Decimal>,
+    /// Whether the pool's price lies in the range now.
     in_range: bool,
+    /// What the campaign pays in.
     reward_token: TokenView,
+    /// What the campaign would pay in a day, in smallest units of the reward token.
     reward_units_per_day: Amount,
+    /// What that is a year, on what went in.
     reward_percent: Option<Decimal>,
+    /// Why there is no `reward_percent`; null where there is one.
     reward_reason: Option<&'static str>,
+    /// What trades would pay a year, on what went in.
     base_percent: Option<Decimal>,
+    /// Why there is no `base_percent`; null where there is one.
     base_reason: Option<&'static str>,
     /// What the campaign would pay if all others together held so many times what they hold now.
     dilution: Vec<DilutionView>,
@@ -126,11 +159,17 @@ pub(crate) struct SimulationView {
     method: &'static str,
 }
 
-#[derive(Debug, Serialize)]
+/// What the campaign would pay if others held more or less.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct DilutionView {
+    /// How many times what all others hold now.
+    #[schema(example = "0.5")]
     tvl_factor: Decimal,
+    /// What the campaign would pay in a day then, in smallest units of the reward token.
     reward_units_per_day: Amount,
+    /// What that is a year.
     reward_percent: Option<Decimal>,
+    /// Why there is no `reward_percent`; null where there is one.
     reason: Option<&'static str>,
 }
 

@@ -8,13 +8,16 @@ use accrual_rewards::explain::{Exposure, Timeline, explain, exposure};
 use accrual_rewards::id::PositionKey;
 use accrual_rewards::unit::{Amount, BlockNumber};
 use accrual_store::{EventPlace, events};
+use alloy_primitives::Address;
 use rust_decimal::Decimal;
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::accounts::ever_held_by;
 use crate::app::Api;
 use crate::book::PoolState;
 use crate::error::ApiError;
-use crate::prices::USD_PLACES;
+use crate::prices::{Prices, USD_PLACES};
 use crate::view::Rfc3339;
 
 /// No answer folds more events than this: a second or so.
@@ -24,39 +27,62 @@ const POSITIONS_MAX: usize = 20;
 const PAGE: u32 = 20_000;
 
 /// A position's time in a campaign, from the stored events.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TimelineView {
+    /// The campaign's id.
     campaign: String,
+    /// The position's key.
     position: String,
+    /// The times in which it stood alike, oldest first.
     stretches: Vec<StretchView>,
     /// What the position stands for, in the pool's order of tokens.
     held_units: Vec<Amount>,
     /// What went in for the liquidity that is in it.
     put_in_units: Vec<Amount>,
+    /// What it is worth against holding the tokens; null where a price is not known.
     exposure: Option<ExposureView>,
+    /// Why there is no `exposure`; null where there is one.
     exposure_reason: Option<&'static str>,
 }
 
 /// A time in which a position stood alike. The end is excluded, and null while it lasts.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct StretchView {
+    /// The block in which it began.
     from_block: BlockNumber,
+    /// When it began.
     from_at: Rfc3339,
+    /// The block in which it ended; null while it lasts.
     to_block: Option<BlockNumber>,
+    /// When it ended, excluded; null while it lasts.
     to_at: Option<Rfc3339>,
+    /// `earning` or `idle`.
+    #[schema(example = "idle")]
     state: &'static str,
+    /// Why it was idle; `earning` when it was not.
     reason: &'static str,
-    /// Null where it is not known from the position alone, such as for a vault's members.
+    /// What was earned in it. Null where it is not known from the position alone, such as for a vault's members.
     earned_units: Option<Amount>,
 }
 
+/// An account's positions over time.
+#[derive(Debug)]
+pub(crate) struct Explained {
+    pub(crate) timelines: Vec<TimelineView>,
+    /// Older positions that were too many.
+    pub(crate) left_out: usize,
+}
+
 /// What it is worth against holding the tokens; neither fees nor rewards count.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct ExposureView {
+    /// What the position stands for now.
     held_usd: Option<Decimal>,
+    /// The first token's part of that.
     token0_percent: Option<Decimal>,
+    /// What the tokens that went in would be worth now.
     put_in_usd: Option<Decimal>,
-    /// Below zero for a gain.
+    /// What the position lost against holding those tokens; below zero for a gain.
     loss_percent: Option<Decimal>,
 }
 
@@ -64,6 +90,35 @@ struct ExposureView {
 pub(crate) async fn timelines(
     api: &Api,
     pool: &PoolState,
+    positions: &[PositionKey],
+    prices: &[TokenPrice],
+) -> Result<Vec<TimelineView>, ApiError> {
+    let own = |one: &&Campaign| one.pool == pool.info.pool.id;
+    timelines_in(api, pool, api.book().campaigns().iter().filter(own), positions, prices).await
+}
+
+/// The timelines in one campaign of the positions that the account has or had, whether they earned or not: of the newest
+/// twenty, and how many older ones are left out.
+pub(crate) async fn of_account(
+    api: &Api,
+    pool: &PoolState,
+    campaign: &Campaign,
+    account: Address,
+) -> Result<Explained, ApiError> {
+    let state = api.book().state();
+    let prices = Prices::now(api, &state, pool.moment.at);
+    let tokens = api.tokens_of(&pool.info.pool.id);
+    let prices: Vec<_> = tokens.iter().map(|token| prices.priced(*token).ok()).collect();
+    let keys: Vec<_> = ever_held_by(pool, account)?.keys().map(|index| pool.tracker.key(*index)).collect();
+    let left_out = keys.len().saturating_sub(POSITIONS_MAX);
+    let timelines = timelines_in(api, pool, [campaign], &keys[left_out..], &prices).await?;
+    Ok(Explained { timelines, left_out })
+}
+
+async fn timelines_in<'a>(
+    api: &Api,
+    pool: &PoolState,
+    campaigns: impl IntoIterator<Item = &'a Campaign>,
     positions: &[PositionKey],
     prices: &[TokenPrice],
 ) -> Result<Vec<TimelineView>, ApiError> {
@@ -75,10 +130,9 @@ pub(crate) async fn timelines(
     }
     let events = all_events(api, pool).await?;
     let (info, moment) = (&pool.info.pool, pool.moment);
-    let own = |one: &&Campaign| one.pool == info.id;
     let begun = |one: &&Campaign| one.window.starts_at <= moment.at;
     let mut views = Vec::new();
-    for campaign in api.book().campaigns().iter().filter(own).filter(begun) {
+    for campaign in campaigns.into_iter().filter(begun) {
         for key in positions {
             let told = explain(info.clone(), campaign.clone(), key, events.iter().cloned(), moment.at)
                 .map_err(|error| ApiError::internal_at(moment.number, &error))?;

@@ -13,6 +13,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use rust_decimal::Decimal;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::history::{Reasons, dollars_of, parsed};
 use super::{TokenView, campaign, pool_of};
@@ -21,14 +22,27 @@ use crate::book::{FiguresUnknown, State as BookState};
 use crate::error::{ApiError, FieldError};
 use crate::params::{self, Params};
 use crate::prices::{Prices, pools_behind};
-use crate::view::{Meta, One, Rfc3339};
+use crate::view::{Eip55, Meta, One, Rfc3339};
 
 /// How long after a campaign's end it is asked what stayed, unless the caller says.
 const DAYS_AFTER_DEFAULT: u16 = 7;
 const DAYS_AFTER_MAX: u16 = 365;
 const DAY_SECONDS: u64 = 86_400;
 
-/// One campaign.
+/// What a campaign bought
+///
+/// TVL before and after, volume, and the cost of each dollar that stayed.
+#[utoipa::path(
+    get,
+    path = "/v1/campaigns/{id}/treasury",
+    tag = "campaigns",
+    operation_id = "get_campaign_treasury",
+    params(
+        ("id" = String, Path, description = "The campaign's id."),
+        ("days_after" = Option<u16>, Query, description = "How many days after the end it is asked what stayed; 7 unless told otherwise.", minimum = 0, maximum = 365)
+    ),
+    responses((status = 200, description = "What it bought.", body = One<TreasuryView>))
+)]
 pub(crate) async fn one(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -43,7 +57,23 @@ pub(crate) async fn one(
     Ok(Json(One { data, meta }))
 }
 
+/// What a token's campaigns bought
+///
 /// All campaigns that pay one token, and what they paid together.
+#[utoipa::path(
+    get,
+    path = "/v1/treasury",
+    tag = "campaigns",
+    operation_id = "get_token_treasury",
+    params(
+        ("token" = Eip55, Query, description = "The reward token: lower case, upper case, or mixed as EIP-55 has it."),
+        ("days_after" = Option<u16>, Query, description = "How many days after the end it is asked what stayed; 7 unless told otherwise.", minimum = 0, maximum = 365)
+    ),
+    responses(
+        (status = 200, description = "What they bought.", body = TokenTreasuryView),
+        (status = 404, description = "not_found: no campaign pays this token.")
+    )
+)]
 pub(crate) async fn of_token(
     State(api): State<Api>,
     mut params: Params,
@@ -84,37 +114,59 @@ fn days(text: &str) -> Result<u16, String> {
 }
 
 /// What a campaign bought. A null figure's reason stands under its name in `reasons`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TreasuryView {
+    /// The campaign's id.
     campaign: String,
+    /// Its pool's id.
     pool: String,
+    /// What it pays in.
     reward_token: TokenView,
+    /// When it begins.
     starts_at: Rfc3339,
+    /// When it ends, excluded.
     ends_at: Rfc3339,
+    /// How many days after the end it is asked what stayed.
     days_after: u16,
+    /// What is handed out in all.
     budget_units: Amount,
+    /// What accounts earned of it up to now.
     earned_units: Option<Amount>,
+    /// What accounts earned, each hour by its own price.
     paid_usd: Option<Decimal>,
+    /// What the pool held when the campaign began.
     tvl_before_usd: Option<Decimal>,
+    /// What the pool held so many days after the end.
     tvl_after_usd: Option<Decimal>,
+    /// What traders paid in while it ran.
     volume_usd: Option<Decimal>,
     /// USD paid for each dollar of TVL that stayed.
     cost_per_retained_usd: Option<Decimal>,
     /// USD paid for each dollar of volume.
     cost_per_volume_usd: Option<Decimal>,
+    /// How many accounts had a stake at the end.
     wallets_at_end: Option<u64>,
+    /// How many of them still had one so many days later.
     wallets_stayed: Option<u64>,
+    /// Why each null is null, by the field's name.
+    #[schema(value_type = BTreeMap<String, String>, example = json!({ "tvl_after_usd": "no_hour_after" }))]
     reasons: Reasons,
 }
 
 /// The campaigns of one reward token. A sum is null where one of its parts is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TokenTreasuryView {
+    /// The reward token.
     token: TokenView,
+    /// What the campaigns hand out in all.
     budget_units: Option<Amount>,
+    /// What accounts earned of it up to now.
     earned_units: Option<Amount>,
+    /// What accounts earned, each hour by its own price.
     paid_usd: Option<Decimal>,
+    /// The campaigns.
     data: Vec<TreasuryView>,
+    /// What is true of all fields: the block and its age.
     meta: Meta,
 }
 

@@ -14,6 +14,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::Api;
 use crate::auth::ActiveKey;
@@ -22,68 +23,118 @@ use crate::error::ApiError;
 use crate::params::{self, Params};
 use crate::view::Rfc3339;
 
-#[derive(Debug, Serialize)]
+/// What a client has called.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UsageAnswer)]
 struct Answer {
+    /// The client, its plan, its month and its calls.
     data: UsageView,
 }
 
-#[derive(Debug, Serialize)]
+/// A client's usage.
+#[derive(Debug, Serialize, ToSchema)]
 struct UsageView {
+    /// The client's name.
     client: String,
+    /// The plan's terms of today.
     plan: PlanView,
+    /// What was called in this calendar month, UTC.
     month: MonthView,
+    /// What the month would cost if it ended now.
     invoice: InvoiceView,
+    /// The first instant of `rows`, included.
+    #[schema(example = "2026-06-01T00:00:00Z")]
     from: Rfc3339,
+    /// The last instant of `rows`, excluded.
+    #[schema(example = "2026-06-12T09:30:01Z")]
     to: Rfc3339,
+    /// The calls, by what was asked for.
     rows: Vec<UsageRow>,
 }
 
-#[derive(Debug, Serialize)]
+/// A plan's terms.
+#[derive(Debug, Serialize, ToSchema)]
 struct PlanView {
+    /// The plan's name.
     name: String,
+    /// From when on these terms hold.
+    #[schema(example = "2025-01-01T00:00:00Z")]
     valid_from: Rfc3339,
+    /// How many calls a calendar month has.
     calls_per_month: u64,
+    /// How many calls any 60 seconds have.
     calls_per_minute: u32,
+    /// How far back answers reach; null for all the way.
     history_starts_at: Option<Rfc3339>,
+    /// What a call beyond the month's costs; null where there is none beyond.
     overage_microusd: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
+/// A calendar month, UTC.
+#[derive(Debug, Serialize, ToSchema)]
 struct MonthView {
+    /// Its first instant.
     starts_at: Rfc3339,
+    /// The next one's first instant.
     ends_at: Rfc3339,
     /// Calls that count, as far as servers have written them: they do so each second.
     calls: u64,
+    /// How many calls the plan includes.
     calls_included: u64,
+    /// How many of them are left.
     calls_left: u64,
 }
 
-#[derive(Debug, Serialize)]
+/// A month's bill.
+#[derive(Debug, Serialize, ToSchema)]
 struct InvoiceView {
+    /// The plan's name.
     plan: String,
+    /// From when on the terms hold that it is made by.
+    #[schema(example = "2025-01-01T00:00:00Z")]
     plan_valid_from: Rfc3339,
+    /// How many calls count.
     calls: u64,
+    /// How many calls the plan includes.
     included_calls: u64,
+    /// How many calls there were beyond.
     overage_calls: u64,
+    /// What a call beyond costs.
     overage_microusd: u64,
+    /// What all calls beyond cost, before discounts.
     gross_microusd: u64,
+    /// The whole discount: both parts added up.
     discount_percent: u32,
+    /// The part of it for paying in TMAI.
     tmai_percent: u32,
+    /// The part of it for staking.
     rebate_percent: u32,
+    /// What the discount takes off.
     discount_microusd: u64,
+    /// What is to be paid.
     due_microusd: u64,
+    /// Where the client wants to be stopped.
     spend_cap_microusd: u64,
 }
 
 /// Calls, by whatever was asked for; what was not is null.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 struct UsageRow {
+    /// The day's first instant, UTC.
     day: Option<Rfc3339>,
+    /// The hour's first instant.
     hour: Option<Rfc3339>,
+    /// The key's id.
+    #[schema(example = "7Q2mZx9KpL4t")]
     key: Option<String>,
+    /// Method and path.
     endpoint: Option<String>,
+    /// The answer's HTTP status.
+    #[schema(example = 200)]
     status: Option<u64>,
+    /// How many calls there were.
     calls: u64,
+    /// How many of them count against the month.
     counted: u64,
 }
 
@@ -107,6 +158,26 @@ struct InvoiceLine {
     plan_valid_from: Rfc3339,
 }
 
+/// What a client has called
+///
+/// And what is left of its plan, and what the month would cost if it ended now. Calls are written down each second.
+#[utoipa::path(
+    get,
+    path = "/v1/usage",
+    tag = "usage",
+    operation_id = "get_usage",
+    params(
+        ("from" = Option<Rfc3339>, Query, description = "The first instant, included; the month's first unless told otherwise."),
+        ("to" = Option<Rfc3339>, Query, description = "The last instant, excluded; now unless told otherwise."),
+        ("by" = Option<String>, Query, description = "What calls are counted by: some of day, hour, key, endpoint and status, with commas; day unless told otherwise.", example = "day,key"),
+        ("client" = Option<String>, Query, description = "Another client, by name or id: only for keys with the scope admin.", example = "dashboard"),
+        ("format" = Option<crate::document::shape::FormatName>, Query, description = "The form of the answer; otherwise the Accept header decides.")
+    ),
+    responses(
+        (status = 200, description = "The usage; as CSV its rows alone.", content((Answer = "application/json"), (String = "text/csv"))),
+        (status = 404, description = "not_found: there is no such client.")
+    )
+)]
 pub(crate) async fn own(
     State(api): State<Api>,
     key: ActiveKey,
@@ -155,7 +226,23 @@ pub(crate) async fn own(
     Ok(Json(Answer { data }).into_response())
 }
 
-/// The month's bill if it ended now, as lines for a spreadsheet.
+/// The month's bill
+///
+/// If it ended now, as lines for a spreadsheet.
+#[utoipa::path(
+    get,
+    path = "/v1/usage/invoice",
+    tag = "usage",
+    operation_id = "get_invoice",
+    params(
+        ("client" = Option<String>, Query, description = "Another client, by name or id: only for keys with the scope admin.", example = "dashboard"),
+        ("format" = Option<crate::document::shape::FormatName>, Query, description = "Whatever it says, the answer is CSV.")
+    ),
+    responses(
+        (status = 200, description = "The lines.", body = String, content_type = "text/csv"),
+        (status = 404, description = "not_found: there is no such client.")
+    )
+)]
 pub(crate) async fn invoice_lines(
     State(api): State<Api>,
     key: ActiveKey,

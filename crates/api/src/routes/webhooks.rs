@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
 
 use crate::app::Api;
 use crate::auth::ActiveKey;
@@ -21,51 +22,86 @@ use crate::view::{List, Rfc3339};
 use crate::webhooks::life;
 
 /// A webhook, without its secret.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct WebhookView {
+    /// Its id.
+    #[schema(example = "wh_0f1e2d3c4b5a69788796")]
     id: String,
+    /// Whose it is, by the client's id.
     client: String,
+    /// Where messages go.
     url: String,
+    /// What it is told of.
+    #[schema(value_type = Vec<crate::document::shape::EventName>)]
     events: Vec<String>,
     /// `active`, `paused` by its owner, or `disabled` by a receiver that answered 410.
+    #[schema(example = "active")]
     state: String,
+    /// When it was made.
     created_at: Rfc3339,
+    /// How many secrets it has had.
     secret_generation: u64,
     /// Until when the secret before signs too; null when it does not.
     previous_secret_ends_at: Option<Rfc3339>,
     /// Whether it is told of every client.
     is_operator: bool,
+    /// A word for people.
     note: String,
 }
 
-#[derive(Debug, Serialize)]
+/// Something of webhooks.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Told<T> {
+    /// What was asked for.
     data: T,
 }
 
-#[derive(Debug, Serialize)]
+/// A webhook with its secret.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WebhookShown)]
 struct Shown<'a> {
+    /// The webhook.
     data: WebhookView,
+    /// What its messages are signed with (Standard Webhooks), this once.
     secret: &'a str,
 }
 
 /// A message to a webhook, and how far it got.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct DeliveryView {
     /// What receivers see as `webhook-id`.
+    #[schema(example = "key.revoked:7Q2mZx9KpL4t")]
     id: String,
+    /// What happened.
+    #[schema(value_type = crate::document::shape::EventName)]
     r#type: String,
+    /// When it happened.
     at: Rfc3339,
     /// `pending`, `delivered`, `failed` after the last try, or `dropped` because the receiver wants no more.
+    #[schema(example = "delivered")]
     state: String,
+    /// How often it was tried.
     attempts: u64,
+    /// When it is tried next; null unless it is pending.
     next_attempt_at: Option<Rfc3339>,
+    /// When it was last tried.
     last_attempt_at: Option<Rfc3339>,
+    /// The HTTP status that the receiver answered last.
     last_status: Option<u64>,
+    /// What went wrong last.
     last_error: Option<String>,
 }
 
-/// The caller's webhooks, oldest first.
+/// All webhooks
+///
+/// The caller's own, oldest first.
+#[utoipa::path(
+    get,
+    path = "/v1/webhooks",
+    tag = "webhooks",
+    operation_id = "list_webhooks",
+    responses((status = 200, description = "The webhooks.", body = List<WebhookView>))
+)]
 pub(crate) async fn list(
     State(api): State<Api>,
     Extension(key): Extension<ActiveKey>,
@@ -77,7 +113,18 @@ pub(crate) async fn list(
     Ok(Json(listed(&api, data)))
 }
 
-/// Makes one. The answer holds its secret, this once.
+/// Make a webhook
+///
+/// The answer holds its secret, this once.
+#[utoipa::path(
+    post,
+    path = "/v1/webhooks",
+    tag = "webhooks",
+    operation_id = "create_webhook",
+    request_body = life::NewWebhook,
+    responses((status = 201, description = "It was made.", body = Shown,
+        headers(("ETag" = String, description = "Its version, for If-Match."), ("Location" = String, description = "Where it is."))))
+)]
 pub(crate) async fn create(
     State(api): State<Api>,
     Extension(key): Extension<ActiveKey>,
@@ -94,7 +141,17 @@ pub(crate) async fn create(
     Ok(response)
 }
 
-/// One of the caller's.
+/// One webhook
+///
+/// Of the caller's own.
+#[utoipa::path(
+    get,
+    path = "/v1/webhooks/{id}",
+    tag = "webhooks",
+    operation_id = "get_webhook",
+    params(("id" = String, Path, description = "The webhook's id.", example = "wh_0f1e2d3c4b5a69788796")),
+    responses((status = 200, description = "The webhook.", body = Told<WebhookView>, headers(("ETag" = String, description = "Its version, for If-Match."))))
+)]
 pub(crate) async fn one(
     State(api): State<Api>,
     Extension(key): Extension<ActiveKey>,
@@ -106,7 +163,21 @@ pub(crate) async fn one(
     Ok(told(&api, row))
 }
 
-/// Changes what the body names.
+/// Change a webhook
+///
+/// What the body leaves out stays.
+#[utoipa::path(
+    patch,
+    path = "/v1/webhooks/{id}",
+    tag = "webhooks",
+    operation_id = "edit_webhook",
+    params(("id" = String, Path, description = "The webhook's id.", example = "wh_0f1e2d3c4b5a69788796"), ("If-Match" = Option<String>, Header, description = "The ETag that it was read with: if it was changed since, nothing is done.", example = "\"3\"")),
+    request_body = life::Edit,
+    responses(
+        (status = 200, description = "The webhook as it is now.", body = Told<WebhookView>, headers(("ETag" = String, description = "Its version, for If-Match."))),
+        (status = 412, description = "precondition_failed: it was changed meanwhile.")
+    )
+)]
 pub(crate) async fn edit(
     State(api): State<Api>,
     Extension(key): Extension<ActiveKey>,
@@ -116,12 +187,28 @@ pub(crate) async fn edit(
     body: Bytes,
 ) -> Result<Response, ApiError> {
     params.done()?;
-    let row = unchanged(own(&api, &key, &id).await?, &headers)?;
-    let row = life::edit(&api, row, parsed(&body)?).await?;
+    let row = own(&api, &key, &id).await?;
+    // What is wrong with the call itself is said first.
+    let edited = life::edited(&api, row.clone(), parsed(&body)?)?;
+    unchanged(row, &headers)?;
+    let row = life::change(&api, edited).await?;
     Ok(told(&api, row))
 }
 
-/// Deletes one, with what was still to be sent to it.
+/// Delete a webhook
+///
+/// With what was still to be sent to it.
+#[utoipa::path(
+    delete,
+    path = "/v1/webhooks/{id}",
+    tag = "webhooks",
+    operation_id = "delete_webhook",
+    params(("id" = String, Path, description = "The webhook's id.", example = "wh_0f1e2d3c4b5a69788796"), ("If-Match" = Option<String>, Header, description = "The ETag that it was read with: if it was changed since, nothing is done.", example = "\"3\"")),
+    responses(
+        (status = 204, description = "It is gone."),
+        (status = 412, description = "precondition_failed: it was changed meanwhile.")
+    )
+)]
 pub(crate) async fn delete(
     State(api): State<Api>,
     Extension(key): Extension<ActiveKey>,
@@ -135,7 +222,22 @@ pub(crate) async fn delete(
     if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::PreconditionFailed) }
 }
 
-/// Exchanges the secret. The answer holds the new one, this once.
+/// Exchange a webhook's secret
+///
+/// The answer holds the new one, this once; the one before goes on signing beside it until the overlap ends.
+#[utoipa::path(
+    post,
+    path = "/v1/webhooks/{id}/rotate_secret",
+    tag = "webhooks",
+    operation_id = "rotate_webhook_secret",
+    params(("id" = String, Path, description = "The webhook's id.", example = "wh_0f1e2d3c4b5a69788796"), ("If-Match" = Option<String>, Header, description = "The ETag that it was read with: if it was changed since, nothing is done.", example = "\"3\"")),
+    request_body = Option<life::RotateSecret>,
+    responses(
+        (status = 200, description = "The webhook, with its new secret.", body = Shown, headers(("ETag" = String, description = "Its version, for If-Match."))),
+        (status = 409, description = "rotation_open: the secret before still signs."),
+        (status = 412, description = "precondition_failed: it was changed meanwhile.")
+    )
+)]
 pub(crate) async fn rotate_secret(
     State(api): State<Api>,
     Extension(key): Extension<ActiveKey>,
@@ -145,13 +247,24 @@ pub(crate) async fn rotate_secret(
     body: Bytes,
 ) -> Result<Response, ApiError> {
     params.done()?;
-    let row = unchanged(own(&api, &key, &id).await?, &headers)?;
     let rotate = if body.is_empty() { life::RotateSecret::default() } else { parsed(&body)? };
+    rotate.overlap_seconds()?;
+    let row = unchanged(own(&api, &key, &id).await?, &headers)?;
     let (row, secret) = life::rotate_secret(&api, row, &rotate).await?;
     Ok(shown(&api, row, &secret))
 }
 
+/// Test a webhook
+///
 /// Sends a message that says nothing, the usual way: its delivery tells what came of it.
+#[utoipa::path(
+    post,
+    path = "/v1/webhooks/{id}/test",
+    tag = "webhooks",
+    operation_id = "test_webhook",
+    params(("id" = String, Path, description = "The webhook's id.", example = "wh_0f1e2d3c4b5a69788796")),
+    responses((status = 202, description = "The message is on its way.", body = Told<DeliveryView>))
+)]
 pub(crate) async fn test(
     State(api): State<Api>,
     Extension(key): Extension<ActiveKey>,
@@ -168,7 +281,20 @@ pub(crate) async fn test(
     Ok((StatusCode::ACCEPTED, Json(Told { data: DeliveryView::of(delivery) })))
 }
 
-/// What was sent, newest first: 30 days are kept.
+/// What a webhook was sent
+///
+/// Newest first: 30 days are kept.
+#[utoipa::path(
+    get,
+    path = "/v1/webhooks/{id}/deliveries",
+    tag = "webhooks",
+    operation_id = "list_deliveries",
+    params(
+        ("id" = String, Path, description = "The webhook's id.", example = "wh_0f1e2d3c4b5a69788796"),
+        ("limit" = Option<u32>, Query, description = "The most rows; 50 unless told otherwise.", minimum = 1, maximum = 500)
+    ),
+    responses((status = 200, description = "The messages.", body = List<DeliveryView>))
+)]
 pub(crate) async fn deliveries(
     State(api): State<Api>,
     Extension(key): Extension<ActiveKey>,

@@ -6,6 +6,7 @@ use accrual_rewards::unit::UnixSeconds;
 use accrual_store::{WebhookRow, webhooks};
 use alloy_primitives::hex;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::courier::checked_url;
 use crate::app::Api;
@@ -17,29 +18,44 @@ const EACH_MAX: usize = 20;
 const NOTE_CHARS_MAX: usize = 500;
 
 /// A webhook to make.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewWebhook {
+    /// Where messages go: https, and an address that is not inside.
     url: String,
+    /// What it is told of, one at least.
+    #[schema(value_type = Vec<crate::document::shape::EventName>, min_items = 1)]
     events: Vec<String>,
+    /// A word for people.
+    #[schema(max_length = 500)]
     #[serde(default)]
     note: String,
 }
 
 /// What to change of a webhook; what is not given stays.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WebhookChange)]
 pub(crate) struct Edit {
+    /// Where messages go: https, and an address that is not inside.
     url: Option<String>,
+    /// What it is told of, one at least.
+    #[schema(value_type = Option<Vec<crate::document::shape::EventName>>, min_items = 1)]
     events: Option<Vec<String>>,
+    /// `active` or `paused`.
+    #[schema(example = "paused")]
     state: Option<String>,
+    /// A word for people.
+    #[schema(max_length = 500)]
     note: Option<String>,
 }
 
 /// How to exchange the secret.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RotateSecret {
+    /// How long the secret before goes on signing; a day unless told otherwise, 0 to end it at once.
+    #[schema(maximum = 2_592_000)]
     overlap_seconds: Option<u64>,
 }
 
@@ -78,8 +94,8 @@ pub(crate) async fn create(
     Ok((row, secret))
 }
 
-/// Changes what `edit` names of `row`, which must not have been changed since it was read.
-pub(crate) async fn edit(api: &Api, mut row: WebhookRow, edit: Edit) -> Result<WebhookRow, ApiError> {
+/// `row` with what `edit` names changed; nothing is kept yet.
+pub(crate) fn edited(api: &Api, mut row: WebhookRow, edit: Edit) -> Result<WebhookRow, ApiError> {
     let mut faults = Vec::new();
     if let Some(text) = edit.url {
         row.url = url(api, &text, &mut faults);
@@ -96,7 +112,7 @@ pub(crate) async fn edit(api: &Api, mut row: WebhookRow, edit: Edit) -> Result<W
         Some(_) => faults.push(fault("state", "must be active or paused")),
     }
     checked(faults)?;
-    change(api, row).await
+    Ok(row)
 }
 
 /// Gives the webhook a new secret; the one before goes on signing beside it until the overlap ends. Without an overlap
@@ -107,10 +123,7 @@ pub(crate) async fn rotate_secret(
     rotate: &RotateSecret,
 ) -> Result<(WebhookRow, SigningSecret), ApiError> {
     let (pepper, now) = (api.settings().peppers.current(), api.settings().clock.now());
-    let overlap_seconds = rotate.overlap_seconds.unwrap_or(OVERLAP_DEFAULT_SECONDS);
-    if overlap_seconds > OVERLAP_MAX_SECONDS {
-        return Err(ApiError::BadBody(vec![fault("overlap_seconds", "must be 0 to 2592000, 30 days")]));
-    }
+    let overlap_seconds = rotate.overlap_seconds()?;
     if let Some(ends_at) = row.previous_ends_at.filter(|ends_at| now < *ends_at && overlap_seconds > 0) {
         let ends_at = Rfc3339(ends_at);
         return Err(ApiError::RotationOpen(format!(
@@ -126,11 +139,24 @@ pub(crate) async fn rotate_secret(
     Ok((row, secret))
 }
 
-async fn change(api: &Api, row: WebhookRow) -> Result<WebhookRow, ApiError> {
+pub(crate) async fn change(api: &Api, row: WebhookRow) -> Result<WebhookRow, ApiError> {
     if webhooks::change(api.db(), &row).await? {
         Ok(WebhookRow { version: row.version + 1, ..row })
     } else {
         Err(ApiError::PreconditionFailed)
+    }
+}
+
+impl RotateSecret {
+    /// How long the secret before goes on signing.
+    ///
+    /// # Errors
+    /// `bad_body` for more than 30 days.
+    pub(crate) fn overlap_seconds(&self) -> Result<u64, ApiError> {
+        match self.overlap_seconds.unwrap_or(OVERLAP_DEFAULT_SECONDS) {
+            seconds if seconds <= OVERLAP_MAX_SECONDS => Ok(seconds),
+            _ => Err(ApiError::BadBody(vec![fault("overlap_seconds", "must be 0 to 2592000, 30 days")])),
+        }
     }
 }
 

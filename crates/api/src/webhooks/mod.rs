@@ -1,6 +1,6 @@
 //! Webhooks: others are told what happens here, after Standard Webhooks.
 //!
-//! - [`courier`]: the guarded way out. [`sender`]: takes what is due and sends it. [`watcher`]: notices what happens to
+//! - [`mod@courier`]: the guarded way out. [`sender`]: takes what is due and sends it. [`watcher`]: notices what happens to
 //!   campaigns, pools and the source; what happens to keys is posted by whoever changes them.
 //! - [`life`]: a webhook is made, edited, its secret rotated.
 //!
@@ -40,15 +40,19 @@ impl Default for WebhookSettings {
 /// How far a yearly rate moves before anybody is told, where the operator does not say.
 pub const APR_MOVED_PERCENT: u32 = 25;
 
+/// The way out for messages and delivered keys; `None`, with a line in the log, where HTTPS is not to be had.
+pub(crate) fn courier(api: &Api) -> Option<Courier> {
+    let courier = Courier::new(api.settings().webhooks.guard.clone());
+    courier
+        .inspect_err(|error| tracing::error!(%error, "no webhook is sent, and no key exchanged by itself"))
+        .ok()
+}
+
 /// Watches and sends until `shutdown`.
-pub(crate) async fn work(api: &Api, shutdown: CancellationToken) {
-    match Courier::new(api.settings().webhooks.guard.clone()) {
-        Ok(courier) => {
-            let send = Sender::new(api.clone(), courier).follow(shutdown.clone());
-            tokio::join!(send, watcher::follow(api, shutdown));
-        }
-        Err(error) => tracing::error!(%error, "no webhook is sent"),
-    }
+pub(crate) async fn work(api: &Api, courier: Option<Courier>, shutdown: CancellationToken) {
+    let Some(courier) = courier else { return };
+    let send = Sender::new(api.clone(), courier).follow(shutdown.clone());
+    tokio::join!(send, watcher::follow(api, shutdown));
 }
 
 /// Which secrets of a webhook live: the newest generation, and the one before until its end.

@@ -7,6 +7,8 @@
 //!   its last 24 full hours, each of which must be known. Then nothing about this campaign for 24 hours: by then the
 //!   mean has followed.
 //! - `source.stale`: the newest block that all pools have reached is older than promised. Then nothing for an hour.
+//! - `source.differs`: what is stored of a pool was held against its contracts and is not the same. Then nothing about this
+//!   pool for a day.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +20,7 @@ use accrual_rewards::id::PoolId;
 use accrual_rewards::series::{CampaignPoint, HOUR_SECONDS, PoolPoint};
 use accrual_rewards::unit::UnixSeconds;
 use accrual_store::series::{self, Hours};
-use accrual_store::{NoticeRow, StoreError, notices, watched};
+use accrual_store::{NoticeRow, StoreError, notices, verifications, watched};
 use rust_decimal::Decimal;
 use tokio_util::sync::CancellationToken;
 
@@ -58,7 +60,7 @@ pub(crate) async fn follow(api: &Api, shutdown: CancellationToken) {
 /// The database's own, or a stored hour cannot be read.
 pub async fn look(api: &Api) -> Result<usize, ApiError> {
     let state = api.book().state();
-    let mut new = usize::from(stale(api, &state).await?);
+    let mut new = usize::from(stale(api, &state).await?) + differing(api).await?;
     for campaign in api.book().campaigns() {
         new += usize::from(extended(api, campaign).await?);
         if let Some(pool) = state.pool(&campaign.pool) {
@@ -80,6 +82,30 @@ async fn stale(api: &Api, state: &State) -> Result<bool, StoreError> {
     let happening = Happening::SourceStale { chain_id, block_number, block_at: newest.at, age_seconds };
     let subject = format!("source.stale:{chain_id}");
     watched::post_after_quiet(api.db(), &subject, STALE_QUIET_SECONDS, &row(&happening, now)).await
+}
+
+/// Pools whose last verification found a difference.
+async fn differing(api: &Api) -> Result<usize, StoreError> {
+    let (now, chain_id) = (api.settings().clock.now(), api.settings().chain_id);
+    let mut new = 0;
+    for (pool, found) in verifications::all(api.db()).await? {
+        let Some(first_difference) = found.first_difference.filter(|_| api.pool(&pool).is_some()) else {
+            continue;
+        };
+        let happening = Happening::SourceDiffers {
+            chain_id,
+            pool: pool.to_string(),
+            block_number: found.block_number.0,
+            compared: found.compared,
+            differences: found.differences,
+            first_difference,
+        };
+        let subject = format!("source.differs:{chain_id}:{pool}");
+        new += usize::from(
+            watched::post_after_quiet(api.db(), &subject, DAY_SECONDS, &row(&happening, now)).await?,
+        );
+    }
+    Ok(new)
 }
 
 /// The start and the end, by the pool's own time: an end that the pool has not reached is not told, since figures

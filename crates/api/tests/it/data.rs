@@ -103,9 +103,10 @@ fn cells(text: &str) -> Vec<Vec<&str>> {
 
 #[tokio::test]
 async fn who_earned_what_as_a_table() {
-    let rig = Rig::new(3).await;
+    let rig = Rig::empty(None).await;
     let contract = accrual_store::accounts::learn(&rig.db, CHAIN, address(2), true);
     contract.await.unwrap();
+    rig.fill(3).await;
     let path = "/v1/campaigns/first/accruals";
     let json = rig.get(path).await.json();
     let asked = rig.get(&format!("{path}?format=csv")).await;

@@ -162,6 +162,32 @@ async fn an_account_by_the_hour() {
 }
 
 #[tokio::test]
+async fn an_account_by_the_day_and_when_it_stood_idle() {
+    let rig = rig().await;
+    let path = format!("/v1/accounts/{:#x}/history", address(2));
+    let plain = rig.get(&path).await.json();
+    assert!(plain.get("stretches").is_none(), "only when asked for");
+    let told = rig.get(&format!("{path}?stretches=true")).await.json();
+    let timeline = &told["stretches"][0];
+    assert_eq!((told["stretches"].as_array().unwrap().len(), &timeline["campaign"]), (1, &json!("first")));
+    assert_eq!(
+        (&timeline["stretches"][0]["state"], &timeline["stretches"][0]["reason"]),
+        (&json!("earning"), &json!("earning"))
+    );
+    assert_eq!(told["data"], plain["data"]);
+    let days = rig.get(&format!("{path}?interval=1d&format=csv")).await;
+    let lines: Vec<Vec<&str>> =
+        days.text.split_terminator("\r\n").map(|line| line.split(',').collect()).collect();
+    assert_eq!(lines.len(), 2, "the day that runs: {}", days.text);
+    let cell = |name: &str| lines[1][lines[0].iter().position(|head| *head == name).unwrap()];
+    let rewards = rig.get(&format!("/v1/accounts/{:#x}/rewards", address(2))).await.json();
+    assert_eq!(json!(cell("earned_total_units")), rewards["data"][0]["earned_units"]);
+    let tokens: rust_decimal::Decimal = cell("earned_total_decimal").parse().unwrap();
+    let units = (tokens * rust_decimal::Decimal::from(1_000_000)).normalize().to_string();
+    assert_eq!(units, cell("earned_total_units"));
+}
+
+#[tokio::test]
 async fn as_tables() {
     let rig = rig().await;
     let path = "/v1/pools/usdc-tmai/history?to=2025-06-04T03:30:00Z";
@@ -385,6 +411,10 @@ async fn a_contract_that_is_no_known_wrapper_is_flagged() {
     for (byte, has_code) in [(1, true), (2, false)] {
         accrual_store::accounts::learn(&rig.db, crate::rig::CHAIN, address(byte), has_code).await.unwrap();
     }
+    // The next block brings it.
+    let last = FIRST_BLOCK + 1_200 + 4 * HOUR_BLOCKS + 900;
+    rig.extend(Some((last, 0)), last + 10, 0, &[]).await;
+    rig.api.book().refresh().await.unwrap();
     for by in ["account", "position"] {
         let told = rows(&rig.get(&format!("/v1/campaigns/first/accruals?by={by}")).await.json());
         let flags: Vec<_> = told.iter().map(|row| (row["account"].clone(), row["flags"].clone())).collect();

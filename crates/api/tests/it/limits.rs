@@ -33,7 +33,7 @@ fn plan(month: u64, minute: u32, overage: Option<u64>) -> Plans {
     Plans::new(vec![row("vip"), row("other")]).unwrap()
 }
 
-async fn rig(month: u64, minute: u32, overage: Option<u64>) -> Rig {
+pub(crate) async fn rig(month: u64, minute: u32, overage: Option<u64>) -> Rig {
     told(month, minute, overage, |_| {}).await
 }
 

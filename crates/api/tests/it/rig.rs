@@ -269,7 +269,9 @@ pub(crate) fn settings(now: Arc<AtomicU64>) -> Settings {
         poll_interval: POLL_INTERVAL,
         stale_after_seconds: 60,
         webhooks: Default::default(),
+        mcp: Default::default(),
         sign_in: None,
+        security: None,
     }
 }
 
@@ -332,7 +334,7 @@ pub(crate) fn address(byte: u8) -> Address {
     Address::repeat_byte(byte)
 }
 
-fn header(number: u64, fork: u8) -> Header {
+pub(crate) fn header(number: u64, fork: u8) -> Header {
     let parent_hash = hash(number - 1, 0);
     Header {
         number: BlockNumber(number),

@@ -18,14 +18,14 @@ use crate::rig::{Answer, Rig, START, new_key};
 const DOMAIN: &str = "app.example";
 const NOW: u64 = START + 12;
 
-async fn rig() -> Rig {
+pub(crate) async fn rig() -> Rig {
     let rig =
         Rig::told(|settings| settings.sign_in = Some(SignIn::new(DOMAIN.to_owned(), vec![8453, 1]))).await;
     rig.fill(1).await;
     rig
 }
 
-fn wallet(byte: u8) -> SigningKey {
+pub(crate) fn wallet(byte: u8) -> SigningKey {
     SigningKey::from_slice(&[byte; 32]).unwrap()
 }
 
@@ -58,12 +58,12 @@ async fn asked(rig: &Rig, wallet: &SigningKey) -> String {
     message.replace("{address}", &address(wallet).to_checksum(None))
 }
 
-async fn post(rig: &Rig, body: &Value) -> Answer {
+pub(crate) async fn post(rig: &Rig, body: &Value) -> Answer {
     let network = u8::try_from(body.to_string().len() % 251).unwrap();
     send(rig, "POST", "/v1/sign_in", [11, network, 0, 1], Body::from(body.to_string())).await
 }
 
-async fn sign_in(rig: &Rig, wallet: &SigningKey, replace: bool) -> Answer {
+pub(crate) async fn sign_in(rig: &Rig, wallet: &SigningKey, replace: bool) -> Answer {
     let message = asked(rig, wallet).await;
     let signature = sign(&message, wallet);
     post(rig, &json!({ "message": message, "signature": signature, "replace": replace })).await

@@ -12,7 +12,7 @@ use crate::rig::{FIRST_BLOCK, Rig, address, campaign, event, pool, time};
 const TRADE: u64 = FIRST_BLOCK + 10;
 
 /// Beside the campaign that is known, `byfees`, which is paid by fees of a pool whose fee was never learnt.
-async fn rig() -> Rig {
+pub(crate) async fn rig() -> Rig {
     let rig = Rig::told(|settings| {
         let id: CampaignId = "byfees".parse().unwrap();
         let by_fees = Campaign { id, scoring: Scoring::SwapWeighted, run_seconds: Some(100), ..campaign() };

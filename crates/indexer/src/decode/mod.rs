@@ -1,7 +1,7 @@
 //! From logs to events, without IO and without state.
 //!
 //! One file a venue says what its logs mean: [`uniswap_v3`], [`slipstream`], [`aerodrome`], [`balancer`]; [`wrapper`]
-//! and [`feed`] what is told beside them, [`merkl`] which campaigns there are. [`route`] knows who reads which address, [`interest`] which logs to ask for,
+//! and [`feed`] what is told beside them, [`merkl`] which campaigns there are, [`distributor`] what Merkl paid. [`route`] knows who reads which address, [`interest`] which logs to ask for,
 //! and [`join`] brings the logs of pools and of their position managers together.
 //!
 //! Everywhere the same rule holds: a log that carries a known topic but does not parse is an error, never skipped,
@@ -10,6 +10,7 @@
 
 pub mod aerodrome;
 pub mod balancer;
+pub mod distributor;
 pub mod feed;
 pub mod interest;
 pub mod join;

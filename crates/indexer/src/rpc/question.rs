@@ -24,6 +24,19 @@ pub(super) enum Trouble {
     Unreachable { reason: String },
 }
 
+impl Trouble {
+    /// Its name in the count of questions.
+    pub(super) fn as_str(&self) -> &'static str {
+        match self {
+            Self::TooWide { .. } => "too_wide",
+            Self::Busy { .. } => "busy",
+            Self::Behind { .. } => "behind",
+            Self::Refused { .. } => "refused",
+            Self::Unreachable { .. } => "unreachable",
+        }
+    }
+}
+
 impl Question {
     pub(super) fn new(method: &'static str, params: Value) -> Self {
         Self { method, params, blocks: None }

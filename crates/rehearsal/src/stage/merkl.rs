@@ -1,6 +1,7 @@
-//! Campaigns announced on chain, as Merkl announces them.
+//! Campaigns announced on chain and paid by proofs, as Merkl does both.
 
-use alloy::primitives::{Address, Bytes, U256};
+use alloy::primitives::aliases::U48;
+use alloy::primitives::{Address, B256, Bytes, U256};
 
 use super::{Stage, Transaction};
 use crate::contracts::abi;
@@ -43,12 +44,92 @@ impl Stage {
         &self,
         creator: Address,
         from: Address,
-        id: alloy::primitives::B256,
+        id: B256,
         promise: &Promise,
     ) -> Transaction {
         let call =
             abi::MerklCreator::overrideCampaignCall { campaignId: id, campaign: promise.parameters(from) };
         Transaction::new("an override", from, creator, &call)
+    }
+}
+
+/// What somebody asks a Distributor for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimCall {
+    /// Whose claim it is.
+    pub user: Address,
+    /// On which token.
+    pub token: Address,
+    /// How much in all.
+    pub amount: U256,
+    /// The hashes that prove it.
+    pub proof: Vec<B256>,
+}
+
+/// Acts at a Distributor; the deployer is its keeper.
+impl Stage {
+    /// Deploys what pays by proofs, with as much of the reward token as it will ever need.
+    ///
+    /// # Errors
+    /// When the node refuses.
+    pub async fn open_distributor(&mut self) -> Result<Address, RehearsalError> {
+        let made =
+            self.deploy_own("MerklDistributor", &abi::MerklDistributor::constructorArgumentsCall {}).await?;
+        let purse = self.purse(self.reward, made);
+        self.play(&[purse]).await?;
+        Ok(made)
+    }
+
+    /// Gives the Distributor another tree.
+    pub fn update_tree(&self, distributor: Address, root: B256) -> Transaction {
+        let next = abi::MerklDistributor::MerkleTree { merkleRoot: root, ipfsHash: B256::ZERO };
+        let call = abi::MerklDistributor::updateTreeCall { next };
+        Transaction::new("a tree", self.deployer, distributor, &call)
+    }
+
+    /// Says that the newest tree is wrong.
+    pub fn dispute(&self, distributor: Address, from: Address, reason: &str) -> Transaction {
+        let call = abi::MerklDistributor::disputeTreeCall { reason: reason.to_owned() };
+        Transaction::new("a dispute", from, distributor, &call)
+    }
+
+    /// Decides a dispute.
+    pub fn resolve_dispute(&self, distributor: Address, valid: bool) -> Transaction {
+        let call = abi::MerklDistributor::resolveDisputeCall { valid };
+        Transaction::new("a decision", self.deployer, distributor, &call)
+    }
+
+    /// Takes the newest tree back.
+    pub fn revoke_tree(&self, distributor: Address) -> Transaction {
+        Transaction::new(
+            "a revocation",
+            self.deployer,
+            distributor,
+            &abi::MerklDistributor::revokeTreeCall {},
+        )
+    }
+
+    /// Has dispute windows last so many epochs.
+    pub fn set_dispute_period(&self, distributor: Address, epochs: u64) -> Transaction {
+        let call = abi::MerklDistributor::setDisputePeriodCall { epochs: U48::from(epochs) };
+        Transaction::new("a period", self.deployer, distributor, &call)
+    }
+
+    /// Has an epoch last so many seconds.
+    pub fn set_epoch(&self, distributor: Address, seconds: u32) -> Transaction {
+        let call = abi::MerklDistributor::setEpochDurationCall { newSeconds: seconds };
+        Transaction::new("an epoch", self.deployer, distributor, &call)
+    }
+
+    /// Claims, for oneself or, as the keeper, for anybody.
+    pub fn claim(&self, distributor: Address, from: Address, claim: &ClaimCall) -> Transaction {
+        let call = abi::MerklDistributor::claimCall {
+            users: vec![claim.user],
+            tokens: vec![claim.token],
+            amounts: vec![claim.amount],
+            proofs: vec![claim.proof.clone()],
+        };
+        Transaction::new("a claim", from, distributor, &call)
     }
 }
 

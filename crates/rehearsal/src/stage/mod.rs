@@ -43,7 +43,7 @@ use crate::error::RehearsalError;
 use crate::npm::Npm;
 
 pub use acts::{Swap, Transaction};
-pub use merkl::Promise;
+pub use merkl::{ClaimCall, Promise};
 pub use mined::Mined;
 pub use pair::Pair;
 pub use prices::PriceFeed;
@@ -174,6 +174,24 @@ impl Stage {
     async fn deploy_own(&mut self, name: &str, arguments: &impl SolCall) -> Result<Address, RehearsalError> {
         let code = with_arguments(self.creation.own(name)?, arguments);
         self.deploy_one(&code).await
+    }
+
+    /// The code that one of our own contracts without arguments has once it is deployed; it is deployed for that.
+    ///
+    /// # Errors
+    /// When the node refuses.
+    pub async fn code_of_own(&mut self, name: &str) -> Result<Bytes, RehearsalError> {
+        let code = self.creation.own(name)?.clone();
+        let made = self.deploy_one(&code).await?;
+        self.anvil.ask("eth_getCode", json!([made, "latest"])).await
+    }
+
+    /// Puts code at an address, as if it had always been there from now on.
+    ///
+    /// # Errors
+    /// When the node does not answer.
+    pub async fn put_code(&self, at: Address, code: &Bytes) -> Result<(), RehearsalError> {
+        self.anvil.ask::<serde_json::Value>("anvil_setCode", json!([at, code])).await.map(drop)
     }
 
     /// One more token, of which everybody may have as much as they like: see [`Stage::purse`].

@@ -9,6 +9,7 @@ use crate::accrue::CampaignAccrual;
 use crate::apr::holdings_of;
 use crate::ledger::PositionIndex;
 use crate::ledger::concentrated::Position;
+use crate::minimum;
 use crate::pool::WrapperKind;
 use crate::tracker::PoolTracker;
 use crate::unit::{Amount, Liquidity, UnixSeconds};
@@ -38,6 +39,9 @@ pub enum Standing {
     NoHolder,
     /// What it brings is of parts to which the campaign gives no weight.
     NoWeight,
+    /// It is worth less than the campaign's minimum. That is asked when a run ends: this is how it stands at this instant's
+    /// prices.
+    BelowMinimum,
     /// Nobody trades in this run, and the campaign pays by trades: the next run with a trade pays for this one too.
     WaitingForTrade,
 }
@@ -56,6 +60,7 @@ impl Standing {
             Self::HeldByWrapper => "held_by_wrapper",
             Self::NoHolder => "no_holder",
             Self::NoWeight => "no_weight",
+            Self::BelowMinimum => "below_minimum",
             Self::WaitingForTrade => "waiting_for_trade",
         }
     }
@@ -95,7 +100,21 @@ pub fn standing(
     if !accounts.iter().any(|account| campaign.admits(*account)) {
         return Standing::ExcludedAccount;
     }
-    by_price(tracker, accrual, held)
+    match by_price(tracker, accrual, held) {
+        Standing::Earning if is_below_minimum(tracker, accrual, position, at) => Standing::BelowMinimum,
+        standing => standing,
+    }
+}
+
+/// Whether each part of a position that somebody could earn with is worth too little.
+fn is_below_minimum(
+    tracker: &PoolTracker,
+    accrual: &CampaignAccrual,
+    position: PositionIndex,
+    at: UnixSeconds,
+) -> bool {
+    let Some(minimum) = &accrual.campaign().value_min_usd else { return false };
+    minimum::is_position_below(tracker, minimum, position, at)
 }
 
 fn by_price(tracker: &PoolTracker, accrual: &CampaignAccrual, held: &Position) -> Standing {

@@ -1,4 +1,6 @@
 //! A small concentrated pool that plays what it is told, and keeps the events that a real one would have written.
+
+#![allow(clippy::unwrap_used, reason = "clippy counts helpers of integration tests as no tests")]
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::collections::BTreeSet;

@@ -23,7 +23,6 @@ struct Evidence {
     #[serde(flatten)]
     key: KeyView,
     age_days: u64,
-    exchange_due_at: Option<String>,
     last_action: Option<String>,
     last_action_at: Option<String>,
     last_action_by: Option<String>,
@@ -43,10 +42,8 @@ pub(super) async fn list(args: List) -> Outcome {
     let mut rows = Vec::new();
     for key in keys.list(client.as_deref()).await? {
         let story = stories.get(key.id.as_str());
-        let due_at = accrual_access::upkeep::exchanged_at(&key, config.keys.rules.policy, now);
         rows.push(Evidence {
             age_days: age_days(&key, now.0),
-            exchange_due_at: due_at.map(time),
             last_action: story.map(|row| row.action.clone()),
             last_action_at: story.map(|row| time(accrual_rewards::unit::UnixSeconds(row.at))),
             last_action_by: story.map(|row| row.actor.clone()),
@@ -112,7 +109,7 @@ fn csv(rows: &[Evidence]) {
             key.created_at.to_string(),
             row.age_days.to_string(),
             text(key.expires_at.map(|at| at.to_string())),
-            text(row.exchange_due_at.clone()),
+            text(key.exchange_due_at.map(|at| at.to_string())),
             text(key.replaces.clone()),
             text(key.replaced_by.clone()),
             text(key.last_used_at.map(|at| at.to_string())),

@@ -2,8 +2,9 @@
 
 use accrual_access::change::ACCEPTED_MAX;
 use accrual_access::network::Networks;
+use accrual_access::rotation::{OVERLAP_SECONDS_DEFAULT, OVERLAP_SECONDS_MAX, OVERLAP_SECONDS_SELF_MIN};
 use accrual_access::upkeep::Policy;
-use accrual_api::keys::KeyRules;
+use accrual_api::keys::{ClientRule, KeyRules};
 
 use super::super::Keys;
 use super::super::file;
@@ -44,8 +45,40 @@ pub(super) fn keys(file: &file::Keys, written: &Written) -> Checked<Keys> {
         refuse_all_when_unconfirmed,
         env,
         policy: Policy { age_seconds_max: file.age_days_max.map(|days| u64::from(days) * DAY_SECONDS) },
+        rotate: rules_of_clients(&file.rotate, written)?,
+        audit_heads_file: file.audit_heads_file.clone(),
     };
     Ok(Keys { pepper_file: file.pepper_file.clone(), rules })
+}
+
+/// What each client's keys are exchanged by: one rule a client, with a place where the new key goes.
+fn rules_of_clients(rules: &[file::RotateRule], written: &Written) -> Checked<Vec<ClientRule>> {
+    let mut checked: Vec<ClientRule> = Vec::new();
+    for (index, rule) in rules.iter().enumerate() {
+        let at = |key: &str| format!("keys.rotate[{index}].{key}");
+        if checked.iter().any(|other| other.client == rule.client) {
+            return Err(written.error(&at("client"), format!("{:?} has a rule already", rule.client)));
+        }
+        if rule.every_days == 0 {
+            return Err(written.error(&at("every_days"), "is 0: its keys would be exchanged without end"));
+        }
+        let age_seconds = u64::from(rule.every_days) * DAY_SECONDS;
+        let overlap_seconds = rule.overlap_seconds.unwrap_or(OVERLAP_SECONDS_DEFAULT);
+        let longest = OVERLAP_SECONDS_MAX.min(age_seconds - 1);
+        if !(OVERLAP_SECONDS_SELF_MIN..=longest).contains(&overlap_seconds) {
+            let what = format!(
+                "is {overlap_seconds}: an overlap lasts {OVERLAP_SECONDS_SELF_MIN} to {longest} seconds here, so that callers find the new key and it does not reach the next exchange"
+            );
+            return Err(written.error(&at("overlap_seconds"), what));
+        }
+        checked.push(ClientRule {
+            client: rule.client.clone(),
+            policy: Policy { age_seconds_max: Some(age_seconds) },
+            deliver: parse_at(&at("deliver"), &rule.deliver, written)?,
+            overlap_seconds,
+        });
+    }
+    Ok(checked)
 }
 
 pub(super) fn networks(key: &str, texts: &[String], written: &Written) -> Checked<Networks> {

@@ -13,12 +13,13 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use rust_decimal::Decimal;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::pool::{dollars, known, reasons_cell};
-use super::{Asked, Page, Reasons, Span, parsed, respond};
+use super::{Asked, HistoryList, Page, Reasons, Span, parsed, respond};
 use crate::app::Api;
 use crate::book::PoolState;
-use crate::csv::{CsvRow, cell};
+use crate::csv::{CsvRow, cell, in_tokens};
 use crate::error::ApiError;
 use crate::horizon::Horizon;
 use crate::params::Params;
@@ -26,6 +27,29 @@ use crate::prices::{Prices, pools_behind, source_of};
 use crate::routes::{campaign as campaign_of, pool_of};
 use crate::view::Rfc3339;
 
+/// A campaign's history
+///
+/// What it paid by the hour or day, and one row more for the hour that runs.
+#[utoipa::path(
+    get,
+    path = "/v1/campaigns/{id}/history",
+    tag = "campaigns",
+    operation_id = "list_campaign_history",
+    params(
+        ("id" = String, Path, description = "The campaign's id."),
+        ("interval" = Option<crate::document::shape::IntervalName>, Query, description = "Time from row to row; 1h unless told otherwise."),
+        ("from" = Option<Rfc3339>, Query, description = "The first instant that is asked for, included."),
+        ("to" = Option<Rfc3339>, Query, description = "The last instant that is asked for, included."),
+        ("limit" = Option<u32>, Query, description = "The most rows of the page; 500 unless told otherwise.", minimum = 1, maximum = 500),
+        ("cursor" = Option<String>, Query, description = "`meta.next_cursor` of the page before."),
+        ("format" = Option<crate::document::shape::FormatName>, Query, description = "The form of the answer; otherwise the Accept header decides.")
+    ),
+    responses(
+        (status = 200, description = "One page, oldest first.", headers(("Link" = String, description = "The next page, as rel=\"next\"; absent on the last.")),
+            content((HistoryList<CampaignHistoryRow> = "application/json"), (String = "text/csv"))),
+        (status = 409, description = "figures_unknown: what is stored does not tell this campaign's figures.")
+    )
+)]
 pub(crate) async fn campaign(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -54,33 +78,47 @@ pub(super) fn window(campaign: &Campaign, step: u64) -> Hours {
 }
 
 /// A campaign at the end of an interval, and what it paid in it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CampaignHistoryRow {
+    /// The interval's end.
     at: Rfc3339,
+    /// The interval's length; shorter for the one that runs and for the first.
     interval_seconds: u64,
     /// Whether the interval is over.
     complete: bool,
-    /// In the interval.
+    /// What time set free in the interval.
     emitted_units: Amount,
+    /// What accounts earned in the interval.
     earned_units: Amount,
-    /// Since the beginning.
+    /// What time has set free since the beginning.
     emitted_total_units: Amount,
+    /// What accounts have earned since the beginning.
     earned_total_units: Amount,
+    /// What nobody has earned since the beginning.
     undistributed_total_units: Amount,
+    /// The part of that for which nobody was eligible.
     nobody_eligible_total_units: Amount,
     /// The interval's emission in dollars, by the prices of its end.
     emitted_usd: Option<Decimal>,
-    /// What eligible positions hold.
+    /// What eligible positions hold at the end.
     tvl_usd: Option<Decimal>,
+    /// What one whole reward token is worth at the end.
     reward_token_price_usd: Option<Decimal>,
+    /// What the campaign pays a year on what eligible positions hold at the end.
     reward_percent: Option<Decimal>,
-    /// Accounts that have earned.
+    /// How many accounts have earned.
     accounts_count: u64,
-    /// Accounts that have a share now.
+    /// How many accounts have a share at the end.
     wallets_count: u64,
+    /// Why each null of the row is null, by the field's name.
+    #[schema(value_type = std::collections::BTreeMap<String, String>, example = json!({ "emitted_usd": "no_price_source" }))]
     reasons: Reasons,
-    /// Only where they are others than the answer's.
+    /// Of the reward token, for tables.
+    #[serde(skip)]
+    decimals: Option<u8>,
+    /// Where each token's price comes from, by the token's address; absent where that is as in `meta`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<std::collections::BTreeMap<String, Option<String>>>, example = json!({ "0x52908400098527886E0F7030069857D2E4169EE7": "fixed" }))]
     price_sources: Option<Sources>,
 }
 
@@ -146,7 +184,7 @@ impl<'a> Told<'a> {
                 next = last.map(|last| UnixSeconds(last.0 + span.step));
             }
         }
-        Ok(Page { rows, next })
+        Ok(Page { rows, next, stretches: None })
     }
 
     fn prices(&self, at: UnixSeconds, complete: bool) -> Prices<'_> {
@@ -206,6 +244,7 @@ impl<'a> Told<'a> {
             accounts_count: point.accounts,
             wallets_count: point.wallets,
             reasons,
+            decimals: self.api.token(token).decimals,
             price_sources: Some(sources).filter(|sources| *sources != self.newest),
         })
     }
@@ -227,11 +266,17 @@ impl CsvRow for CampaignHistoryRow {
         "interval_seconds",
         "complete",
         "emitted_units",
+        "emitted_decimal",
         "earned_units",
+        "earned_decimal",
         "emitted_total_units",
+        "emitted_total_decimal",
         "earned_total_units",
+        "earned_total_decimal",
         "undistributed_total_units",
+        "undistributed_total_decimal",
         "nobody_eligible_total_units",
+        "nobody_eligible_total_decimal",
         "emitted_usd",
         "tvl_usd",
         "reward_token_price_usd",
@@ -247,11 +292,17 @@ impl CsvRow for CampaignHistoryRow {
             self.interval_seconds.to_string(),
             self.complete.to_string(),
             self.emitted_units.to_string(),
+            in_tokens(self.emitted_units, self.decimals),
             self.earned_units.to_string(),
+            in_tokens(self.earned_units, self.decimals),
             self.emitted_total_units.to_string(),
+            in_tokens(self.emitted_total_units, self.decimals),
             self.earned_total_units.to_string(),
+            in_tokens(self.earned_total_units, self.decimals),
             self.undistributed_total_units.to_string(),
+            in_tokens(self.undistributed_total_units, self.decimals),
             self.nobody_eligible_total_units.to_string(),
+            in_tokens(self.nobody_eligible_total_units, self.decimals),
             cell(self.emitted_usd),
             cell(self.tvl_usd),
             cell(self.reward_token_price_usd),

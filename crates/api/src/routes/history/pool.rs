@@ -15,11 +15,12 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use rust_decimal::Decimal;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::{Asked, Page, Reasons, Span, last_weeks, parsed, respond};
+use super::{Asked, HistoryList, Page, Reasons, Span, last_weeks, parsed, respond};
 use crate::app::Api;
 use crate::book::PoolState;
-use crate::csv::{CsvRow, cell};
+use crate::csv::{CsvRow, cell, in_tokens};
 use crate::error::ApiError;
 use crate::horizon::Horizon;
 use crate::params::Params;
@@ -27,6 +28,29 @@ use crate::prices::{NoValue, Prices, USD_PLACES, pools_behind, source_of};
 use crate::routes::pools::spot;
 use crate::view::Rfc3339;
 
+/// A pool's history
+///
+/// By the hour or day, and one row more for the hour that runs. A row of `at` tells the state at `at`, and what flowed in
+/// the interval that ends there.
+#[utoipa::path(
+    get,
+    path = "/v1/pools/{id}/history",
+    tag = "pools",
+    operation_id = "list_pool_history",
+    params(
+        ("id" = String, Path, description = "The pool's id."),
+        ("interval" = Option<crate::document::shape::IntervalName>, Query, description = "Time from row to row; 1h unless told otherwise."),
+        ("from" = Option<Rfc3339>, Query, description = "The first instant that is asked for, included."),
+        ("to" = Option<Rfc3339>, Query, description = "The last instant that is asked for, included."),
+        ("limit" = Option<u32>, Query, description = "The most rows of the page; 500 unless told otherwise.", minimum = 1, maximum = 500),
+        ("cursor" = Option<String>, Query, description = "`meta.next_cursor` of the page before."),
+        ("format" = Option<crate::document::shape::FormatName>, Query, description = "The form of the answer; otherwise the Accept header decides.")
+    ),
+    responses(
+        (status = 200, description = "One page, oldest first.", headers(("Link" = String, description = "The next page, as rel=\"next\"; absent on the last.")),
+            content((HistoryList<PoolHistoryRow> = "application/json"), (String = "text/csv")))
+    )
+)]
 pub(crate) async fn pool(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -47,35 +71,57 @@ pub(crate) async fn pool(
 }
 
 /// A pool at the end of an interval, and what flowed in it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PoolHistoryRow {
+    /// The interval's end.
     at: Rfc3339,
+    /// The interval's length; shorter for the one that runs and for the first.
     interval_seconds: u64,
     /// Whether the interval is over.
     complete: bool,
+    /// The newest block at or before `at`.
     block_number: u64,
-    /// One whole token0 in whole token1.
+    /// One whole token0 in whole token1, at the end.
     price: Option<Decimal>,
+    /// What one whole token0 is worth at the end.
     token0_price_usd: Option<Decimal>,
+    /// What one whole token1 is worth at the end.
     token1_price_usd: Option<Decimal>,
+    /// The tick of the price; 0 for pools with shares.
     tick: Option<Tick>,
+    /// The liquidity in range at the end, as the pool counts it.
     liquidity: String,
+    /// What all positions hold at the end, without fees owed to them.
     tvl_usd: Option<Decimal>,
+    /// What the positions in range hold at the end.
     tvl_in_range_usd: Option<Decimal>,
+    /// How many trades there were in the interval.
     trades_count: u64,
+    /// What traders paid in, of each token in the pool's order.
     volume_units: Vec<Amount>,
+    /// What traders paid in, by the prices of the end.
     volume_usd: Option<Decimal>,
+    /// What liquidity earned in fees, of each token in the pool's order; null where it cannot be known.
     fees_units: Option<Vec<Amount>>,
+    /// What liquidity earned in fees, by the prices of the end.
     fees_usd: Option<Decimal>,
     /// What the pool's campaigns pay a year together, in per cent.
     reward_percent: Option<Decimal>,
     /// What trades paid in the interval, as a year's rate on the TVL at its end.
     fee_percent: Option<Decimal>,
+    /// How many positions have liquidity at the end.
     positions_count: u64,
+    /// How many accounts have a stake at the end, behind all wrappers.
     wallets_count: u64,
+    /// Why each null of the row is null, by the field's name.
+    #[schema(value_type = std::collections::BTreeMap<String, String>, example = json!({ "fees_usd": "fees_unknown" }))]
     reasons: Reasons,
-    /// Only where they are others than the answer's.
+    /// Of the pool's tokens, for tables.
+    #[serde(skip)]
+    decimals: Vec<Option<u8>>,
+    /// Where each token's price comes from, by the token's address; absent where that is as in `meta`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<std::collections::BTreeMap<String, Option<String>>>, example = json!({ "0x52908400098527886E0F7030069857D2E4169EE7": "fixed" }))]
     price_sources: Option<Sources>,
 }
 
@@ -160,7 +206,7 @@ impl<'a> Told<'a> {
                 next = last.map(|last| UnixSeconds(last.0 + span.step));
             }
         }
-        Ok(Page { rows, next })
+        Ok(Page { rows, next, stretches: None })
     }
 
     fn prices(&self, point: &PoolPoint, complete: bool) -> Prices<'_> {
@@ -224,6 +270,7 @@ impl<'a> Told<'a> {
             positions_count: point.positions,
             wallets_count: point.wallets,
             reasons,
+            decimals: self.tokens.iter().map(|token| self.api.token(*token).decimals).collect(),
             price_sources: Some(sources).filter(|sources| *sources != self.newest),
         })
     }
@@ -329,10 +376,14 @@ impl CsvRow for PoolHistoryRow {
         "tvl_in_range_usd",
         "trades_count",
         "volume0_units",
+        "volume0_decimal",
         "volume1_units",
+        "volume1_decimal",
         "volume_usd",
         "fees0_units",
+        "fees0_decimal",
         "fees1_units",
+        "fees1_decimal",
         "fees_usd",
         "reward_percent",
         "fee_percent",
@@ -342,7 +393,11 @@ impl CsvRow for PoolHistoryRow {
     ];
 
     fn cells(&self) -> Vec<String> {
-        let fees = |place: usize| cell(self.fees_units.as_ref().and_then(|fees| fees.get(place)));
+        let fees = |place: usize| self.fees_units.as_ref().and_then(|fees| fees.get(place));
+        let whole = |units: Option<&Amount>, place: usize| {
+            let decimals = self.decimals.get(place).copied().flatten();
+            units.map(|units| in_tokens(*units, decimals)).unwrap_or_default()
+        };
         vec![
             self.at.to_string(),
             self.interval_seconds.to_string(),
@@ -357,10 +412,14 @@ impl CsvRow for PoolHistoryRow {
             cell(self.tvl_in_range_usd),
             self.trades_count.to_string(),
             cell(self.volume_units.first()),
+            whole(self.volume_units.first(), 0),
             cell(self.volume_units.get(1)),
+            whole(self.volume_units.get(1), 1),
             cell(self.volume_usd),
-            fees(0),
-            fees(1),
+            cell(fees(0)),
+            whole(fees(0), 0),
+            cell(fees(1)),
+            whole(fees(1), 1),
             cell(self.fees_usd),
             cell(self.reward_percent),
             cell(self.fee_percent),

@@ -1,0 +1,185 @@
+//! `GET /metrics`: what this process counts, as Prometheus text.
+//!
+//! Every crate counts by the `metrics` facade; the recorder behind it is one a process, made with the first [`crate::Api`]. In
+//! `accrual run` the follower counts into the same one. Labels are routes, states and plans; never a key, a client or an
+//! address, since whoever reads metrics need not know who calls.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use accrual_rewards::unit::UnixSeconds;
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::app::Api;
+use crate::status::components::{Look, State};
+
+const HTTP_REQUESTS: &str = "accrual_http_requests_total";
+const HTTP_SECONDS: &str = "accrual_http_request_seconds";
+const RATE_LIMITED: &str = "accrual_rate_limited_total";
+const KEY_PROPAGATION: &str = "accrual_key_propagation_seconds";
+const STREAMS_OPEN: &str = "accrual_streams_open";
+const WEBHOOKS_PENDING: &str = "accrual_webhooks_pending";
+const BOOK_BLOCK: &str = "accrual_book_block_number";
+const BOOK_LAG: &str = "accrual_book_lag_seconds";
+const BOOK_LAG_BLOCKS: &str = "accrual_book_lag_blocks";
+const POOL_BLOCK: &str = "accrual_pool_block_number";
+const HEAD_BLOCK: &str = "accrual_chain_head_block_number";
+const FINAL_BLOCK: &str = "accrual_chain_finalized_block_number";
+const COMPONENT_STATE: &str = "accrual_component_state";
+const COMPONENT_LAG: &str = "accrual_component_lag_seconds";
+const COMPONENT_LAG_BLOCKS: &str = "accrual_component_lag_blocks";
+const REPLICAS: &str = "accrual_replicas_live";
+/// Counted by the store and the follower; described here, since here they are told.
+const ELSEWHERE: [(&str, &str); 5] = [
+    ("accrual_db_errors_total", "Statements that the database refused or did not answer, by engine."),
+    ("accrual_rpc_requests_total", "Questions to chain nodes, by host and outcome."),
+    ("accrual_index_blocks_total", "Blocks that this process has committed."),
+    ("accrual_index_events_total", "Events that this process has committed."),
+    ("accrual_index_rewinds_total", "How often this process has gone back because the chain changed."),
+];
+
+/// From a memory's answer to the longest a call may take.
+const SECONDS: [f64; 14] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
+/// Around the promised bound of five seconds.
+const PROPAGATION_SECONDS: [f64; 10] = [0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0];
+
+/// Where a change to keys has arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrived {
+    /// On this server.
+    Here,
+    /// On the last of all servers.
+    Everywhere,
+}
+
+/// The plan of whoever was answered, for the count of answers.
+#[derive(Debug, Clone)]
+pub(crate) struct PlanName(pub(crate) String);
+
+/// The process's recorder; made when it is first asked for. A program that has another one keeps it, and has nothing here.
+pub(crate) fn recorder() -> &'static PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE.get_or_init(|| {
+        let builder = PrometheusBuilder::new();
+        let buckets = |builder: PrometheusBuilder, name: &str, bounds: &[f64]| {
+            builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), bounds).expect("there are buckets")
+        };
+        let builder = buckets(builder, HTTP_SECONDS, &SECONDS);
+        let recorder = buckets(builder, KEY_PROPAGATION, &PROPAGATION_SECONDS).build_recorder();
+        let handle = recorder.handle();
+        if metrics::set_global_recorder(recorder).is_ok() {
+            describe();
+        }
+        handle
+    })
+}
+
+fn describe() {
+    describe_counter!(HTTP_REQUESTS, "Answers, by route, status and plan.");
+    describe_histogram!(HTTP_SECONDS, "Time to an answer's headers, by route.");
+    describe_counter!(RATE_LIMITED, "Calls that a limit refused, by policy.");
+    describe_histogram!(KEY_PROPAGATION, "From a change to keys to its arrival, here or everywhere.");
+    describe_gauge!(STREAMS_OPEN, "Streams of events that are open.");
+    describe_gauge!(WEBHOOKS_PENDING, "Messages that wait to be sent, in all.");
+    describe_gauge!(BOOK_BLOCK, "The block up to which all pools are in memory.");
+    describe_gauge!(BOOK_LAG, "Seconds from that block's time to now.");
+    describe_gauge!(BOOK_LAG_BLOCKS, "Blocks from it to the chain's newest that a node told of.");
+    describe_gauge!(POOL_BLOCK, "The block up to which a pool is in memory.");
+    describe_gauge!(HEAD_BLOCK, "The chain's newest block that a node told of.");
+    describe_gauge!(FINAL_BLOCK, "The newest block that stays, as a node told.");
+    describe_gauge!(COMPONENT_STATE, "0 operational, 1 degraded, 2 down.");
+    describe_gauge!(COMPONENT_LAG, "Seconds that a part is behind.");
+    describe_gauge!(COMPONENT_LAG_BLOCKS, "Blocks that a part is behind.");
+    describe_gauge!(REPLICAS, "Servers that were heard of within the bound.");
+    for (name, text) in ELSEWHERE {
+        describe_counter!(name, text);
+    }
+    // What has not happened yet is told as 0, so that a rate over it is known from the start.
+    for policy in ["minute", "month"] {
+        counter!(RATE_LIMITED, "policy" => policy).absolute(0);
+    }
+    gauge!(STREAMS_OPEN).set(0);
+    for engine in ["SQLite", "PostgreSQL"] {
+        counter!("accrual_db_errors_total", "engine" => engine).absolute(0);
+    }
+}
+
+/// Counts an answer.
+pub(crate) fn answered(route: &str, status: u16, plan: Option<&PlanName>, took: Duration) {
+    let (route, plan) = (route.to_owned(), plan.map_or("none".to_owned(), |PlanName(name)| name.clone()));
+    histogram!(HTTP_SECONDS, "route" => route.clone()).record(took);
+    counter!(HTTP_REQUESTS, "route" => route, "status" => status.to_string(), "plan" => plan).increment(1);
+}
+
+/// Counts a call that a limit refused.
+pub(crate) fn limited(policy: &'static str) {
+    counter!(RATE_LIMITED, "policy" => policy).increment(1);
+}
+
+/// Notes how long a change to keys took.
+pub(crate) fn propagated(arrived: Arrived, took_ms: u64) {
+    let place = match arrived {
+        Arrived::Here => "here",
+        Arrived::Everywhere => "everywhere",
+    };
+    histogram!(KEY_PROPAGATION, "place" => place).record(Duration::from_millis(took_ms));
+}
+
+/// Tells what a look has seen, and does the recorder's own housekeeping.
+pub(crate) fn tell(api: &Api, look: &Look) {
+    for seen in &look.components {
+        let component = seen.component.as_str();
+        let state: u32 = match seen.state {
+            State::Operational => 0,
+            State::Degraded => 1,
+            State::Down => 2,
+        };
+        gauge!(COMPONENT_STATE, "component" => component).set(state);
+        if let Some(seconds) = seen.lag_seconds {
+            gauge!(COMPONENT_LAG, "component" => component).set(Duration::from_secs(seconds));
+        }
+        if let Some(blocks) = seen.lag_blocks {
+            gauge!(COMPONENT_LAG_BLOCKS, "component" => component).set(count(blocks));
+        }
+    }
+    if let Some(pending) = look.webhooks_pending {
+        gauge!(WEBHOOKS_PENDING).set(count(pending));
+    }
+    gauge!(REPLICAS).set(count(u64::try_from(api.keys().live_replicas()).unwrap_or(u64::MAX)));
+    recorder().run_upkeep();
+}
+
+/// All that is counted, as text; what memory knows as it is now.
+pub(crate) fn text(api: &Api, now: UnixSeconds) -> String {
+    let state = api.book().state();
+    let chain = state.chain();
+    if let Some(lowest) = state.lowest() {
+        gauge!(BOOK_BLOCK).set(count(lowest.number.0));
+        gauge!(BOOK_LAG).set(Duration::from_secs(now.since(lowest.at)));
+        if let Some(chain) = chain {
+            gauge!(BOOK_LAG_BLOCKS).set(count(chain.latest_number.0.saturating_sub(lowest.number.0)));
+        }
+    }
+    for info in api.book().pools() {
+        if let Some(pool) = state.pool(&info.pool.id) {
+            gauge!(POOL_BLOCK, "pool" => info.pool.id.to_string()).set(count(pool.moment.number.0));
+        }
+    }
+    let streams = api.live().open_count();
+    gauge!(STREAMS_OPEN).set(count(u64::try_from(streams).unwrap_or(u64::MAX)));
+    if let Some(chain) = chain {
+        gauge!(HEAD_BLOCK).set(count(chain.latest_number.0));
+        if let Some(number) = chain.finalized_number {
+            gauge!(FINAL_BLOCK).set(count(number.0));
+        }
+    }
+    recorder().render()
+}
+
+/// A count as a gauge takes it: exact up to 2^53, which no block's number reaches.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a double, and these are small")]
+fn count(number: u64) -> f64 {
+    number as f64
+}

@@ -1,0 +1,202 @@
+//! The questions, and what the answers come to.
+
+use std::collections::BTreeSet;
+
+use accrual_rewards::reconcile::{TheirRow, Theirs};
+use accrual_rewards::unit::{Amount, UnixSeconds};
+use alloy_primitives::{Address, B256};
+use serde::de::DeserializeOwned;
+
+use crate::source::{MerklError, Source};
+use crate::wire::{AccrualReward, Breakdown, Campaign, LiveRoots, Reward, Root, UserChain};
+
+/// Rows of a page.
+const PAGE_ITEMS: usize = 100;
+/// More rows of a campaign are not read.
+const ROWS_MAX: usize = 1_000_000;
+
+/// Asks a source.
+#[derive(Debug)]
+pub struct Reader<S> {
+    source: S,
+    chain_id: u64,
+}
+
+/// A campaign as they see it.
+#[derive(Debug, Clone)]
+pub struct Read {
+    /// What they say of it.
+    pub campaign: Campaign,
+    /// Whom they credit.
+    pub theirs: Theirs,
+}
+
+impl<S: Source> Reader<S> {
+    /// Asks `source` about one chain.
+    pub fn new(source: S, chain_id: u64) -> Self {
+        Self { source, chain_id }
+    }
+
+    /// What they credit to whom for a campaign, as of one instant: its leaderboard, all pages, read between two looks
+    /// at how far they have computed.
+    ///
+    /// # Errors
+    /// They do not answer, do not know it, have computed nothing, or computed it anew meanwhile.
+    pub async fn read(&self, campaign: B256) -> Result<Read, MerklError> {
+        let before = self.campaign(campaign).await?;
+        let computed_until = computed_until(&before)?;
+        let rows = self.rewards(campaign).await?;
+        let after: Campaign = self.ask(&format!("/v4/campaigns/{}", before.id)).await?;
+        let moved = after.campaign_id != campaign || after.computed_until() != Some(computed_until);
+        let mut seen = BTreeSet::new();
+        let twice = rows.iter().any(|row| !seen.insert((row.account, row.reason.clone())));
+        if moved || twice {
+            return Err(MerklError::Moved { campaign: campaign.to_string() });
+        }
+        let theirs = Theirs::new(UnixSeconds(computed_until), rows).map_err(|error| {
+            MerklError::Malformed { path: "/v4/rewards".to_owned(), why: error.to_string() }
+        })?;
+        let theirs = Theirs {
+            budget: Some(before.amount),
+            blacklist: before.params.blacklist.iter().copied().collect(),
+            whitelist: before.params.whitelist.iter().copied().collect(),
+            ..theirs
+        };
+        Ok(Read { campaign: before, theirs })
+    }
+
+    /// What they say of a campaign, by the chain's id for it.
+    ///
+    /// # Errors
+    /// They do not answer, or do not know it.
+    pub async fn campaign(&self, campaign: B256) -> Result<Campaign, MerklError> {
+        let path = format!("/v4/campaigns?chainId={}&campaignId={campaign}&items=10&page=0", self.chain_id);
+        let found: Vec<Campaign> = self.ask(&path).await?;
+        let found = found.into_iter().find(|one| one.campaign_id == campaign);
+        found
+            .ok_or_else(|| MerklError::NoCampaign { campaign: campaign.to_string(), chain_id: self.chain_id })
+    }
+
+    /// The campaigns that pay a token, or all.
+    ///
+    /// # Errors
+    /// They do not answer.
+    pub async fn campaigns(&self, reward_token: Option<Address>) -> Result<Vec<Campaign>, MerklError> {
+        let token = reward_token.map_or(String::new(), |token| format!("&tokenAddress={token}"));
+        let found: Vec<Campaign> =
+            self.pages(&format!("/v4/campaigns?chainId={}{token}", self.chain_id)).await?;
+        let pays = |one: &Campaign| reward_token.is_none_or(|token| one.reward_token.address == token);
+        Ok(found.into_iter().filter(pays).collect())
+    }
+
+    /// A campaign's leaderboard.
+    ///
+    /// # Errors
+    /// They do not answer.
+    pub async fn rewards(&self, campaign: B256) -> Result<Vec<TheirRow>, MerklError> {
+        let path = format!("/v4/rewards?chainId={}&campaignId={campaign}", self.chain_id);
+        let rows: Vec<Reward> = self.pages(&path).await?;
+        let rows: Result<_, _> = rows.into_iter().map(TheirRow::try_from).collect();
+        rows.map_err(|why| MerklError::Malformed { path, why })
+    }
+
+    /// What one account has of a campaign, as its owner sees it.
+    ///
+    /// # Errors
+    /// They do not answer.
+    pub async fn user(&self, account: Address, campaign: B256) -> Result<Vec<TheirRow>, MerklError> {
+        let path = format!("/v4/users/{account}/rewards?chainId={}&breakdownPage=0", self.chain_id);
+        let chains: Vec<UserChain> = self.ask(&path).await?;
+        let all = chains.into_iter().flat_map(|chain| chain.rewards).flat_map(|reward| reward.breakdowns);
+        let own = all.filter(|breakdown| breakdown.campaign_id == campaign);
+        let rows: Result<_, _> = own.map(|breakdown| breakdown.row(account)).collect();
+        rows.map_err(|why| MerklError::Malformed { path, why })
+    }
+
+    /// The newest roots, the newest first.
+    ///
+    /// # Errors
+    /// They do not answer.
+    pub async fn roots(&self) -> Result<Vec<Root>, MerklError> {
+        self.ask(&format!("/v4/roots?chainId={}&page=0&items=20", self.chain_id)).await
+    }
+
+    /// The roots that count now; `None` when the chain has none.
+    ///
+    /// # Errors
+    /// They do not answer.
+    pub async fn live_roots(&self) -> Result<Option<LiveRoots>, MerklError> {
+        let mut all: std::collections::BTreeMap<String, LiveRoots> = self.ask("/v4/roots/live").await?;
+        Ok(all.remove(&self.chain_id.to_string()))
+    }
+
+    /// All pages of a list: they end with one that is not full.
+    async fn pages<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, MerklError> {
+        let mut all = Vec::new();
+        for page in 0.. {
+            let path = format!("{path}&items={PAGE_ITEMS}&page={page}");
+            let rows: Vec<T> = self.ask(&path).await?;
+            let last = rows.len() < PAGE_ITEMS;
+            all.extend(rows);
+            if all.len() > ROWS_MAX {
+                let why = format!("there are more than {ROWS_MAX} rows");
+                return Err(MerklError::Malformed { path, why });
+            }
+            if last {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<T, MerklError> {
+        let body = self.source.get(path).await?.body(path)?;
+        serde_json::from_str(&body)
+            .map_err(|error| MerklError::Malformed { path: path.to_owned(), why: error.to_string() })
+    }
+}
+
+fn computed_until(campaign: &Campaign) -> Result<u64, MerklError> {
+    let until = campaign.computed_until();
+    until.ok_or_else(|| MerklError::NotComputed { campaign: campaign.campaign_id.to_string() })
+}
+
+impl TryFrom<Reward> for TheirRow {
+    type Error = String;
+
+    fn try_from(reward: Reward) -> Result<Self, String> {
+        let Reward { recipient, reason, amount, claimed, pending, accrual } = reward;
+        row(recipient, reason, amount, claimed, pending, accrual)
+    }
+}
+
+impl Breakdown {
+    fn row(self, account: Address) -> Result<TheirRow, String> {
+        let Self { reason, amount, claimed, pending, accrual, .. } = self;
+        row(account, reason, amount, claimed, pending, accrual)
+    }
+}
+
+/// Another accrual says what was earned in all; what of it is not in a root counts as pending.
+fn row(
+    account: Address,
+    reason: String,
+    amount: Option<Amount>,
+    claimed: Option<Amount>,
+    pending: Option<Amount>,
+    accrual: Option<AccrualReward>,
+) -> Result<TheirRow, String> {
+    let (amount, pending) = match accrual {
+        None => {
+            let amount = amount.ok_or_else(|| format!("{account} has no amount"))?;
+            (amount, pending.unwrap_or_default())
+        }
+        Some(accrual) => {
+            let earned =
+                accrual.earned_units.ok_or_else(|| format!("{account}: it cannot tell what was earned"))?;
+            let amount = amount.unwrap_or_default().min(earned);
+            (amount, earned.checked_sub(amount).unwrap_or_default())
+        }
+    };
+    Ok(TheirRow { account, reason, amount, claimed, pending })
+}
