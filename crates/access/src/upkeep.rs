@@ -7,7 +7,7 @@ use crate::change::{Change, Family, Refused};
 use crate::key::KeyId;
 use crate::notice::{Happening, KeyTold, RotationTold};
 use crate::record::{KeyRecord, Standing};
-use crate::rotation::{Kind, Rotation, Stage, close, undo};
+use crate::rotation::{Kind, OVERLAP_SECONDS_DEFAULT, Rotation, Stage, close, start, undo};
 use accrual_rewards::unit::UnixSeconds;
 
 /// At which percentages of an overlap its owner is reminded, while the old key is still used.
@@ -15,9 +15,8 @@ const REMINDERS: [u8; 3] = [50, 80, 95];
 /// At which percentage of a key's life its owner is told that it will end.
 const EXPIRING_PERCENT: u8 = 80;
 
-/// A rotation that the policy staged is given up when its key was not delivered for so long: whoever delivered it has died.
-const UNDELIVERED_SECONDS: u64 = 600;
-/// After a rotation of the policy that was given up, the next is tried so much later.
+/// A rotation of the policy is tried again so long after the one before was staged. One that is staged still by then is
+/// given up first: whoever was to deliver its key has died.
 pub const RETRY_SECONDS: u64 = 3_600;
 
 /// How old keys may become.
@@ -36,9 +35,12 @@ pub fn due(family: &Family, policy: Policy, now: UnixSeconds) -> Result<Change, 
     for rotation in family.rotations.iter().filter(|rotation| rotation.stage == Stage::Overlap) {
         change.append(overlap(family, rotation, now)?);
     }
-    for rotation in family.rotations.iter().filter(|rotation| is_undelivered(rotation, now)) {
-        change.append(undo(family, rotation, "rotation.cancel", now)?);
+    for rotation in family.rotations.iter().filter(|rotation| is_staged_by_policy(rotation)) {
+        change.append(staged(family, rotation, now)?);
     }
+    // Of the keys as they are by now: a row that is written twice must not lose what was changed first.
+    let mut family = family.clone();
+    family.apply(&change);
     for key in &family.keys {
         change.append(expiring(key, policy, now));
     }
@@ -69,18 +71,26 @@ pub fn aged(family: &Family, policy: Policy, now: UnixSeconds) -> impl Iterator<
     family.keys.iter().filter(is_aged).map(|key| &key.id)
 }
 
-/// Whether a rotation was staged by the policy and nobody lives any more who could deliver its key.
-fn is_undelivered(rotation: &Rotation, now: UnixSeconds) -> bool {
-    rotation.kind == Kind::Policy
-        && rotation.stage == Stage::Staged
-        && now.since(rotation.created_at) >= UNDELIVERED_SECONDS
+fn is_staged_by_policy(rotation: &Rotation) -> bool {
+    rotation.kind == Kind::Policy && rotation.stage == Stage::Staged
+}
+
+/// A rotation whose server died between staging and starting it. A new key that somebody uses has arrived, so it is never
+/// taken back: the overlap begins. One that nobody used until the next try is due is given up, for that try to replace.
+fn staged(family: &Family, rotation: &Rotation, now: UnixSeconds) -> Result<Change, Refused> {
+    if family.key(&rotation.new)?.first_used_at.is_some() {
+        return start(family, &rotation.old, OVERLAP_SECONDS_DEFAULT, now);
+    }
+    if now.since(rotation.created_at) >= RETRY_SECONDS {
+        return undo(family, rotation, "rotation.cancel", now);
+    }
+    Ok(Change::default())
 }
 
 /// Whether the policy may try again to exchange a key whose newest rotation is `last`.
 pub fn may_try(last: Option<&Rotation>, now: UnixSeconds) -> bool {
     let given_up = last.filter(|last| last.kind == Kind::Policy && last.stage == Stage::RolledBack);
-    let since = given_up.and_then(|last| last.closed_at).map(|at| now.since(at));
-    since.is_none_or(|seconds| seconds >= RETRY_SECONDS)
+    given_up.is_none_or(|last| now.since(last.created_at) >= RETRY_SECONDS)
 }
 
 /// When the policy will exchange `key`; `None` without a policy or for a key that is not active.

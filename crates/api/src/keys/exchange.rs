@@ -2,8 +2,8 @@
 //! new key goes.
 //!
 //! The new key is staged, delivered, and only then gets the old one an end: whatever fails or dies in between, the old key
-//! works on. A delivery that failed takes the staged key back and is tried again an hour later; so is one whose server
-//! died (`accrual_access::upkeep` finds it). Several servers may look at the same time: the database lets one of them begin.
+//! works on. A delivery that failed takes the staged key back and is tried again an hour later. Where the server died on the
+//! way, `accrual_access::upkeep` goes on: a new key that is used has arrived and is never taken back. Several servers may look at the same time: the database lets one of them begin.
 
 use accrual_access::change::Refused;
 use accrual_access::key::{ApiKey, KeyId};
