@@ -6,8 +6,9 @@
 //! | `page` | builds the page that accrual embeds, with npm packages |
 //! | `test` | everything CI checks: format, lints, docs, tests on SQLite and PostgreSQL, the real node, the demo |
 //! | `rehearse [--seed N]` | plays the campaign on a real EVM node again and records it |
-//! | `bench` | the benches, for BENCHMARKS.md |
+//! | `bench [options]` | measures everything and writes BENCHMARKS.md; see `bench.rs` |
 
+mod bench;
 mod machine;
 mod page;
 mod postgres;
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
             "page" => page::build(),
             "test" => tests::test(rest),
             "rehearse" => rehearse(rest),
-            "bench" => bench(rest),
+            "bench" => bench::bench(rest),
             other => {
                 Err(Failed(format!("there is no command {other}: it is demo, page, test, rehearse or bench")))
             }
@@ -57,9 +58,4 @@ fn rehearse(options: &[String]) -> Result<(), Failed> {
         vec!["run", "--release", "--package", "accrual-rehearsal", "--", "record", "--out", out];
     arguments.extend(options.iter().map(String::as_str));
     run("cargo", arguments)
-}
-
-fn bench(options: &[String]) -> Result<(), Failed> {
-    let arguments = ["bench", "--package", "accrual-rewards", "--bench", "engine", "--bench", "tree"];
-    run("cargo", arguments.into_iter().chain(options.iter().map(String::as_str)))
 }

@@ -14,9 +14,18 @@ pub(crate) struct Server {
     as_postgres: bool,
 }
 
+/// Whether a commit waits for the disk.
+#[derive(Clone, Copy)]
+pub(crate) enum Sync {
+    /// As in production, for what is measured.
+    On,
+    /// Durability is PostgreSQL's own to test; without it the tests take a third of the time.
+    Off,
+}
+
 impl Server {
     /// Starts a server from the programs in that folder.
-    pub(crate) fn start(programs: String) -> Result<Self, Failed> {
+    pub(crate) fn start(programs: String, sync: Sync) -> Result<Self, Failed> {
         let folder = std::env::temp_dir().join(format!("accrual-postgres-{}", std::process::id()));
         let failed = |error: std::io::Error| Failed(format!("{}: {error}", folder.display()));
         std::fs::create_dir(&folder).map_err(failed)?;
@@ -43,9 +52,12 @@ impl Server {
                 "--no-sync",
             ],
         )?;
-        // Durability is PostgreSQL's own to test; without it the tests take a third of the time.
+        let fsync = match sync {
+            Sync::On => "on",
+            Sync::Off => "off",
+        };
         let options = format!(
-            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories={} -c fsync=off -c max_connections=200",
+            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories={} -c fsync={fsync} -c max_connections=200",
             server.port,
             folder.display()
         );

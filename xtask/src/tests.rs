@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::machine;
 use crate::page;
-use crate::postgres::Server;
+use crate::postgres::{Server, Sync};
 use crate::shell::{Failed, output, run, run_command, target};
 
 /// Checks everything; with arguments, runs only the tests that these name (after `cargo nextest run`).
@@ -25,7 +25,7 @@ pub(crate) fn test(only: &[String]) -> Result<(), Failed> {
     // The tests start the demo as a user does, so the binary must be there: built as the tests are, so that nothing is
     // compiled twice.
     run("cargo", ["build", "--workspace", "--bins", "--tests"])?;
-    let server = Server::start(postgres)?;
+    let server = Server::start(postgres, Sync::Off)?;
     let mut command = Command::new("cargo");
     if output("cargo", ["nextest", "--version"]).is_some() {
         command.args(["nextest", "run", "--workspace", "--no-fail-fast"]);

@@ -9,7 +9,7 @@
 //! First passes run ahead in parallel; second passes start in order, each knowing every NFT that came up before it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use accrual_rewards::event::PlacedEvent;
 use accrual_rewards::tracker::Pool;
@@ -18,11 +18,13 @@ use accrual_store::Header;
 use alloy::primitives::{Address, B256, U256};
 use alloy::sol_types::SolEvent;
 use futures::{Stream, StreamExt, TryStreamExt};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::decode::interest;
 use crate::decode::join::{self, KnownIds};
 use crate::decode::route::{ReadLog, Routes};
-use crate::decode::uniswap_v3::{PoolLog, manager};
+use crate::decode::uniswap_v3::{ManagerLog, PoolLog, manager};
+use crate::density::Density;
 use crate::error::IndexError;
 use crate::plan::Planner;
 use crate::source::{BlockRange, LogQuery, LogSource, RawLog, SourceError};
@@ -41,12 +43,12 @@ pub struct Fetched {
 }
 
 /// What is fetched for whom.
-pub struct Fetcher<'a, S> {
-    source: &'a S,
-    pools: &'a [Pool],
-    routes: Routes<'a>,
-    planner: &'a Mutex<Planner>,
+pub struct Fetcher<S> {
+    source: Arc<S>,
+    routes: Routes,
+    planner: Arc<Mutex<Planner>>,
     known: Mutex<KnownIds>,
+    densities: Mutex<BTreeMap<Address, Density>>,
     final_block: BlockNumber,
     block_seconds: Option<u64>,
     ranges_in_flight_max: usize,
@@ -56,14 +58,14 @@ pub struct Fetcher<'a, S> {
 const IDS_PER_QUERY_MAX: usize = 500;
 /// So many batches of ids are asked for without a thought.
 const FEW_BATCHES: usize = 4;
-/// Blocks with mints that are closer than this are asked for as one range.
-const MINT_GAP_BLOCKS_MAX: u64 = 20;
 
 /// A range after its first pass.
 struct FirstPass {
     blocks: BlockRange,
     logs: Vec<ReadLog>,
     learnt: Vec<(Address, U256, usize)>,
+    /// Managers whose logs are all among these.
+    whole: BTreeSet<Address>,
 }
 
 impl FirstPass {
@@ -97,27 +99,34 @@ pub struct FetchOptions {
     pub ranges_in_flight_max: usize,
 }
 
-impl<'a, S: LogSource> Fetcher<'a, S> {
+impl<S: LogSource + 'static> Fetcher<S> {
     /// A fetcher for `pools`, of which `known` NFTs are known.
     pub fn new(
-        source: &'a S,
-        pools: &'a [Pool],
-        planner: &'a Mutex<Planner>,
+        source: Arc<S>,
+        pools: &[Pool],
+        planner: Arc<Mutex<Planner>>,
         known: KnownIds,
         options: FetchOptions,
     ) -> Self {
         let FetchOptions { final_block, block_seconds, ranges_in_flight_max } = options;
-        let known = Mutex::new(known);
+        let (known, densities) = (Mutex::new(known), Mutex::default());
         let routes = Routes::new(pools);
-        Self { source, pools, routes, planner, known, final_block, block_seconds, ranges_in_flight_max }
+        Self { source, routes, planner, known, densities, final_block, block_seconds, ranges_in_flight_max }
     }
 
-    /// Everything in `blocks`, range by range, in chain order.
-    pub fn ranges(&self, blocks: BlockRange) -> impl Stream<Item = Result<Fetched, IndexError>> {
+    /// Everything in `blocks`, range by range, in chain order. Each range is a task of its own, so that one is read while
+    /// another is folded.
+    pub fn ranges(self: &Arc<Self>, blocks: BlockRange) -> impl Stream<Item = Result<Fetched, IndexError>> {
         self.planned(blocks)
-            .map(|range| self.first_pass(range))
+            .map(|range| {
+                let fetcher = self.clone();
+                task(async move { fetcher.first_pass(range).await })
+            })
             .buffered(self.ranges_in_flight_max)
-            .map_ok(|pass| self.second_pass(pass))
+            .map_ok(|pass| {
+                let (fetcher, queries) = (self.clone(), self.second_pass(&pass));
+                task(async move { fetcher.complete(pass, queries).await })
+            })
             .try_buffered(self.ranges_in_flight_max)
     }
 
@@ -130,44 +139,87 @@ impl<'a, S: LogSource> Fetcher<'a, S> {
     }
 
     async fn first_pass(&self, blocks: BlockRange) -> Result<FirstPass, IndexError> {
+        let whole = self.sparse_managers(blocks.width());
         let mut logs = Vec::new();
-        for query in interest::questions(self.pools, blocks) {
+        for query in interest::questions(self.pools(), &whole, blocks) {
             logs.extend(self.read_logs(query).await?);
         }
-        for (manager, blocks) in self.mint_blocks(&logs) {
-            let topics = [vec![manager::IncreaseLiquidity::SIGNATURE_HASH], vec![], vec![], vec![]];
-            for blocks in coalesced(&blocks) {
-                let query = LogQuery { addresses: vec![manager], topics: topics.clone(), blocks };
-                logs.extend(self.read_logs(query).await?);
+        for (manager, mints) in self.mints(&logs) {
+            if whole.contains(&manager) {
+                self.learn_density(manager, &logs, mints.values().sum(), blocks.width());
+            } else {
+                logs.extend(self.additions(manager, &mints).await?);
             }
         }
         in_chain_order(&mut logs)?;
         let learnt = join::learn(&self.routes, &logs);
-        Ok(FirstPass { blocks, logs, learnt })
+        Ok(FirstPass { blocks, logs, learnt, whole })
     }
 
-    /// The blocks in which a manager minted for its NFTs, or for those that are staked.
-    fn mint_blocks(&self, logs: &[ReadLog]) -> BTreeMap<Address, BTreeSet<u64>> {
-        let mut blocks: BTreeMap<Address, BTreeSet<u64>> = BTreeMap::new();
+    /// The managers that are read like a pool, since little of what they say is about other pools.
+    fn sparse_managers(&self, width: u64) -> BTreeSet<Address> {
+        let densities = self.densities();
+        let is_sparse = |manager: &Address| densities.get(manager).is_some_and(|known| known.is_sparse(width));
+        self.managers().filter(is_sparse).collect()
+    }
+
+    /// What a manager said of liquidity added in the blocks of `mints`, in as many questions as its density asks for.
+    async fn additions(&self, manager: Address, mints: &Mints) -> Result<Vec<ReadLog>, IndexError> {
+        let topics = [vec![manager::IncreaseLiquidity::SIGNATURE_HASH], vec![], vec![], vec![]];
+        let mut logs = Vec::new();
+        let mut rest = mints.iter().peekable();
+        while let Some((first, mut ours)) = rest.next().map(|(first, ours)| (*first, *ours)) {
+            let gap = self.densities().entry(manager).or_default().gap_blocks_max();
+            let mut last = first;
+            while let Some((next, more)) = rest.next_if(|(next, _)| **next - last <= gap) {
+                (last, ours) = (*next, ours + more);
+            }
+            let blocks = BlockRange { first: BlockNumber(first), last: BlockNumber(last) };
+            let query = LogQuery { addresses: vec![manager], topics: topics.clone(), blocks };
+            let found = self.read_logs(query).await?;
+            self.learn_density(manager, &found, ours, blocks.width());
+            logs.extend(found);
+        }
+        Ok(logs)
+    }
+
+    /// Takes from `logs` how many of a manager's additions are not among our pools' `mints`.
+    fn learn_density(&self, manager: Address, logs: &[ReadLog], mints: u64, blocks: u64) {
+        let is_addition = |read: &&ReadLog| {
+            read.log.address == manager && matches!(read.manager, Some(ManagerLog::Increase { .. }))
+        };
+        let additions = u64::try_from(logs.iter().filter(is_addition).count()).unwrap_or(u64::MAX);
+        let foreign = additions.saturating_sub(mints);
+        self.densities().entry(manager).or_default().learn(foreign, blocks);
+    }
+
+    /// By manager and block: how often our pools minted for its NFTs, or for those that are staked.
+    fn mints(&self, logs: &[ReadLog]) -> BTreeMap<Address, Mints> {
+        let mut mints: BTreeMap<Address, Mints> = BTreeMap::new();
         for read in logs {
             let Some(PoolLog::Mint { sender, .. }) = read.pool else { continue };
-            if self.pools.iter().any(|pool| pool.position_manager == Some(sender)) {
-                blocks.entry(sender).or_default().insert(read.log.block_number);
+            if self.managers().any(|manager| manager == sender) {
+                *mints.entry(sender).or_default().entry(read.log.block_number).or_default() += 1;
             }
         }
-        blocks
+        mints
+    }
+
+    fn managers(&self) -> impl Iterator<Item = Address> + '_ {
+        self.pools().iter().filter_map(|pool| pool.position_manager)
+    }
+
+    fn pools(&self) -> &[Pool] {
+        self.routes.pools()
     }
 
     /// Begun in chain order: what the first pass learnt is known before any later range's second pass begins.
-    fn second_pass(&self, pass: FirstPass) -> impl Future<Output = Result<Fetched, IndexError>> {
-        let queries = {
-            let mut known = self.known();
-            for (manager, id, pool) in &pass.learnt {
-                known.insert(*manager, *id, *pool);
-            }
-            self.manager_queries(&known, &pass)
-        };
-        self.complete(pass, queries)
+    fn second_pass(&self, pass: &FirstPass) -> Vec<LogQuery> {
+        let mut known = self.known();
+        for (manager, id, pool) in &pass.learnt {
+            known.insert(*manager, *id, *pool);
+        }
+        self.manager_queries(&known, pass)
     }
 
     async fn complete(&self, pass: FirstPass, queries: Vec<LogQuery>) -> Result<Fetched, IndexError> {
@@ -189,12 +241,11 @@ impl<'a, S: LogSource> Fetcher<'a, S> {
     /// shown that most of what the manager says is about our pools.
     fn manager_queries(&self, known: &KnownIds, pass: &FirstPass) -> Vec<LogQuery> {
         let blocks = pass.blocks;
-        let managers: BTreeSet<Address> =
-            self.pools.iter().filter_map(|pool| pool.position_manager).collect();
+        let managers: BTreeSet<Address> = self.managers().collect();
         let flows = vec![manager::DecreaseLiquidity::SIGNATURE_HASH, manager::Collect::SIGNATURE_HASH];
         let transfer = vec![manager::Transfer::SIGNATURE_HASH];
         let mut queries = Vec::new();
-        for manager in managers {
+        for manager in managers.difference(&pass.whole).copied() {
             let query = |topics| LogQuery { addresses: vec![manager], topics, blocks };
             let batches = known.count(manager).div_ceil(IDS_PER_QUERY_MAX);
             let outnumber =
@@ -287,12 +338,16 @@ impl<'a, S: LogSource> Fetcher<'a, S> {
         self.planner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn densities(&self) -> MutexGuard<'_, BTreeMap<Address, Density>> {
+        self.densities.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn known(&self) -> MutexGuard<'_, KnownIds> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is known after everything fetched so far.
-    pub fn into_known(self) -> KnownIds {
+    pub fn to_known(&self) -> KnownIds {
         self.known().clone()
     }
 }
@@ -301,23 +356,24 @@ fn after(part: BlockRange, whole: BlockRange) -> Option<BlockRange> {
     (part.last < whole.last).then(|| BlockRange { first: part.last.next(), last: whole.last })
 }
 
-/// Ranges over `blocks` that bridge small gaps, so that busy stretches do not take a question a block.
-fn coalesced(blocks: &BTreeSet<u64>) -> Vec<BlockRange> {
-    let mut ranges: Vec<BlockRange> = Vec::new();
-    for block in blocks.iter().copied().map(BlockNumber) {
-        match ranges.last_mut() {
-            Some(range) if block.0 - range.last.0 <= MINT_GAP_BLOCKS_MAX => range.last = block,
-            _ => ranges.push(BlockRange { first: block, last: block }),
-        }
+/// How often something happened, by block.
+type Mints = BTreeMap<u64, u64>;
+
+/// Runs on whichever thread is free, and ends with whoever waits for it.
+async fn task<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match AbortOnDropHandle::new(tokio::spawn(work)).await {
+        Ok(done) => done,
+        Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
+        // Nobody aborts it but the runtime's own end.
+        Err(_) => std::future::pending().await,
     }
-    ranges
 }
 
 /// Sorts by place, and drops what a node sent twice.
 fn in_chain_order(logs: &mut Vec<ReadLog>) -> Result<(), IndexError> {
     let place = |read: &ReadLog| (read.log.block_number, read.log.log_index);
     logs.sort_by_key(place);
-    logs.dedup_by(|a, b| a.log == b.log);
+    logs.dedup();
     match logs.windows(2).find(|pair| place(&pair[0]) == place(&pair[1])) {
         None => Ok(()),
         Some(pair) => {

@@ -5,8 +5,9 @@ mod contracts;
 mod facts;
 mod recorder;
 mod state;
+mod writing;
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use accrual_rewards::campaign::Campaign;
@@ -26,6 +27,7 @@ use crate::source::{BlockRange, Heads, LogSource};
 use crate::tokens;
 use batch::Batch;
 use state::State;
+use writing::{Writer, Written};
 
 /// What is followed and how.
 #[derive(Debug, Clone)]
@@ -104,18 +106,18 @@ pub struct Progress {
 
 /// Follows one chain into one database.
 pub struct Follower<S> {
-    source: S,
+    source: Arc<S>,
     db: Db,
     options: FollowOptions,
     campaigns: Vec<Campaign>,
-    planner: Mutex<Planner>,
+    planner: Arc<Mutex<Planner>>,
     state: State,
     events: u64,
     recorded: Option<Heads>,
     contracts_asked_at: UnixSeconds,
 }
 
-impl<S: LogSource> Follower<S> {
+impl<S: LogSource + 'static> Follower<S> {
     /// Checks the node and the pools, registers them, learns of their tokens, and takes up where the database stands.
     ///
     /// # Errors
@@ -135,9 +137,9 @@ impl<S: LogSource> Follower<S> {
         tokens::learn(&source, &db, options.chain_id, &state.pools(), &campaigns).await?;
         // Told as none until there is one.
         metrics::counter!("accrual_index_rewinds_total").increment(0);
-        let planner = Mutex::new(Planner::new(options.log_range_blocks_max));
+        let planner = Arc::new(Mutex::new(Planner::new(options.log_range_blocks_max)));
         Ok(Self {
-            source,
+            source: Arc::new(source),
             db,
             options,
             campaigns,
@@ -211,7 +213,7 @@ impl<S: LogSource> Follower<S> {
         }
         self.contracts_asked_at = now;
         let trackers = self.state.trackers();
-        let learnt = contracts::learn(&self.source, &self.db, self.options.chain_id, trackers).await;
+        let learnt = contracts::learn(&*self.source, &self.db, self.options.chain_id, trackers).await;
         if let Err(error) = learnt {
             tracing::warn!(%error, "which earners are contracts is not known yet");
         }
@@ -273,29 +275,36 @@ impl<S: LogSource> Follower<S> {
             block_seconds: self.options.block_seconds,
             ranges_in_flight_max: self.options.ranges_in_flight_max,
         };
-        let fetcher = Fetcher::new(&self.source, &group, &self.planner, known, options);
-        {
+        let fetcher = Arc::new(Fetcher::new(self.source.clone(), &group, self.planner.clone(), known, options));
+        let mut writer = Writer::new(&self.db, self.options.chain_id);
+        let mut committed = blocks.first.previous();
+        let mut told = |written: Written| {
+            let block = written.through.number;
+            self.events += written.events;
+            metrics::counter!("accrual_index_events_total").increment(written.events);
+            metrics::counter!("accrual_index_blocks_total").increment(block.0.saturating_sub(committed.0));
+            committed = block;
+            progress(Progress { from: blocks.first, block, target, events: self.events });
+        };
+        let read = async {
             let mut ranges = std::pin::pin!(fetcher.ranges(blocks));
             let mut batch = Batch::new(pools.len(), self.options.commit_events_max);
-            let mut committed = blocks.first.previous();
             while let Some(fetched) = ranges.next().await {
                 batch.push(fetched?, |pool, event| {
                     self.state.fold(pools[pool], event, self.options.snapshot_events)
                 })?;
                 if batch.is_full() || batch.reaches(blocks.last) {
-                    let events =
-                        batch.commit(&self.db, self.options.chain_id, pools, &mut self.state).await?;
-                    self.events += events;
-                    let block = batch.clear();
-                    metrics::counter!("accrual_index_events_total").increment(events);
-                    metrics::counter!("accrual_index_blocks_total")
-                        .increment(block.0.saturating_sub(committed.0));
-                    committed = block;
-                    progress(Progress { from: blocks.first, block, target, events: self.events });
+                    let closed = batch.close(pools, &mut self.state)?;
+                    writer.begin(closed).await?.into_iter().for_each(&mut told);
                 }
             }
-        }
-        self.state.put_known(pools, fetcher.into_known());
+            Ok::<(), IndexError>(())
+        };
+        let read = read.await;
+        // Whatever stopped the reading, what was folded before it is kept.
+        writer.finish().await?.into_iter().for_each(&mut told);
+        read?;
+        self.state.put_known(pools, fetcher.to_known());
         Ok(())
     }
 

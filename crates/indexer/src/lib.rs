@@ -13,6 +13,7 @@
 //! - [`follow`]: the loop that commits what was fetched, in order, and rewinds when the chain changes its mind.
 
 pub mod decode;
+mod density;
 pub mod discover;
 pub mod distributor;
 mod error;

@@ -94,7 +94,7 @@ impl RpcSource {
         }
     }
 
-    async fn ask<T: DeserializeOwned>(&self, question: &Question) -> Result<T, SourceError> {
+    async fn ask<T: DeserializeOwned + Send + 'static>(&self, question: &Question) -> Result<T, SourceError> {
         let mut pause = PAUSE_MIN;
         let mut behind = 0;
         loop {
@@ -102,7 +102,7 @@ impl RpcSource {
             let asked = self.ask_once(node, question).await;
             node.count(asked.as_ref().map_or_else(Trouble::as_str, |_| "answered"));
             let trouble = match asked {
-                Ok(answer) => return parse(node, question.method, &answer),
+                Ok(answer) => return parse(node, question.method, answer).await,
                 Err(trouble) => trouble,
             };
             match trouble {
@@ -360,12 +360,20 @@ impl Node {
     }
 }
 
-fn parse<T: DeserializeOwned>(
+/// Reads an answer; a long one on a thread of its own, so that neither the next question nor a caller of the API waits.
+async fn parse<T: DeserializeOwned + Send + 'static>(
     node: &Node,
     method: &'static str,
-    answer: &RawValue,
+    answer: Box<RawValue>,
 ) -> Result<T, SourceError> {
-    serde_json::from_str(answer.get()).map_err(|error| SourceError::BadAnswer {
+    const LONG_BYTES: usize = 64 * 1024;
+    let is_long = answer.get().len() > LONG_BYTES;
+    let read = move || serde_json::from_str(answer.get());
+    let read = match is_long {
+        true => tokio::task::spawn_blocking(read).await.unwrap_or_else(|ended| std::panic::resume_unwind(ended.into_panic())),
+        false => read(),
+    };
+    read.map_err(|error| SourceError::BadAnswer {
         url: node.name.clone(),
         method,
         what: error.to_string(),

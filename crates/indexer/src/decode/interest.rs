@@ -13,9 +13,10 @@ use alloy::sol_types::SolEvent;
 use crate::decode::{aerodrome, balancer, feed, token, uniswap_v3, wrapper};
 use crate::source::{BlockRange, LogQuery};
 
-/// The questions for everything about `pools` in `blocks` but their position managers.
-pub fn questions(pools: &[Pool], blocks: BlockRange) -> Vec<LogQuery> {
+/// The questions for everything about `pools` in `blocks`, and all that the position managers in `whole` say.
+pub fn questions(pools: &[Pool], whole: &BTreeSet<Address>, blocks: BlockRange) -> Vec<LogQuery> {
     let mut ours = Emitters::default();
+    whole.iter().for_each(|manager| ours.add(*manager, &uniswap_v3::MANAGER_TOPICS));
     let mut vaults = Emitters::default();
     for pool in pools {
         if let Some(topics) = own_topics(pool.venue) {

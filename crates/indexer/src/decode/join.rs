@@ -56,7 +56,7 @@ impl KnownIds {
 
 /// The token ids that `logs`, in chain order, show to stand for positions in our pools: by an `IncreaseLiquidity` beside
 /// a pool's `Mint`, or a `DecreaseLiquidity` beside its `Burn`. Each with the place of the first pool of that contract.
-pub fn learn(routes: &Routes<'_>, logs: &[ReadLog]) -> Vec<(Address, U256, usize)> {
+pub fn learn(routes: &Routes, logs: &[ReadLog]) -> Vec<(Address, U256, usize)> {
     let mut learnt = Vec::new();
     for transaction in logs.chunk_by(same_transaction) {
         let mut unmatched = Unmatched::default();
@@ -85,7 +85,7 @@ pub fn learn(routes: &Routes<'_>, logs: &[ReadLog]) -> Vec<(Address, U256, usize
 /// # Errors
 /// A manager's log without the pool's beside it or the other way round.
 pub fn events(
-    routes: &Routes<'_>,
+    routes: &Routes,
     known: &KnownIds,
     logs: &[ReadLog],
     time: impl Fn(&RawLog) -> UnixSeconds,
@@ -112,7 +112,7 @@ pub fn events(
 }
 
 fn each_lead<'a>(
-    routes: &'a Routes<'_>,
+    routes: &'a Routes,
     log: &RawLog,
     read: &'a PoolLog,
 ) -> impl Iterator<Item = (usize, &'a PoolLog)> {
@@ -147,7 +147,7 @@ fn is_managed(pool: &Pool, owner: Address) -> bool {
 /// One transaction's events as they come together. A pool's log that waits for its manager's has its place in the list
 /// already, since the liquidity moves there and not at the manager's log.
 struct Transaction<'a> {
-    routes: &'a Routes<'a>,
+    routes: &'a Routes,
     known: &'a KnownIds,
     joined: Vec<Joined<'a>>,
     unmatched: Unmatched,

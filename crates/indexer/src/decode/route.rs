@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use accrual_rewards::event::PoolEvent;
 use accrual_rewards::id::Venue;
 use accrual_rewards::pool::{Pool, WrapperFacts};
-use alloy::primitives::Address;
+use alloy::primitives::{Address, Bytes};
 
 use crate::decode::uniswap_v3::{self, ManagerLog, PoolLog};
 use crate::decode::{
@@ -29,6 +29,12 @@ pub struct ReadLog {
     pub events: Vec<(usize, PoolEvent)>,
 }
 
+impl ReadLog {
+    fn says_something(&self) -> bool {
+        self.pool.is_some() || self.manager.is_some() || !self.events.is_empty()
+    }
+}
+
 /// What an address is to one pool.
 #[derive(Debug, Clone, Copy)]
 enum Role {
@@ -42,17 +48,17 @@ enum Role {
 }
 
 /// Which addresses speak to which of some pools.
-pub struct Routes<'a> {
-    pools: &'a [Pool],
+pub struct Routes {
+    pools: Vec<Pool>,
     roles: HashMap<Address, Vec<Role>>,
     /// By place: the first pool with the same contract and manager. What is joined for it is for all of them.
     leads: Vec<usize>,
 }
 
-impl<'a> Routes<'a> {
+impl Routes {
     /// The routes to `pools`, which know their facts.
-    pub fn new(pools: &'a [Pool]) -> Self {
-        let mut routes = Self { pools, roles: HashMap::new(), leads: leads(pools) };
+    pub fn new(pools: &[Pool]) -> Self {
+        let mut routes = Self { pools: pools.to_vec(), roles: HashMap::new(), leads: leads(pools) };
         for (place, pool) in pools.iter().enumerate() {
             if pool.venue != Venue::BalancerV3 {
                 routes.add(pool.address, Role::Pool(place));
@@ -83,8 +89,8 @@ impl<'a> Routes<'a> {
     }
 
     /// The pools.
-    pub fn pools(&self) -> &'a [Pool] {
-        self.pools
+    pub fn pools(&self) -> &[Pool] {
+        &self.pools
     }
 
     /// The places of all pools that stand for the same contract and manager as the one at `lead`.
@@ -102,12 +108,20 @@ impl<'a> Routes<'a> {
         places.filter(|place| self.leads[*place] == *place && self.pools[*place].venue.is_concentrated())
     }
 
-    /// Reads logs.
+    /// Reads logs, and keeps of those that say something what they say and where: many wait for their turn at once.
     ///
     /// # Errors
     /// One carries a known topic with content that does not parse.
     pub fn read_all(&self, logs: Vec<RawLog>) -> Result<Vec<ReadLog>, DecodeError> {
-        logs.into_iter().map(|log| self.read(log)).collect()
+        let mut reads = Vec::with_capacity(logs.len());
+        for log in logs {
+            let mut read = self.read(log)?;
+            if read.says_something() {
+                (read.log.topics, read.log.data) = (Vec::new(), Bytes::new());
+                reads.push(read);
+            }
+        }
+        Ok(reads)
     }
 
     /// Reads a log for everybody whom it may concern.

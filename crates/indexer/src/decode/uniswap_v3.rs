@@ -95,6 +95,14 @@ pub const POOL_TOPICS: [B256; 8] = [
     pool::CollectProtocol::SIGNATURE_HASH,
 ];
 
+/// The signatures that [`manager_log`] reads.
+pub const MANAGER_TOPICS: [B256; 4] = [
+    manager::Transfer::SIGNATURE_HASH,
+    manager::IncreaseLiquidity::SIGNATURE_HASH,
+    manager::DecreaseLiquidity::SIGNATURE_HASH,
+    manager::Collect::SIGNATURE_HASH,
+];
+
 /// What the position manager's log says of one NFT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are those of the ABI")]

@@ -1,10 +1,11 @@
 //! What was fetched and folded and waits for its transaction.
 
 use accrual_rewards::event::PlacedEvent;
+use accrual_rewards::id::PoolId;
 use accrual_rewards::ledger::LedgerError;
 use accrual_rewards::unit::BlockNumber;
 use accrual_store::series::SeriesRows;
-use accrual_store::{Db, Extension, Header, PoolExtension, Snapshot, commit};
+use accrual_store::{BlockRef, Header, PoolExtension, Snapshot};
 
 use super::state::State;
 use crate::error::IndexError;
@@ -21,6 +22,35 @@ pub(super) struct Batch {
 }
 
 const RANGES_MAX: usize = 32;
+
+/// A whole batch, ready for its transaction.
+pub(super) struct Closed {
+    pub(super) through: Header,
+    pub(super) headers: Vec<Header>,
+    pub(super) pools: Vec<ClosedPool>,
+}
+
+/// One pool's part of it.
+pub(super) struct ClosedPool {
+    id: PoolId,
+    after: Option<BlockRef>,
+    pub(super) events: Vec<PlacedEvent>,
+    snapshots: Vec<Snapshot>,
+    fingerprint: String,
+    rows: SeriesRows,
+}
+
+impl ClosedPool {
+    pub(super) fn extension(&self) -> PoolExtension<'_> {
+        PoolExtension {
+            pool: &self.id,
+            after: self.after,
+            events: &self.events,
+            snapshots: &self.snapshots,
+            series: Some((&self.fingerprint, &self.rows)),
+        }
+    }
+}
 
 impl Batch {
     /// An empty batch for so many pools, full once it holds `events_max` events.
@@ -71,53 +101,37 @@ impl Batch {
         self.through.as_ref().is_some_and(|through| through.number == last)
     }
 
-    /// One batch, one transaction, with its checkpoints. Answers how many events were kept.
-    pub(super) async fn commit(
-        &self,
-        db: &Db,
-        chain_id: u64,
-        pools: &[usize],
-        state: &mut State,
-    ) -> Result<u64, IndexError> {
-        let through = self.through.as_ref().expect("a batch is committed after a range was pushed");
-        self.check_continues(pools, state, through)?;
-        let rows: Vec<SeriesRows> = pools.iter().map(|pool| state.take_rows(*pool, through.at)).collect();
-        let extensions: Vec<PoolExtension<'_>> = pools
-            .iter()
-            .zip(self.events.iter().zip(&self.snapshots).zip(&rows))
-            .map(|(pool, ((events, snapshots), rows))| PoolExtension {
-                pool: state.pool_id(*pool),
-                after: state.checkpoint(*pool),
-                events,
-                snapshots,
-                series: Some((state.series_fingerprint(*pool), rows)),
-            })
-            .collect();
-        let extension = Extension { chain_id, through: *through, headers: &self.headers, pools: &extensions };
-        commit::extend(db, &extension).await?;
-        for pool in pools {
-            state.advance(*pool, through);
+    /// Closes the batch, to be written, and moves `state` on as if it were; the batch is empty afterwards.
+    pub(super) fn close(&mut self, pools: &[usize], state: &mut State) -> Result<Closed, IndexError> {
+        let empty = Self::new(self.events.len(), self.events_max);
+        let Self { events, snapshots, headers, through, .. } = std::mem::replace(self, empty);
+        let through = through.expect("a batch is closed after a range was pushed");
+        check_continues(&headers, pools, state, &through)?;
+        let mut closed = Vec::with_capacity(pools.len());
+        for (pool, (events, snapshots)) in pools.iter().copied().zip(events.into_iter().zip(snapshots)) {
+            let rows = state.take_rows(pool, through.at);
+            let (id, fingerprint) = (state.pool_id(pool).clone(), state.series_fingerprint(pool).to_owned());
+            let after = state.checkpoint(pool);
+            closed.push(ClosedPool { id, after, events, snapshots, fingerprint, rows });
+            state.advance(pool, &through);
         }
-        let count: usize = self.events.iter().map(Vec::len).sum();
-        Ok(u64::try_from(count).unwrap_or(u64::MAX))
+        Ok(Closed { through, headers, pools: closed })
     }
+}
 
-    /// Where the first new header is the child of a checkpoint's block, it must say so.
-    fn check_continues(&self, pools: &[usize], state: &State, through: &Header) -> Result<(), IndexError> {
-        let Some(first) = self.headers.first() else { return Ok(()) };
-        let broken = pools.iter().filter_map(|pool| state.checkpoint(*pool)).any(|checkpoint| {
-            first.number == checkpoint.number.next() && first.parent_hash != checkpoint.hash
-        });
-        if broken {
-            return Err(IndexError::Unsteady { first: first.number, last: through.number });
-        }
-        Ok(())
+/// Where the first new header is the child of a checkpoint's block, it must say so.
+fn check_continues(
+    headers: &[Header],
+    pools: &[usize],
+    state: &State,
+    through: &Header,
+) -> Result<(), IndexError> {
+    let Some(first) = headers.first() else { return Ok(()) };
+    let broken = pools.iter().filter_map(|pool| state.checkpoint(*pool)).any(|checkpoint| {
+        first.number == checkpoint.number.next() && first.parent_hash != checkpoint.hash
+    });
+    if broken {
+        return Err(IndexError::Unsteady { first: first.number, last: through.number });
     }
-
-    /// Empties the batch and answers the block that it reached.
-    pub(super) fn clear(&mut self) -> BlockNumber {
-        let block = self.through.as_ref().map_or(BlockNumber(0), |through| through.number);
-        *self = Self::new(self.events.len(), self.events_max);
-        block
-    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Pools of several venues fetched together from a node that answers filters as nodes do.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use accrual_indexer::decode::join::KnownIds;
 use accrual_indexer::decode::{aerodrome, balancer, token, wrapper};
@@ -134,11 +134,11 @@ fn chain() -> Node {
     ])
 }
 
-async fn fetch(node: &Node, width: u32) -> Vec<Vec<PlacedEvent>> {
-    let (pools, planner) = (pools(), Mutex::new(Planner::new(width)));
+async fn fetch(node: &Arc<Node>, width: u32) -> Vec<Vec<PlacedEvent>> {
+    let (pools, planner) = (pools(), Arc::new(Mutex::new(Planner::new(width))));
     let options =
         FetchOptions { final_block: BlockNumber(LAST), block_seconds: Some(2), ranges_in_flight_max: 3 };
-    let fetcher = Fetcher::new(node, &pools, &planner, KnownIds::default(), options);
+    let fetcher = Arc::new(Fetcher::new(node.clone(), &pools, planner, KnownIds::default(), options));
     let blocks = BlockRange { first: BlockNumber(1), last: BlockNumber(LAST) };
     let ranges: Vec<_> = fetcher.ranges(blocks).try_collect().await.unwrap();
     let mut events = vec![Vec::new(); pools.len()];
@@ -150,23 +150,36 @@ async fn fetch(node: &Node, width: u32) -> Vec<Vec<PlacedEvent>> {
 
 #[tokio::test]
 async fn all_venues_come_together_however_they_are_cut() {
-    let whole = fetch(&chain(), 1000).await;
+    let whole = fetch(&Arc::new(chain()), 1000).await;
     let count: Vec<usize> = whole.iter().map(Vec::len).collect();
     assert_eq!(count, [5, 4, 2, 3], "NFT 9 and the other pool's swap are nobody's");
     let is_staked = |placed: &PlacedEvent| matches!(placed.event, PoolEvent::NftStaked { .. });
     let without: Vec<PlacedEvent> = whole[0].iter().filter(|placed| !is_staked(placed)).cloned().collect();
     assert_eq!(without, whole[1], "two pools of one address differ by their wrappers alone");
     for width in [1, 7, 19] {
-        assert!(fetch(&chain(), width).await == whole, "in ranges of {width}");
+        assert!(fetch(&Arc::new(chain()), width).await == whole, "in ranges of {width}");
     }
 }
 
 #[tokio::test]
 async fn four_pools_take_six_questions() {
-    let node = chain();
+    let node = Arc::new(chain());
     fetch(&node, 1000).await;
-    let asked = node.asked.into_inner().unwrap();
+    let asked = node.asked.lock().unwrap();
     let of_manager = asked.iter().filter(|query| query.addresses == [MANAGER]).count();
     // Ours and the Vault; the manager beside mints in blocks 3 and 35, and by id for flows and for transfers.
     assert_eq!((asked.len(), of_manager), (6, 4));
+}
+
+#[tokio::test]
+async fn a_manager_that_speaks_of_little_else_is_read_with_the_pools() {
+    let node = Arc::new(chain());
+    fetch(&node, 10).await;
+    let asked = node.asked.lock().unwrap();
+    // The first ranges are begun before anything is known of it; the mint in block 3 then shows how it is.
+    let late: Vec<&LogQuery> = asked.iter().filter(|query| query.blocks.first.0 > 30).collect();
+    assert_eq!(late.len(), 2, "{late:?}");
+    assert!(late[0].addresses.contains(&MANAGER), "the mint in block 35 needs no question of its own");
+    let early = asked.iter().filter(|query| query.blocks.last.0 <= 10);
+    assert!(early.clone().all(|query| query.addresses == [MANAGER] || !query.addresses.contains(&MANAGER)));
 }

@@ -1,5 +1,7 @@
 //! What is asked of a node for pools of every venue at once.
 
+use std::collections::BTreeSet;
+
 use accrual_indexer::decode::{balancer, feed, interest, token};
 use accrual_indexer::source::BlockRange;
 use accrual_rewards::id::Venue;
@@ -22,7 +24,7 @@ fn all_venues_take_two_questions() {
         Pool { vault: None, ..at(3, Venue::BalancerV3) },
         at(4, Venue::Erc20),
     ];
-    let questions = interest::questions(&pools, BLOCKS);
+    let questions = interest::questions(&pools, &BTreeSet::new(), BLOCKS);
     assert_eq!(questions.len(), 2);
     let [ours, vaults] = [&questions[0], &questions[1]];
     let named =
@@ -40,8 +42,8 @@ fn all_venues_take_two_questions() {
 
 #[test]
 fn nobody_is_asked_about_what_is_not_followed() {
-    let vaults = interest::questions(&[pool(Venue::BalancerV3)], BLOCKS);
+    let vaults = interest::questions(&[pool(Venue::BalancerV3)], &BTreeSet::new(), BLOCKS);
     assert_eq!(vaults.len(), 1, "the pool's own transfers only repeat the Vault's");
     assert_eq!(vaults[0].addresses, [VAULT]);
-    assert_eq!(interest::questions(&[], BLOCKS), []);
+    assert_eq!(interest::questions(&[], &BTreeSet::new(), BLOCKS), []);
 }
