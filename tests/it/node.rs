@@ -21,6 +21,7 @@ mod slipstream;
 mod venues;
 mod verify;
 
+use accrual_indexer::complete::Completeness;
 use accrual_indexer::follow::{Finality, FollowOptions, Follower, Target};
 use accrual_indexer::rpc::{RpcOptions, RpcSource};
 use accrual_rewards::campaign::{Campaign, Scoring, Weights, Window};
@@ -76,6 +77,7 @@ fn options(finality: Finality) -> FollowOptions {
         block_seconds: Some(2),
         log_range_blocks_max: 25,
         ranges_in_flight_max: 3,
+        completeness: Completeness::Bloom,
         commit_events_max: 30,
         snapshot_events: 40,
         now: || UnixSeconds(1_749_060_000),

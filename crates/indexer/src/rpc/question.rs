@@ -3,16 +3,23 @@
 use std::time::Duration;
 
 use alloy::transports::{RpcError, TransportError, TransportErrorKind};
-use serde_json::Value;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
+use super::health::Need;
+use super::wire::{filter, quantity};
 use crate::plan::Suggestion;
 use crate::refusal::{self, Refusal};
+use crate::source::LogQuery;
 
 pub(super) struct Question {
     pub(super) method: &'static str,
     pub(super) params: Value,
     /// The first block and the width, where narrowing can help.
     pub(super) blocks: Option<(u64, u64)>,
+    /// What a node must have to answer.
+    pub(super) need: Need,
 }
 
 /// Why one try did not give an answer.
@@ -20,6 +27,11 @@ pub(super) enum Trouble {
     TooWide { message: String, suggestion: Option<Suggestion> },
     Busy { wait: Option<Duration> },
     Behind { message: String },
+    /// It has no such block; another may.
+    Absent,
+    Pruned { message: String },
+    /// It answered with what cannot be right.
+    Wrong { what: String },
     Refused { code: i64, message: String },
     Unreachable { reason: String },
 }
@@ -31,6 +43,9 @@ impl Trouble {
             Self::TooWide { .. } => "too_wide",
             Self::Busy { .. } => "busy",
             Self::Behind { .. } => "behind",
+            Self::Absent => "absent",
+            Self::Pruned { .. } => "pruned",
+            Self::Wrong { .. } => "wrong",
             Self::Refused { .. } => "refused",
             Self::Unreachable { .. } => "unreachable",
         }
@@ -39,7 +54,60 @@ impl Trouble {
 
 impl Question {
     pub(super) fn new(method: &'static str, params: Value) -> Self {
-        Self { method, params, blocks: None }
+        Self { method, params, blocks: None, need: Need::default() }
+    }
+
+    /// About the newest blocks, so that a node that is behind will not do.
+    pub(super) fn of_head(method: &'static str, params: Value) -> Self {
+        Self { need: Need { head: true, ..Need::default() }, ..Self::new(method, params) }
+    }
+
+    /// About the state at the end of a block.
+    pub(super) fn of_state(method: &'static str, params: Value, at: u64) -> Self {
+        Self { need: Need { state_at: Some(at), ..Need::default() }, ..Self::new(method, params) }
+    }
+
+    /// A header by number or tag.
+    pub(super) fn header(tag: &Value) -> Self {
+        let params = json!([tag, false]);
+        let is_head = tag.as_str().is_some_and(|tag| !tag.starts_with("0x"));
+        let question = if is_head { Self::of_head } else { Self::new };
+        question("eth_getBlockByNumber", params)
+    }
+
+    /// The receipts of a block.
+    pub(super) fn receipts(number: accrual_rewards::unit::BlockNumber) -> Self {
+        Self::new("eth_getBlockReceipts", json!([quantity(number)]))
+    }
+
+    /// Logs.
+    pub(super) fn logs(query: &LogQuery) -> Self {
+        let (first, last) = (query.blocks.first.0, query.blocks.last.0);
+        Self {
+            blocks: Some((first, query.blocks.width())),
+            need: Need { logs: Some((first, last)), ..Need::default() },
+            ..Self::new("eth_getLogs", json!([filter(query)]))
+        }
+    }
+
+    /// What it is about, for people.
+    pub(super) fn what(&self) -> &'static str {
+        match self.need {
+            Need { logs: Some(_), .. } => "logs",
+            Need { state_at: Some(_), .. } => "state",
+            Need { head: true, .. } => "the newest block",
+            _ => "blocks",
+        }
+    }
+
+    /// The oldest block that it is about, where that says anything.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        self.need.logs.map(|(first, _)| first).or(self.need.state_at)
+    }
+
+    /// Whether what a contract said is behind a refusal, so that no other node would answer otherwise.
+    pub(super) fn is_contracts_word(&self, code: i64, message: &str) -> bool {
+        self.method == "eth_call" && (code == 3 || message.to_lowercase().contains("revert"))
     }
 
     /// A wide question that takes too long may be answered when it is smaller.
@@ -73,7 +141,8 @@ impl Question {
             }
             Refusal::Busy => Trouble::Busy { wait: None },
             Refusal::Behind => Trouble::Behind { message: message() },
-            Refusal::TooWide(_) | Refusal::Final => Trouble::Refused { code, message: message() },
+            Refusal::Pruned if self.oldest().is_some() => Trouble::Pruned { message: message() },
+            Refusal::TooWide(_) | Refusal::Pruned | Refusal::Final => Trouble::Refused { code, message: message() },
         }
     }
 
@@ -87,6 +156,11 @@ impl Question {
             _ => Trouble::Unreachable { reason: format!("HTTP {status}: {}", brief(body)) },
         }
     }
+}
+
+/// A node's answer as what was asked for.
+pub(super) fn parse<T: DeserializeOwned>(answer: &RawValue) -> Result<T, Trouble> {
+    serde_json::from_str(answer.get()).map_err(|error| Trouble::Wrong { what: error.to_string() })
 }
 
 /// A node's words, short enough for a log line.
