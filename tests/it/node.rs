@@ -3,6 +3,7 @@
 //! - `crowd`: seeded people who do everything that a provider may do, in two pools of one manager.
 //! - `against_chain`: every figure of the ledger against what the contracts answer at the same block.
 //! - `aerodrome`, `slipstream`, `balancer`: the same for the other venues, with gauges and vaults; `venues` helps.
+//! - `complete`: a node that leaves logs out, or invents some.
 //! - `discover`: campaigns that were announced on the chain.
 //! - `distributor`: our tree paid by a Distributor-like contract, and its logs read behind the pools.
 //! - `reorgs`: the chain changes its mind.
@@ -12,6 +13,7 @@
 mod aerodrome;
 mod against_chain;
 mod balancer;
+mod complete;
 mod crowd;
 mod discover;
 mod distributor;
