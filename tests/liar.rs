@@ -114,7 +114,9 @@ async fn post(State(node): State<Arc<Inside>>, body: Bytes) -> Response {
     if node.is_too_fast(&faults) {
         return (StatusCode::TOO_MANY_REQUESTS, "slow down").into_response();
     }
-    let Ok(asked) = serde_json::from_slice::<Value>(&body) else { return StatusCode::BAD_REQUEST.into_response() };
+    let Ok(asked) = serde_json::from_slice::<Value>(&body) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
     match asked {
         Value::Array(asked) => {
             let mut answers = Vec::new();
@@ -149,9 +151,7 @@ impl Inside {
         let method = asked["method"].as_str().unwrap_or_default().to_owned();
         self.seen().methods.push(method.clone());
         let id = asked["id"].clone();
-        let refuse = |code: i64, message: String| {
-            json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } })
-        };
+        let refuse = |code: i64, message: String| json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } });
         let give = |result: Value| json!({ "jsonrpc": "2.0", "id": id, "result": result });
         if faults.without.contains(&method.as_str()) {
             return refuse(-32601, format!("the method {method} does not exist"));

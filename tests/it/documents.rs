@@ -233,7 +233,8 @@ fn each_invariant_names_the_test_that_keeps_it() {
 #[test]
 fn each_fault_names_the_test_that_shows_its_promise() {
     let document = read("docs/reliability.md");
-    let rows: Vec<&str> = document.lines().filter(|line| line.starts_with("| ") && line.contains("`cargo ")).collect();
+    let rows: Vec<&str> =
+        document.lines().filter(|line| line.starts_with("| ") && line.contains("`cargo ")).collect();
     assert!(rows.len() > 15, "{}", rows.len());
     let listed = Command::new("git").args(["grep", "-h", "fn "]).current_dir(root()).output().unwrap();
     let functions = String::from_utf8(listed.stdout).unwrap();

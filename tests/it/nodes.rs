@@ -70,7 +70,10 @@ async fn each_fault_is_recognised_and_said_by_name() {
         let found = row(&source, &liar.url);
         assert_eq!(found.standing, standing);
         assert!(found.reason.unwrap().contains(why));
-        assert_eq!((row(&source, &second.url).standing.as_str(), row(&source, honest).standing.as_str()), ("good", "good"));
+        assert_eq!(
+            (row(&source, &second.url).standing.as_str(), row(&source, honest).standing.as_str()),
+            ("good", "good")
+        );
         let (asked, query) = (liar.asked("eth_getLogs"), world.query(30));
         let expected = world.source(&[honest]).logs(&query).await.unwrap();
         assert_eq!(source.logs(&query).await.unwrap(), expected);
@@ -171,7 +174,11 @@ async fn a_node_that_is_asked_too_often_is_asked_less() {
     ask(40).await;
     let before = liar.refused();
     ask(40).await;
-    println!("rate {:?}, refused {refused}, later {}", row(&source, &liar.url).requests_per_second_max, liar.refused() - before);
+    println!(
+        "rate {:?}, refused {refused}, later {}",
+        row(&source, &liar.url).requests_per_second_max,
+        liar.refused() - before
+    );
     assert!(liar.refused() - before < refused.max(10), "{} after {refused}", liar.refused() - before);
 }
 
@@ -228,7 +235,9 @@ async fn with_bad_nodes_beside_a_good_one_the_rows_are_those_of_the_good_one() {
     let urls = [&other_chain.url, &forked.url, &late.url, &busy.url, &omits.url, &world.played.url];
     let ended = index(folder.path(), &world, &stored.url_text, &urls.map(String::as_str)).await;
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    for (url, words) in [(&other_chain.url, "of another chain: 10"), (&forked.url, "on a fork"), (&late.url, "is behind")] {
+    for (url, words) in
+        [(&other_chain.url, "of another chain: 10"), (&forked.url, "on a fork"), (&late.url, "is behind")]
+    {
         let said = ended.stderr.lines().any(|line| line.contains(url.as_str()) && line.contains(words));
         assert!(said, "{words}: {}", ended.stderr);
     }

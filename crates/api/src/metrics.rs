@@ -39,7 +39,10 @@ const ELSEWHERE: [(&str, &str); 7] = [
     ("accrual_index_blocks_total", "Blocks that this process has committed."),
     ("accrual_index_events_total", "Events that this process has committed."),
     ("accrual_index_rewinds_total", "How often this process has gone back because the chain changed."),
-    ("accrual_complete_blocks_total", "Blocks that were shown to hold no other logs of ours, by how; or left open."),
+    (
+        "accrual_complete_blocks_total",
+        "Blocks that were shown to hold no other logs of ours, by how; or left open.",
+    ),
     ("accrual_logs_left_out_total", "Logs of ours that a node left out and that were found, by host."),
 ];
 /// The same for what goes up and down.
@@ -49,7 +52,10 @@ const GAUGES_ELSEWHERE: [(&str, &str); 10] = [
     ("accrual_rpc_node_head_block_number", "The newest block that a node has shown."),
     ("accrual_rpc_node_lag_blocks", "Blocks from it to the newest that any node has shown."),
     ("accrual_rpc_node_latency_ms", "What a node's answer takes in the mean."),
-    ("accrual_rpc_node_requests_per_second_max", "Questions a second, where a node was found to refuse more."),
+    (
+        "accrual_rpc_node_requests_per_second_max",
+        "Questions a second, where a node was found to refuse more.",
+    ),
     ("accrual_rpc_node_range_blocks_max", "Blocks in one question for logs, where a node named a limit."),
     ("accrual_rpc_node_batch_max", "Questions in one request, where a node was found to refuse more."),
     ("accrual_verify_block_number", "The block at which a pool was last held against its contracts."),

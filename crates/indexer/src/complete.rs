@@ -142,7 +142,8 @@ impl Evidence {
             metrics::counter!("accrual_complete_blocks_total", "outcome" => "left_open").increment(1);
             return Ok((number, None));
         }
-        let logs = source.block_logs(&self.headers[&number]).await.map_err(|error| unsettled(number, error))?;
+        let logs =
+            source.block_logs(&self.headers[&number]).await.map_err(|error| unsettled(number, error))?;
         let logs = Arc::new(logs);
         self.settled.lock().await.insert(number, logs.clone());
         metrics::counter!("accrual_complete_blocks_total", "outcome" => "settled_by_receipts").increment(1);
@@ -173,17 +174,21 @@ impl Evidence {
             source.distrust(node, &error.to_string());
             return Err(error.into());
         }
-        let missing: Vec<&RawLog> = on_chain
-            .iter()
-            .filter(|log| query.matches(log) && !found.contains(&log.log_index))
-            .collect();
+        let missing: Vec<&RawLog> =
+            on_chain.iter().filter(|log| query.matches(log) && !found.contains(&log.log_index)).collect();
         if missing.is_empty() {
             self.in_vain.fetch_add(usize::from(found.is_empty()), Ordering::Relaxed);
             return Ok(());
         }
         let lost = missing.len();
-        let what = format!("it left {lost} of our logs of block {number} out; they are taken from the receipts");
-        tracing::warn!(node, block = number, lost, "the node left logs out: they are taken from the block's receipts");
+        let what =
+            format!("it left {lost} of our logs of block {number} out; they are taken from the receipts");
+        tracing::warn!(
+            node,
+            block = number,
+            lost,
+            "the node left logs out: they are taken from the block's receipts"
+        );
         source.distrust(node, &what);
         metrics::counter!("accrual_logs_left_out_total", "host" => node.to_owned()).increment(count(lost));
         logs.extend(missing.into_iter().cloned());

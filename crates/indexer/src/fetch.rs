@@ -390,8 +390,7 @@ fn check_ends(
     ends: &[Header],
     headers: &BTreeMap<u64, Header>,
 ) -> Result<(), IndexError> {
-    let differs =
-        |end: &Header| headers.get(&end.number.0).is_some_and(|header| header.hash != end.hash);
+    let differs = |end: &Header| headers.get(&end.number.0).is_some_and(|header| header.hash != end.hash);
     if ends.iter().any(differs) { Err(unsteady(blocks)) } else { Ok(()) }
 }
 

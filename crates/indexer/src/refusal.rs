@@ -166,11 +166,7 @@ mod tests {
             (-32007, "100/second request limit reached", Busy),
             (-32602, "BlockOutOfRangeError: block height is 10 but requested was 20", Behind),
             (-32000, "header not found", Behind),
-            (
-                -32000,
-                "missing trie node 3a5f (path ) state 0x3a5f is not available, not found",
-                Pruned,
-            ),
+            (-32000, "missing trie node 3a5f (path ) state 0x3a5f is not available, not found", Pruned),
             (4444, "pruned history unavailable", Pruned),
             (4444, "history is gone", Pruned),
             (-32000, "history has been pruned for this block", Pruned),

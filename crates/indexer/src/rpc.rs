@@ -20,7 +20,7 @@ mod roll;
 mod wire;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use accrual_rewards::unit::BlockNumber;
@@ -70,9 +70,24 @@ impl Default for RpcOptions {
     }
 }
 
+/// Nodes and what a process has seen of them; clones share it, so that each source knows what the others learnt.
+#[derive(Clone)]
+pub struct RpcNodes(Arc<Vec<Node>>);
+
+impl RpcNodes {
+    /// Nodes by their URLs.
+    ///
+    /// # Panics
+    /// When `urls` is empty: the configuration has refused that.
+    pub fn new(urls: &[String]) -> Self {
+        assert!(!urls.is_empty(), "chain.rpc_urls has at least one URL");
+        Self(Arc::new(Node::list(urls)))
+    }
+}
+
 /// One or several nodes of the same chain; each question goes to the best of those that can have the answer.
 pub struct RpcSource {
-    nodes: Vec<Node>,
+    nodes: Arc<Vec<Node>>,
     current: AtomicUsize,
     options: RpcOptions,
     answered_at: Mutex<Instant>,
@@ -89,9 +104,13 @@ impl RpcSource {
     /// # Panics
     /// When `urls` is empty: the configuration has refused that.
     pub fn new(urls: &[String], options: RpcOptions) -> Self {
-        assert!(!urls.is_empty(), "chain.rpc_urls has at least one URL");
+        Self::over(RpcNodes::new(urls), options)
+    }
+
+    /// A source over nodes that others may ask too.
+    pub fn over(nodes: RpcNodes, options: RpcOptions) -> Self {
         Self {
-            nodes: Node::list(urls),
+            nodes: nodes.0,
             current: AtomicUsize::new(0),
             options,
             answered_at: Mutex::new(Instant::now()),
@@ -128,23 +147,33 @@ impl RpcSource {
     async fn heads_somewhere(&self) -> Result<(usize, Heads), SourceError> {
         let tags = ["latest", "safe", "finalized"].map(|tag| json!(tag));
         let question = Question::header(&tags[0]);
-        if let Choice::Ask(place) = self.choose(&question, &[]) {
-            // A node that knows no "safe" refuses the whole batch: the newest block alone then.
-            if let Ok(headers) = self.try_batch::<LightHeader>(place, &tags).await {
-                let mut headers = headers.into_iter().map(|header| header.map(Header::from));
-                if let Some(latest) = headers.next().flatten() {
-                    let mut number = || headers.next().flatten().map(|header| header.number);
-                    return Ok((place, Heads { latest, safe: number(), finalized: number() }));
-                }
-            }
-        }
         let once = async |place: usize| {
             let answer = self.ask_once(&self.nodes[place], &question).await?;
             let latest = parse::<Option<LightHeader>>(&answer)?;
             latest.ok_or_else(|| Trouble::Wrong { what: "it knows no newest block".to_owned() })
         };
-        let (place, latest) = self.ask_with(&question, |place| once(place)).await?;
-        Ok((place, Heads { latest: Header::from(latest), safe: None, finalized: None }))
+        let mut is_refused = false;
+        loop {
+            if let Choice::Ask(place) = self.choose(&question, &[]) {
+                match self.try_batch::<LightHeader>(place, &tags).await {
+                    Ok(headers) => {
+                        let mut headers = headers.into_iter().map(|header| header.map(Header::from));
+                        if let Some(latest) = headers.next().flatten() {
+                            let mut number = || headers.next().flatten().map(|header| header.number);
+                            return Ok((place, Heads { latest, safe: number(), finalized: number() }));
+                        }
+                    }
+                    Err(refused) => is_refused |= refused,
+                }
+            }
+            // This waits until a node is back. One that refuses the whole batch knows no "safe"; one that was only away
+            // is asked for all three again, once.
+            let (place, latest) = self.ask_with(&question, |place| once(place)).await?;
+            if is_refused {
+                return Ok((place, Heads { latest: Header::from(latest), safe: None, finalized: None }));
+            }
+            is_refused = true;
+        }
     }
 
     /// Headers of `numbers` as `T`, some batches at a time.

@@ -202,10 +202,7 @@ pub trait LogSource: Send + Sync {
     fn logs(&self, query: &LogQuery) -> impl Future<Output = Result<Vec<RawLog>, SourceError>> + Send;
 
     /// The same with the header of the range's last block from the node that gave them, as far as it must be shown.
-    fn logs_with_end(
-        &self,
-        query: &LogQuery,
-    ) -> impl Future<Output = Result<Answered, SourceError>> + Send {
+    fn logs_with_end(&self, query: &LogQuery) -> impl Future<Output = Result<Answered, SourceError>> + Send {
         async { Ok(Answered { logs: self.logs(query).await?, ..Answered::default() }) }
     }
 

@@ -79,8 +79,7 @@ const ALL: &str = "
 pub async fn all(db: &Db, chain_id: u64) -> Result<Vec<NodeRow>, StoreError> {
     type Some64 = Option<i64>;
     type Cells = (String, String, Option<String>, Some64, Some64, Some64, i64, Some64, Some64, Some64, i64);
-    let rows: Vec<Cells> =
-        on!(db, conn => sqlx::query_as(ALL).bind(bound(chain_id)).fetch_all(conn).await)?;
+    let rows: Vec<Cells> = on!(db, conn => sqlx::query_as(ALL).bind(bound(chain_id)).fetch_all(conn).await)?;
     let row = |cells: Cells| {
         let (name, standing, reason, head, lag, latency, score, rate, range, batch, seen_at) = cells;
         let row = Row { db, table: "nodes", key: &name };

@@ -54,7 +54,11 @@ async fn what_a_node_leaves_out_is_found_and_taken_from_the_receipts() {
         ("whole blocks", Faults { omit_blocks: Some(3), ..Faults::default() }, Completeness::Bloom),
         ("whole blocks", Faults { omit_blocks: Some(3), ..Faults::default() }, Completeness::Receipts),
         ("each fifth log", Faults { omit_every: Some(5), ..Faults::default() }, Completeness::Receipts),
-        ("one log in a hundred", Faults { omit_every: Some(100), ..Faults::default() }, Completeness::Receipts),
+        (
+            "one log in a hundred",
+            Faults { omit_every: Some(100), ..Faults::default() },
+            Completeness::Receipts,
+        ),
         ("every log", Faults { omit_every: Some(1), ..Faults::default() }, Completeness::Bloom),
     ];
     for (name, faults, mode) in cases {
@@ -87,8 +91,7 @@ async fn an_honest_node_is_asked_for_few_receipts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_settled_stops_with_a_sentence_and_another_node_heals_it() {
     let (crowd, honest, all) = crowd(43).await;
-    let faults =
-        Faults { omit_blocks: Some(2), without: vec!["eth_getBlockReceipts"], ..Faults::default() };
+    let faults = Faults { omit_blocks: Some(2), without: vec!["eth_getBlockReceipts"], ..Faults::default() };
     let liar = Liar::before(&honest, faults).await;
     for mode in [Completeness::Bloom, Completeness::Receipts] {
         let (outcome, found) = followed(&crowd, std::slice::from_ref(&liar.url), mode).await;

@@ -178,8 +178,14 @@ async fn the_command_in_the_sentence_repairs_a_fork_below_finality() {
         never_saw.remove().await;
 
         let path = super::verify::config(folder.path(), &crowd, seen, "");
-        let ended = binary::run(&["index", "--config", binary::text(&path), "--to", "head", "--rewind-to", "5"]).await;
-        assert!(ended.code == 1 && ended.stderr.contains("no block at or below 5 to go back to"), "{}", ended.stderr);
+        let ended =
+            binary::run(&["index", "--config", binary::text(&path), "--to", "head", "--rewind-to", "5"])
+                .await;
+        assert!(
+            ended.code == 1 && ended.stderr.contains("no block at or below 5 to go back to"),
+            "{}",
+            ended.stderr
+        );
     })
     .await;
 }

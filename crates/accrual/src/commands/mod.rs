@@ -17,12 +17,13 @@ mod tree;
 mod verify;
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use accrual_api::keys::{Asker, Keys};
 use accrual_api::{Clock, PoolInfo, TokenInfo, Tokens};
 use accrual_indexer::distributor::{DistributorOptions, DistributorReader};
 use accrual_indexer::follow::{FollowOptions, Follower};
-use accrual_indexer::rpc::{RpcOptions, RpcSource};
+use accrual_indexer::rpc::{RpcNodes, RpcOptions, RpcSource};
 use accrual_rewards::unit::UnixSeconds;
 use accrual_store::backup::check_health;
 use accrual_store::{Db, Mode, nodes};
@@ -187,7 +188,10 @@ fn source(config: &Config, patient: bool) -> Result<RpcSource, Failure> {
         behind_blocks_max: config.chain.behind_blocks_max,
         ..RpcOptions::default()
     };
-    Ok(RpcSource::new(&config.chain.rpc_urls, options))
+    // One process has one configuration: whoever asks a node in it goes by what all have learnt of that node.
+    static NODES: OnceLock<RpcNodes> = OnceLock::new();
+    let nodes = NODES.get_or_init(|| RpcNodes::new(&config.chain.rpc_urls)).clone();
+    Ok(RpcSource::over(nodes, options))
 }
 
 /// The machine's clock; everything below takes the time as an argument.

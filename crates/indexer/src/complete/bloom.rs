@@ -68,14 +68,17 @@ impl<'a> BloomTest<'a> {
                         && signature.is_none_or(|signature| log.topics.first() == Some(signature))
                 })
             };
-            if self.topics[0].is_empty() { !came(None) } else { !signatures.iter().all(|one| came(Some(one))) }
+            if self.topics[0].is_empty() {
+                !came(None)
+            } else {
+                !signatures.iter().all(|one| came(Some(one)))
+            }
         })
     }
 
     /// A topic of this place that is in the bloom and in no log that came.
     fn lacks_a_topic(&self, place: usize, bloom: &Bloom, found: &[&RawLog]) -> bool {
-        self.present(place, bloom)
-            .any(|topic| !found.iter().any(|log| log.topics.get(place) == Some(topic)))
+        self.present(place, bloom).any(|topic| !found.iter().any(|log| log.topics.get(place) == Some(topic)))
     }
 
     /// The topics of this place that were asked for and are in the bloom.
@@ -147,14 +150,62 @@ mod tests {
             doubted: bool,
         }
         let cases = [
-            Case { name: "nothing of ours", in_block: std::slice::from_ref(&foreign), came: &[], ids: &[], doubted: false },
-            Case { name: "all came", in_block: &[swap.clone(), mint.clone()], came: &[&swap, &mint], ids: &[], doubted: false },
-            Case { name: "the only one is missing", in_block: std::slice::from_ref(&swap), came: &[], ids: &[], doubted: true },
-            Case { name: "one kind is missing", in_block: &[swap.clone(), mint.clone()], came: &[&swap], ids: &[], doubted: true },
-            Case { name: "one of two alike is missing", in_block: &[swap.clone(), swap.clone()], came: &[&swap], ids: &[], doubted: false },
-            Case { name: "an id is missing", in_block: std::slice::from_ref(&mint), came: &[], ids: &[ID], doubted: true },
-            Case { name: "another id", in_block: std::slice::from_ref(&mint), came: &[], ids: &[B256::ZERO], doubted: false },
-            Case { name: "one came that is not there", in_block: std::slice::from_ref(&foreign), came: &[&swap], ids: &[], doubted: true },
+            Case {
+                name: "nothing of ours",
+                in_block: std::slice::from_ref(&foreign),
+                came: &[],
+                ids: &[],
+                doubted: false,
+            },
+            Case {
+                name: "all came",
+                in_block: &[swap.clone(), mint.clone()],
+                came: &[&swap, &mint],
+                ids: &[],
+                doubted: false,
+            },
+            Case {
+                name: "the only one is missing",
+                in_block: std::slice::from_ref(&swap),
+                came: &[],
+                ids: &[],
+                doubted: true,
+            },
+            Case {
+                name: "one kind is missing",
+                in_block: &[swap.clone(), mint.clone()],
+                came: &[&swap],
+                ids: &[],
+                doubted: true,
+            },
+            Case {
+                name: "one of two alike is missing",
+                in_block: &[swap.clone(), swap.clone()],
+                came: &[&swap],
+                ids: &[],
+                doubted: false,
+            },
+            Case {
+                name: "an id is missing",
+                in_block: std::slice::from_ref(&mint),
+                came: &[],
+                ids: &[ID],
+                doubted: true,
+            },
+            Case {
+                name: "another id",
+                in_block: std::slice::from_ref(&mint),
+                came: &[],
+                ids: &[B256::ZERO],
+                doubted: false,
+            },
+            Case {
+                name: "one came that is not there",
+                in_block: std::slice::from_ref(&foreign),
+                came: &[&swap],
+                ids: &[],
+                doubted: true,
+            },
         ];
         for case in cases {
             let query = query(case.ids);

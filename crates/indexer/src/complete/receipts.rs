@@ -69,7 +69,9 @@ impl Receipt {
         self.bloom().encode(&mut fields);
         let logs: Vec<u8> = self.logs.iter().flat_map(encoded_log).collect();
         fields.extend(list(&logs));
-        if let (DEPOSIT, Some(nonce), Some(version)) = (kind, self.deposit_nonce, self.deposit_receipt_version) {
+        if let (DEPOSIT, Some(nonce), Some(version)) =
+            (kind, self.deposit_nonce, self.deposit_receipt_version)
+        {
             nonce.encode(&mut fields);
             version.encode(&mut fields);
         }
@@ -165,7 +167,8 @@ mod tests {
     #[test]
     fn a_deposit_carries_its_nonce_since_canyon() {
         let plain = wire(DEPOSIT, true, 0xb3f0, &[]);
-        let canyon = Receipt { deposit_nonce: Some(0x1_0203), deposit_receipt_version: Some(1), ..plain.clone() };
+        let canyon =
+            Receipt { deposit_nonce: Some(0x1_0203), deposit_receipt_version: Some(1), ..plain.clone() };
         let regolith = Receipt { deposit_nonce: Some(0x1_0203), ..plain.clone() };
         let bloom = "00".repeat(256);
         let before = hex::decode(format!("7ef90108 01 82b3f0 b90100{bloom} c0").replace(' ', "")).unwrap();

@@ -27,7 +27,8 @@ impl<S: LogSource> Follower<S> {
         let rows = self.source.nodes();
         let learnt: Vec<Learnt> = rows.iter().map(learnt).collect();
         let is_plain = |(_, standing, limits): &Learnt| standing == "good" && *limits == [None; 3];
-        let is_news = learnt != self.nodes.learnt && !(self.nodes.learnt.is_empty() && learnt.iter().all(is_plain));
+        let is_news =
+            learnt != self.nodes.learnt && !(self.nodes.learnt.is_empty() && learnt.iter().all(is_plain));
         let is_due = goes_on && now.since(self.nodes.at) >= PAUSE_SECONDS;
         if rows.is_empty() || !(is_news || is_due) {
             return;

@@ -91,7 +91,8 @@ impl<S: LogSource> Follower<S> {
 }
 
 fn anew() -> String {
-    "nothing that is stored can be trusted: read the pools anew into another database (database.url)".to_owned()
+    "nothing that is stored can be trusted: read the pools anew into another database (database.url)"
+        .to_owned()
 }
 
 /// Forgets what was read of `pools` above the newest stored block at or below `number`, final or not, and answers that

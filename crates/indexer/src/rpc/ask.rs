@@ -1,8 +1,8 @@
 //! Puts a question to one node after the other until one answers.
 
 use std::future::Future;
-use std::sync::atomic::Ordering;
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use accrual_rewards::unit::BlockNumber;
@@ -49,7 +49,10 @@ impl Tries {
 
 impl RpcSource {
     /// One question, and the answer as what was asked for.
-    pub(super) async fn ask<T: DeserializeOwned + Send>(&self, question: &Question) -> Result<T, SourceError> {
+    pub(super) async fn ask<T: DeserializeOwned + Send>(
+        &self,
+        question: &Question,
+    ) -> Result<T, SourceError> {
         let once = async |place: usize| parse(&*self.ask_once(&self.nodes[place], question).await?);
         self.ask_with(question, |place| once(place)).await.map(|(_, answer)| answer)
     }
@@ -196,7 +199,8 @@ impl RpcSource {
         } else {
             let (end, logs) = self.end_and_logs(node, last, &question).await?;
             let message = || format!("it has no block {last} yet");
-            let end = parse::<Option<LightHeader>>(&end)?.ok_or_else(|| Trouble::Behind { message: message() })?;
+            let end =
+                parse::<Option<LightHeader>>(&end)?.ok_or_else(|| Trouble::Behind { message: message() })?;
             node.shown(Header::from(end));
             (Some(Header::from(end)), logs)
         };

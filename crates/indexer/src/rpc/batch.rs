@@ -20,7 +20,10 @@ impl<T: DeserializeOwned + Debug + Send + Sync + Unpin + 'static> Readable for T
 impl RpcSource {
     /// Headers by number or tag, in batches. A node that refuses a batch is asked for smaller ones, in the end one by
     /// one, and from then on as it likes.
-    pub(super) async fn header_tags<T: Readable>(&self, tags: &[Value]) -> Result<Vec<Option<T>>, SourceError> {
+    pub(super) async fn header_tags<T: Readable>(
+        &self,
+        tags: &[Value],
+    ) -> Result<Vec<Option<T>>, SourceError> {
         let mut headers = Vec::with_capacity(tags.len());
         while headers.len() < tags.len() {
             let rest = &tags[headers.len()..];
@@ -33,7 +36,7 @@ impl RpcSource {
                             headers.extend(found);
                             continue;
                         }
-                        Err(true) => self.nodes[place].record().batch_max = Some(size / 2),
+                        Err(true) => self.nodes[place].batch_refused(size),
                         Err(false) => {}
                     }
                 }
@@ -62,8 +65,15 @@ impl RpcSource {
         if !matches!(right, Ok(true)) {
             return Err(false);
         }
+        let refused = |error: TransportError| {
+            let refused = is_refused(&error);
+            if let Trouble::Busy { wait } = Question::header(&tags[0]).trouble(error) {
+                node.refused(wait);
+            }
+            refused
+        };
         let asked = timeout(self.options.request_timeout, self.batch(place, tags)).await;
-        let headers = asked.map_err(|_| true).and_then(|answer| answer.map_err(|error| is_refused(&error)));
+        let headers = asked.map_err(|_| true).and_then(|answer| answer.map_err(refused));
         node.count(match &headers {
             Ok(_) => "answered",
             Err(true) => "refused",
@@ -71,6 +81,7 @@ impl RpcSource {
         });
         let headers = headers?;
         node.record().health.answered(begun.elapsed());
+        node.batch_answered(tags.len(), self.options.batch_max);
         self.note_answer();
         Ok(headers)
     }

@@ -132,9 +132,7 @@ impl Health {
         let latency = self.latency.unwrap_or(LATENCY_UNKNOWN);
         let millis = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
         let lag = self.head.map_or(0, |head| newest.saturating_sub(head.number.0));
-        millis
-            .saturating_add(self.failing_permille.saturating_mul(20))
-            .saturating_add(lag.saturating_mul(20))
+        millis.saturating_add(self.failing_permille.saturating_mul(20)).saturating_add(lag.saturating_mul(20))
     }
 
     /// Whether it can be asked for `need` at `now`.
@@ -231,8 +229,18 @@ mod tests {
         let fork = Standing::OnAFork { number: 1, has: B256::ZERO, others: B256::ZERO };
         let cases = [
             ("good", Health::default(), Fit::Now, Fit::Now),
-            ("behind the range", Health { standing: behind(150), ..Health::default() }, Fit::Never, Fit::Never),
-            ("behind, but past it", Health { standing: behind(200), ..Health::default() }, Fit::Now, Fit::Never),
+            (
+                "behind the range",
+                Health { standing: behind(150), ..Health::default() },
+                Fit::Never,
+                Fit::Never,
+            ),
+            (
+                "behind, but past it",
+                Health { standing: behind(200), ..Health::default() },
+                Fit::Now,
+                Fit::Never,
+            ),
             ("on a fork", Health { standing: fork, ..Health::default() }, Fit::Never, Fit::Never),
             (
                 "of another chain",

@@ -35,7 +35,12 @@ pub(super) struct Record {
     pub(super) range_blocks_max: Option<u64>,
     /// Questions in one batch, where it refused more.
     pub(super) batch_max: Option<usize>,
+    /// Batches of that size that it took in a row.
+    batches_taken: u32,
 }
+
+/// So many batches of the learnt size later twice as many are tried again: it may only have been slow.
+const BATCHES_BEFORE_GROWTH: u32 = 256;
 
 impl Node {
     fn new(url: &str, name: String) -> Self {
@@ -108,6 +113,24 @@ impl Node {
         record.pace.refused(now);
     }
 
+    /// Notes that it refused a batch of so many questions.
+    pub(super) fn batch_refused(&self, size: usize) {
+        let mut record = self.record();
+        record.batch_max = Some((size / 2).max(1));
+        record.batches_taken = 0;
+    }
+
+    /// Notes that it took a batch of so many questions, where `most` are ever put to it.
+    pub(super) fn batch_answered(&self, size: usize, most: usize) {
+        let mut record = self.record();
+        let Some(learnt) = record.batch_max.filter(|learnt| *learnt <= size) else { return };
+        record.batches_taken += 1;
+        if record.batches_taken >= BATCHES_BEFORE_GROWTH {
+            record.batches_taken = 0;
+            record.batch_max = Some(learnt * 2).filter(|grown| *grown < most);
+        }
+    }
+
     /// Notes a header that it has shown, when it is its newest.
     pub(super) fn shown(&self, header: Header) {
         let mut record = self.record();
@@ -138,7 +161,12 @@ impl Node {
         };
         if !known {
             let what = if is_state { "state" } else { "logs" };
-            tracing::warn!(node = self.name, block, what, "the node is pruned: it has nothing as old as that");
+            tracing::warn!(
+                node = self.name,
+                block,
+                what,
+                "the node is pruned: it has nothing as old as that"
+            );
         }
     }
 
@@ -212,7 +240,8 @@ fn double(number: u64) -> f64 {
     number as f64
 }
 
-fn name(url: &str) -> String {
+/// Scheme and host of a URL.
+pub(super) fn name(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
     let host = host.rsplit('@').next().unwrap_or(host);
@@ -224,8 +253,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_refused_batch_is_halved_and_grows_again() {
+        let node = &Node::list(&["http://a".to_owned()])[0];
+        node.batch_refused(100);
+        node.batch_refused(50);
+        assert_eq!(node.record().batch_max, Some(25));
+        for (size, times, most) in
+            [(25, BATCHES_BEFORE_GROWTH, Some(50)), (25, 999, Some(50)), (50, 256, None)]
+        {
+            (0..times).for_each(|_| node.batch_answered(size, 100));
+            assert_eq!(node.record().batch_max, most, "{times} of {size}");
+        }
+    }
+
+    #[test]
     fn a_name_holds_no_secret_and_stands_for_one_url() {
-        let urls = ["https://me:secret@node.example/v2/KEY?k=1", "https://node.example/v2/OTHER", "ws://b:1#x"];
+        let urls =
+            ["https://me:secret@node.example/v2/KEY?k=1", "https://node.example/v2/OTHER", "ws://b:1#x"];
         let names: Vec<String> =
             Node::list(&urls.map(str::to_owned)).into_iter().map(|node| node.name).collect();
         assert_eq!(names, ["https://node.example", "https://node.example#2", "ws://b:1"]);

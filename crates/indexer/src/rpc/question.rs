@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::health::Need;
+use super::node::name;
 use super::wire::{filter, quantity};
 use crate::plan::Suggestion;
 use crate::refusal::{self, Refusal};
@@ -24,16 +25,32 @@ pub(super) struct Question {
 
 /// Why one try did not give an answer.
 pub(super) enum Trouble {
-    TooWide { message: String, suggestion: Option<Suggestion> },
-    Busy { wait: Option<Duration> },
-    Behind { message: String },
+    TooWide {
+        message: String,
+        suggestion: Option<Suggestion>,
+    },
+    Busy {
+        wait: Option<Duration>,
+    },
+    Behind {
+        message: String,
+    },
     /// It has no such block; another may.
     Absent,
-    Pruned { message: String },
+    Pruned {
+        message: String,
+    },
     /// It answered with what cannot be right.
-    Wrong { what: String },
-    Refused { code: i64, message: String },
-    Unreachable { reason: String },
+    Wrong {
+        what: String,
+    },
+    Refused {
+        code: i64,
+        message: String,
+    },
+    Unreachable {
+        reason: String,
+    },
 }
 
 impl Trouble {
@@ -142,7 +159,9 @@ impl Question {
             Refusal::Busy => Trouble::Busy { wait: None },
             Refusal::Behind => Trouble::Behind { message: message() },
             Refusal::Pruned if self.oldest().is_some() => Trouble::Pruned { message: message() },
-            Refusal::TooWide(_) | Refusal::Pruned | Refusal::Final => Trouble::Refused { code, message: message() },
+            Refusal::TooWide(_) | Refusal::Pruned | Refusal::Final => {
+                Trouble::Refused { code, message: message() }
+            }
         }
     }
 
@@ -163,7 +182,53 @@ pub(super) fn parse<T: DeserializeOwned>(answer: &RawValue) -> Result<T, Trouble
     serde_json::from_str(answer.get()).map_err(|error| Trouble::Wrong { what: error.to_string() })
 }
 
-/// A node's words, short enough for a log line.
+/// A node's words, short enough for a log line, with URLs cut down to their hosts: what fails to connect names the whole
+/// URL, and its path may hold a provider's key.
 fn brief(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(300).collect()
+    let mut words = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let begin = rest[..at].rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |place| place + 1);
+        let is_end = |c: char| c.is_whitespace() || c.is_control() || "()<>[]{}\"',;".contains(c);
+        let end = rest[at..].find(is_end).map_or(rest.len(), |length| at + length);
+        words.push_str(&rest[..begin]);
+        words.push_str(&name(&rest[begin..end]));
+        rest = &rest[end..];
+    }
+    words.push_str(rest);
+    words.chars().filter(|c| !c.is_control()).take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_hold_no_key() {
+        let cases = [
+            ("plain words: 1/2", "plain words: 1/2"),
+            (
+                "error sending request for url (https://me:pw@a.example/v2/KEY?k=KEY): timed out",
+                "error sending request for url (https://a.example): timed out",
+            ),
+            ("wss://b:1/KEY and http://c/KEY\n", "wss://b:1 and http://c"),
+            ("see ://", "see ://"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(brief(text), expected);
+        }
+    }
+
+    /// What the transport itself says of a URL where nothing listens.
+    #[tokio::test]
+    async fn a_failed_connection_tells_no_key() {
+        let question = Question::new("eth_chainId", json!([]));
+        let url = "http://127.0.0.1:1/v2/SECRET";
+        let client = alloy::rpc::client::ClientBuilder::default().connect(url).await.unwrap();
+        let error = client.request::<_, Value>("eth_chainId", json!([])).await.unwrap_err();
+        let Trouble::Unreachable { reason } = question.trouble(error) else {
+            panic!("nothing listens there")
+        };
+        assert!(!reason.contains("SECRET"), "{reason}");
+    }
 }
