@@ -41,7 +41,7 @@ const ELSEWHERE: [(&str, &str); 7] = [
     ("accrual_index_rewinds_total", "How often this process has gone back because the chain changed."),
     (
         "accrual_complete_blocks_total",
-        "Blocks that were shown to hold no other logs of ours, by how; or left open.",
+        "Blocks of each question for logs, by how they were shown to hold no other; or left open.",
     ),
     ("accrual_logs_left_out_total", "Logs of ours that a node left out and that were found, by host."),
 ];

@@ -50,7 +50,8 @@ pub(crate) struct Evidence {
 /// Blocks whose receipts are asked for at the same time.
 const SETTLED_AT_ONCE: usize = 4;
 /// With `bloom`: so many blocks of a range, and a twentieth of its width, are settled in vain. On a chain whose blooms are
-/// nearly full a hit says nothing, and the receipts of all its blocks would be read.
+/// nearly full a hit says nothing, and the receipts of all its blocks would be read. The rest of such a range is asked of
+/// another node, where there is one.
 const IN_VAIN_MAX: usize = 64;
 
 impl Evidence {
@@ -98,14 +99,55 @@ impl Evidence {
         let doubtful = self.doubtful(query, &logs);
         metrics::counter!("accrual_complete_blocks_total", "outcome" => "shown_by_bloom")
             .increment(query.blocks.width().saturating_sub(count(doubtful.len())));
-        let settled = futures::stream::iter(doubtful.into_iter().map(|number| self.settle(source, number)));
+        let settled =
+            futures::stream::iter(doubtful.into_iter().map(|number| self.settle(source, number, false)));
         let mut settled = std::pin::pin!(settled.buffered(SETTLED_AT_ONCE));
+        let mut open = Vec::new();
         while let Some((number, on_chain)) = settled.try_next().await? {
-            let Some(on_chain) = on_chain else { continue };
-            self.compare(source, query, number, &on_chain, &node, &mut logs)?;
+            match on_chain {
+                Some(on_chain) => self.compare(source, query, number, &on_chain, &node, &mut logs)?,
+                None => open.push(number),
+            }
         }
+        self.ask_another(source, query, &open, &node, &mut logs).await?;
         logs.sort_by_key(|log| (log.block_number, log.log_index));
         Ok(logs)
+    }
+
+    /// The blocks that receipts were not spent on, by what another node says of them: where it says otherwise, the receipts
+    /// decide after all.
+    async fn ask_another<S: LogSource>(
+        &self,
+        source: &S,
+        query: &LogQuery,
+        open: &[u64],
+        node: &str,
+        logs: &mut Vec<RawLog>,
+    ) -> Result<(), IndexError> {
+        let (Some(first), Some(last)) = (open.first(), open.last()) else { return Ok(()) };
+        let blocks = BlockRange { first: BlockNumber(*first), last: BlockNumber(*last) };
+        let asked = LogQuery { blocks, ..query.clone() };
+        let Some(other) = source.second_opinion(&asked, node).await? else {
+            metrics::counter!("accrual_complete_blocks_total", "outcome" => "left_open")
+                .increment(count(open.len()));
+            return Ok(());
+        };
+        let places = |logs: &[RawLog], number: u64| -> BTreeSet<u64> {
+            logs.iter().filter(|log| log.block_number == number).map(|log| log.log_index).collect()
+        };
+        let differ: Vec<u64> = open
+            .iter()
+            .copied()
+            .filter(|number| places(&other.logs, *number) != places(logs, *number))
+            .collect();
+        metrics::counter!("accrual_complete_blocks_total", "outcome" => "agreed_by_two")
+            .increment(count(open.len() - differ.len()));
+        for number in differ {
+            if let (_, Some(on_chain)) = self.settle(source, number, true).await? {
+                self.compare(source, query, number, &on_chain, node, logs)?;
+            }
+        }
+        Ok(())
     }
 
     /// The blocks whose headers do not say by themselves that `logs` are all.
@@ -129,17 +171,18 @@ impl Evidence {
         of_range.filter(is_doubtful).map(|(number, _)| *number).collect()
     }
 
-    /// All logs of a block, by its receipts; `None` where that is left open.
+    /// All logs of a block, by its receipts; `None` where these are spared, unless they `must` be read.
     async fn settle<S: LogSource>(
         &self,
         source: &S,
         number: u64,
+        must: bool,
     ) -> Result<(u64, Option<Arc<Vec<RawLog>>>), IndexError> {
         if let Some(known) = self.settled.lock().await.get(&number) {
             return Ok((number, Some(known.clone())));
         }
-        if self.mode == Completeness::Bloom && self.in_vain.load(Ordering::Relaxed) >= self.in_vain_max {
-            metrics::counter!("accrual_complete_blocks_total", "outcome" => "left_open").increment(1);
+        let is_spent = self.in_vain.load(Ordering::Relaxed) >= self.in_vain_max;
+        if self.mode == Completeness::Bloom && is_spent && !must {
             return Ok((number, None));
         }
         let logs =

@@ -5,13 +5,14 @@
 //! node, and what is too wide goes back to be narrowed.
 //!
 //! - `ask`: one question, node after node; `question`: what it is, and what it means when it is not answered.
-//! - `batch`: many headers in one request.
+//! - `batch`: many headers in one request; `logs`: logs, with what shows that the node has the blocks.
 //! - `node`: one node's record; `health`: how well it serves; `pace`: how often it may be asked.
 //! - `roll`: of several nodes, which can be believed.
 
 mod ask;
 mod batch;
 mod health;
+mod logs;
 mod node;
 mod pace;
 mod question;
@@ -311,6 +312,24 @@ impl LogSource for RpcSource {
     async fn logs_with_end(&self, query: &LogQuery) -> Result<Answered, SourceError> {
         let once = |place| self.logs_once(place, query);
         self.ask_with(&Question::logs(query), once).await.map(|(_, answered)| answered)
+    }
+
+    async fn second_opinion(&self, query: &LogQuery, than: &str) -> Result<Option<Answered>, SourceError> {
+        let passed = self.nodes.iter().position(|node| node.name == than);
+        if self.nodes.len() == 1 || passed.is_none() {
+            return Ok(None);
+        }
+        let once = |place| self.logs_once(place, query);
+        match self.ask_past(&Question::logs(query), passed.into_iter().collect(), once).await {
+            Ok((_, answered)) => Ok(Some(answered)),
+            Err(SourceError::Unreachable { url, reason, seconds }) => {
+                Err(SourceError::Unreachable { url, reason, seconds })
+            }
+            Err(error) => {
+                tracing::debug!(%error, "no second node can say whether the logs are all");
+                Ok(None)
+            }
+        }
     }
 
     fn distrust(&self, node: &str, what: &str) {

@@ -224,6 +224,15 @@ pub trait LogSource: Send + Sync {
         async { Err(shows_nothing("eth_getBlockReceipts")) }
     }
 
+    /// The same question put to another node than `than`; `None` where there is none that can answer it.
+    fn second_opinion(
+        &self,
+        _query: &LogQuery,
+        _than: &str,
+    ) -> impl Future<Output = Result<Option<Answered>, SourceError>> + Send {
+        async { Ok(None) }
+    }
+
     /// Says that `node` gave something that was shown to be wrong or not whole, so that others are asked before it.
     fn distrust(&self, _node: &str, _what: &str) {}
 

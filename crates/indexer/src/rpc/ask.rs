@@ -5,8 +5,6 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use accrual_rewards::unit::BlockNumber;
-use accrual_store::Header;
 use alloy::transports::{RpcError, TransportError, TransportErrorKind};
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -17,15 +15,12 @@ use super::RpcSource;
 use super::health::{Choice, Need, Standing, choose};
 use super::node::Node;
 use super::question::{Question, Trouble, parse};
-use super::wire::{LightHeader, quantity};
 use crate::plan::Suggestion;
-use crate::source::{Answered, LogQuery, RawLog, SourceError};
+use crate::source::SourceError;
 
 /// Rounds over all nodes while none has the block yet.
 const ROUNDS_WHILE_BEHIND: u32 = 5;
 const PAUSE_WHILE_BEHIND: Duration = Duration::from_millis(100);
-/// A node whose newest block is so far above a range has all of it.
-const NEAR_HEAD_BLOCKS: u64 = 64;
 /// What a node that takes fewer blocks than asked for weighs more than one that takes them all.
 const TOO_NARROW: u64 = 1_000_000;
 
@@ -67,7 +62,21 @@ impl RpcSource {
         T: Send,
         F: Future<Output = Result<T, Trouble>> + Send,
     {
-        let mut tries = Tries::default();
+        self.ask_past(question, Vec::new(), once).await
+    }
+
+    /// The same without the nodes that are `passed`.
+    pub(super) async fn ask_past<T, F>(
+        &self,
+        question: &Question,
+        passed: Vec<usize>,
+        once: impl Fn(usize) -> F + Send + Sync,
+    ) -> Result<(usize, T), SourceError>
+    where
+        T: Send,
+        F: Future<Output = Result<T, Trouble>> + Send,
+    {
+        let mut tries = Tries { passed: passed.clone(), ..Tries::default() };
         loop {
             let place = match self.choose(question, &tries.passed) {
                 Choice::Ask(place) => place,
@@ -76,7 +85,7 @@ impl RpcSource {
                     continue;
                 }
                 Choice::Nobody => {
-                    self.all_passed(question, &mut tries).await?;
+                    self.all_passed(question, &passed, &mut tries).await?;
                     continue;
                 }
             };
@@ -173,7 +182,7 @@ impl RpcSource {
         self.read(question, result)
     }
 
-    fn read(
+    pub(super) fn read(
         &self,
         question: &Question,
         result: Result<Box<RawValue>, TransportError>,
@@ -186,48 +195,6 @@ impl RpcSource {
             Err(RpcError::NullResp) => Ok(RawValue::NULL.to_owned()),
             Err(error) => Err(question.trouble(error)),
         }
-    }
-
-    /// Logs, and near the head the header of their last block with them, from the same node and in one request: first the
-    /// header, so that a node that shows it had the block before it looked for logs.
-    pub(super) async fn logs_once(&self, place: usize, query: &LogQuery) -> Result<Answered, Trouble> {
-        let (node, question) = (&self.nodes[place], Question::logs(query));
-        let last = query.blocks.last;
-        let is_far = node.head().is_some_and(|head| head.0 >= last.0.saturating_add(NEAR_HEAD_BLOCKS));
-        let (end, logs) = if is_far {
-            (None, self.ask_once(node, &question).await?)
-        } else {
-            let (end, logs) = self.end_and_logs(node, last, &question).await?;
-            let message = || format!("it has no block {last} yet");
-            let end =
-                parse::<Option<LightHeader>>(&end)?.ok_or_else(|| Trouble::Behind { message: message() })?;
-            node.shown(Header::from(end));
-            (Some(Header::from(end)), logs)
-        };
-        let logs: Vec<RawLog> = parse(&logs)?;
-        Ok(Answered { logs, end, node: node.name.clone() })
-    }
-
-    async fn end_and_logs(
-        &self,
-        node: &Node,
-        last: BlockNumber,
-        question: &Question,
-    ) -> Result<(Box<RawValue>, Box<RawValue>), Trouble> {
-        let end = Question::header(&json!(quantity(last)));
-        let takes_batches = node.record().batch_max.is_none_or(|most| most > 1);
-        if takes_batches {
-            let limit = self.options.request_timeout;
-            match timeout(limit, pair(node, &end, question)).await {
-                Err(_) => return Err(question.timed_out(limit)),
-                Ok(Ok((end_answer, logs))) => {
-                    return Ok((self.read(&end, end_answer)?, self.read(question, logs)?));
-                }
-                Ok(Err(error)) if is_refused(&error) => node.record().batch_max = Some(1),
-                Ok(Err(error)) => return Err(question.trouble(error)),
-            }
-        }
-        Ok((self.ask_once(node, &end).await?, self.ask_once(node, question).await?))
     }
 
     /// Takes a trouble up: the next node, a pause, or the end.
@@ -280,10 +247,15 @@ impl RpcSource {
     }
 
     /// No node is left to ask: round again while one has not got the block yet, else the last error.
-    async fn all_passed(&self, question: &Question, tries: &mut Tries) -> Result<(), SourceError> {
+    async fn all_passed(
+        &self,
+        question: &Question,
+        passed: &[usize],
+        tries: &mut Tries,
+    ) -> Result<(), SourceError> {
         if tries.is_early && tries.rounds < ROUNDS_WHILE_BEHIND {
             sleep(PAUSE_WHILE_BEHIND * 2_u32.pow(tries.rounds)).await;
-            *tries = Tries { rounds: tries.rounds + 1, ..Tries::default() };
+            *tries = Tries { rounds: tries.rounds + 1, passed: passed.to_vec(), ..Tries::default() };
             return Ok(());
         }
         Err(tries.last.take().unwrap_or_else(|| self.none_fits(question)))
@@ -334,18 +306,6 @@ impl RpcSource {
         let (url, reason) = (node.name.clone(), reason.to_owned());
         Err(SourceError::Unreachable { url, reason, seconds: patience.as_secs() })
     }
-}
-
-type Answer = Result<Box<RawValue>, TransportError>;
-
-/// Two questions in one request, each with its own answer.
-async fn pair(node: &Node, first: &Question, second: &Question) -> Result<(Answer, Answer), TransportError> {
-    let client = node.client().await?;
-    let mut batch = client.new_batch();
-    let one = batch.add_call::<_, Box<RawValue>>(first.method, &first.params)?;
-    let other = batch.add_call::<_, Box<RawValue>>(second.method, &second.params)?;
-    batch.send().await?;
-    Ok((one.await, other.await))
 }
 
 /// Whether a node refused a batch as such, and did not just fail to answer.
