@@ -4,5 +4,6 @@ pub mod binary;
 pub mod config;
 pub mod db;
 pub mod js;
+pub mod liar;
 pub mod played;
 pub mod proxy;

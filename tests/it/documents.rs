@@ -6,7 +6,7 @@ use std::process::Command;
 
 use accrual_tests::binary;
 
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "ARCHITECTURE.md",
     "GLOSSARY.md",
@@ -14,6 +14,7 @@ const DOCUMENTS: [&str; 7] = [
     "docs/secret-managers.md",
     "docs/mcp.md",
     "docs/backups.md",
+    "docs/reliability.md",
 ];
 const EXAMPLE: &str = "config/accrual.example.toml";
 
@@ -225,6 +226,22 @@ fn each_invariant_names_the_test_that_keeps_it() {
             let named = if function.is_empty() { "#[test]".to_owned() } else { format!("fn {function}(") };
             assert!(text.contains(&named), "{path} has no {named}");
         }
+    }
+}
+
+/// The last word of each row's command is the test that holds it, and it is there.
+#[test]
+fn each_fault_names_the_test_that_shows_its_promise() {
+    let document = read("docs/reliability.md");
+    let rows: Vec<&str> =
+        document.lines().filter(|line| line.starts_with("| ") && line.contains("`cargo ")).collect();
+    assert!(rows.len() > 15, "{}", rows.len());
+    let listed = Command::new("git").args(["grep", "-h", "fn "]).current_dir(root()).output().unwrap();
+    let functions = String::from_utf8(listed.stdout).unwrap();
+    for row in rows {
+        let command = row.split('`').find(|part| part.starts_with("cargo ")).unwrap();
+        let test = command.split([' ', ':', '/', '(', ')', '\'']).rfind(|word| !word.is_empty()).unwrap();
+        assert!(functions.contains(&format!("fn {test}(")), "{test} is no test: {row}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! The recorded rehearsal, indexed over JSON-RPC on both engines: whatever the way, the same rows.
 
+use accrual_indexer::complete::Completeness;
 use accrual_indexer::follow::{Finality, FollowOptions, Follower, Target};
 use accrual_indexer::rpc::{RpcOptions, RpcSource};
 use accrual_recording::NodeOptions;
@@ -71,6 +72,7 @@ fn options(played: &Played, log_range_blocks_max: u32, ranges_in_flight_max: usi
         block_seconds: Some(2),
         log_range_blocks_max,
         ranges_in_flight_max,
+        completeness: Completeness::Bloom,
         commit_events_max: 300,
         snapshot_events: 700,
         now: || UnixSeconds(1_750_600_000),

@@ -11,6 +11,7 @@ mod layers;
 mod mainnet;
 mod mcp;
 mod node;
+mod nodes;
 mod outage;
 mod page;
 mod rotation;

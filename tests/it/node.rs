@@ -3,6 +3,7 @@
 //! - `crowd`: seeded people who do everything that a provider may do, in two pools of one manager.
 //! - `against_chain`: every figure of the ledger against what the contracts answer at the same block.
 //! - `aerodrome`, `slipstream`, `balancer`: the same for the other venues, with gauges and vaults; `venues` helps.
+//! - `complete`: a node that leaves logs out, or invents some.
 //! - `discover`: campaigns that were announced on the chain.
 //! - `distributor`: our tree paid by a Distributor-like contract, and its logs read behind the pools.
 //! - `reorgs`: the chain changes its mind.
@@ -12,6 +13,7 @@
 mod aerodrome;
 mod against_chain;
 mod balancer;
+mod complete;
 mod crowd;
 mod discover;
 mod distributor;
@@ -21,6 +23,7 @@ mod slipstream;
 mod venues;
 mod verify;
 
+use accrual_indexer::complete::Completeness;
 use accrual_indexer::follow::{Finality, FollowOptions, Follower, Target};
 use accrual_indexer::rpc::{RpcOptions, RpcSource};
 use accrual_rewards::campaign::{Campaign, Scoring, Weights, Window};
@@ -76,6 +79,7 @@ fn options(finality: Finality) -> FollowOptions {
         block_seconds: Some(2),
         log_range_blocks_max: 25,
         ranges_in_flight_max: 3,
+        completeness: Completeness::Bloom,
         commit_events_max: 30,
         snapshot_events: 40,
         now: || UnixSeconds(1_749_060_000),

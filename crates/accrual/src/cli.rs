@@ -107,6 +107,10 @@ pub(crate) struct Index {
     /// Where to stop: a block number, a time (RFC 3339), `head` or `finalized`. Goes on for ever when not given.
     #[arg(long)]
     pub(crate) to: Option<String>,
+    /// First forgets what was read above this block, final or not, and then reads it again. For when the chain, or a
+    /// node's word of it, changed below finality: nothing else may be indexing meanwhile.
+    #[arg(long, value_name = "BLOCK")]
+    pub(crate) rewind_to: Option<u64>,
     /// How progress is shown.
     #[arg(long, value_enum, default_value_t = ProgressMode::Auto)]
     pub(crate) progress: ProgressMode,

@@ -7,7 +7,9 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use accrual_rewards::id::PoolId;
 use accrual_rewards::unit::UnixSeconds;
+use accrual_store::verifications::Verification;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
@@ -31,12 +33,33 @@ const COMPONENT_LAG: &str = "accrual_component_lag_seconds";
 const COMPONENT_LAG_BLOCKS: &str = "accrual_component_lag_blocks";
 const REPLICAS: &str = "accrual_replicas_live";
 /// Counted by the store and the follower; described here, since here they are told.
-const ELSEWHERE: [(&str, &str); 5] = [
+const ELSEWHERE: [(&str, &str); 7] = [
     ("accrual_db_errors_total", "Statements that the database refused or did not answer, by engine."),
     ("accrual_rpc_requests_total", "Questions to chain nodes, by host and outcome."),
     ("accrual_index_blocks_total", "Blocks that this process has committed."),
     ("accrual_index_events_total", "Events that this process has committed."),
     ("accrual_index_rewinds_total", "How often this process has gone back because the chain changed."),
+    (
+        "accrual_complete_blocks_total",
+        "Blocks of each question for logs, by how they were shown to hold no other; or left open.",
+    ),
+    ("accrual_logs_left_out_total", "Logs of ours that a node left out and that were found, by host."),
+];
+/// The same for what goes up and down.
+const GAUGES_ELSEWHERE: [(&str, &str); 10] = [
+    ("accrual_rpc_node_state", "1 for the state that a node is in, 0 for the others, by host."),
+    ("accrual_rpc_node_score", "By which the next node is chosen: the lower the better."),
+    ("accrual_rpc_node_head_block_number", "The newest block that a node has shown."),
+    ("accrual_rpc_node_lag_blocks", "Blocks from it to the newest that any node has shown."),
+    ("accrual_rpc_node_latency_ms", "What a node's answer takes in the mean."),
+    (
+        "accrual_rpc_node_requests_per_second_max",
+        "Questions a second, where a node was found to refuse more.",
+    ),
+    ("accrual_rpc_node_range_blocks_max", "Blocks in one question for logs, where a node named a limit."),
+    ("accrual_rpc_node_batch_max", "Questions in one request, where a node was found to refuse more."),
+    ("accrual_verify_block_number", "The block at which a pool was last held against its contracts."),
+    ("accrual_verify_differences", "Values of a pool that were not stored as its contracts said there."),
 ];
 
 /// From a memory's answer to the longest a call may take.
@@ -96,6 +119,9 @@ fn describe() {
     for (name, text) in ELSEWHERE {
         describe_counter!(name, text);
     }
+    for (name, text) in GAUGES_ELSEWHERE {
+        describe_gauge!(name, text);
+    }
     // What has not happened yet is told as 0, so that a rate over it is known from the start.
     for policy in ["minute", "month"] {
         counter!(RATE_LIMITED, "policy" => policy).absolute(0);
@@ -125,6 +151,13 @@ pub(crate) fn propagated(arrived: Arrived, took_ms: u64) {
         Arrived::Everywhere => "everywhere",
     };
     histogram!(KEY_PROPAGATION, "place" => place).record(Duration::from_millis(took_ms));
+}
+
+/// Tells what came of verifying each pool last, by whichever process.
+pub(crate) fn verified(pool: &PoolId, found: &Verification) {
+    let pool = pool.to_string();
+    gauge!("accrual_verify_block_number", "pool" => pool.clone()).set(count(found.block_number.0));
+    gauge!("accrual_verify_differences", "pool" => pool).set(count(found.differences));
 }
 
 /// Tells what a look has seen, and does the recorder's own housekeeping.

@@ -60,9 +60,17 @@ pub enum IndexError {
     )]
     OtherBlock { number: BlockNumber, stored: B256, found: B256 },
     #[error(
-        "block {number} changed below finality: stored {stored}, the node says {found}; ask another node (chain.rpc_urls); if it agrees, what is stored cannot be trusted: read the pools anew into another database (database.url)"
+        "block {number} changed below finality: stored {stored}, the node says {found}; ask another node (chain.rpc_urls); if it agrees, {repair}"
     )]
-    FinalBlockChanged { number: BlockNumber, stored: String, found: String },
+    FinalBlockChanged { number: BlockNumber, stored: String, found: String, repair: String },
+    #[error(
+        "what the nodes gave of block {block} cannot be shown to be whole: its header speaks of logs of ours that did not come, and its receipts, which would settle it, are not to be had ({reason}); add a node with eth_getBlockReceipts to chain.rpc_urls, or believe the nodes with chain.verify = \"off\""
+    )]
+    Incomplete { block: BlockNumber, reason: String },
+    #[error(
+        "there is no block at or below {asked} to go back to: the oldest that is stored is {oldest}; read the pools anew into another database (database.url)"
+    )]
+    NothingBelow { asked: BlockNumber, oldest: BlockNumber },
     #[error("the chain changed while blocks {first} to {last} were being read")]
     Unsteady { first: BlockNumber, last: BlockNumber },
     #[error("the node knows no block {number}: it is behind, or the block does not exist yet")]

@@ -6,7 +6,9 @@
 //!    `IncreaseLiquidity` logs: these show which NFTs stand for positions in our pools;
 //! 2. the manager's other logs of exactly those NFTs, by indexed topic, and the headers that are needed.
 //!
-//! First passes run ahead in parallel; second passes start in order, each knowing every NFT that came up before it.
+//! Where the manager says little of other pools, its logs are all asked for with the pools' ([`crate::density`]). What comes is
+//! held against what the headers commit to, as far as that is asked for ([`crate::complete`]). First passes run ahead in
+//! parallel; second passes start in order, each knowing every NFT that came up before it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +22,7 @@ use alloy::sol_types::SolEvent;
 use futures::{Stream, StreamExt, TryStreamExt};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::complete::{Completeness, Evidence, says_the_same};
 use crate::decode::interest;
 use crate::decode::join::{self, KnownIds};
 use crate::decode::route::{ReadLog, Routes};
@@ -27,7 +30,7 @@ use crate::decode::uniswap_v3::{ManagerLog, PoolLog, manager};
 use crate::density::Density;
 use crate::error::IndexError;
 use crate::plan::Planner;
-use crate::source::{BlockRange, LogQuery, LogSource, RawLog, SourceError};
+use crate::source::{Answered, BlockRange, LogQuery, LogSource, RawLog, SourceError};
 
 /// A range of blocks with all that happened to the pools in it.
 #[derive(Debug)]
@@ -52,6 +55,7 @@ pub struct Fetcher<S> {
     final_block: BlockNumber,
     block_seconds: Option<u64>,
     ranges_in_flight_max: usize,
+    completeness: Completeness,
 }
 
 /// NFT ids in one question; providers cap the parameters of a filter at some thousands.
@@ -63,9 +67,18 @@ const FEW_BATCHES: usize = 4;
 struct FirstPass {
     blocks: BlockRange,
     logs: Vec<ReadLog>,
+    shown: Shown,
     learnt: Vec<(Address, U256, usize)>,
     /// Managers whose logs are all among these.
     whole: BTreeSet<Address>,
+}
+
+/// What was shown of a range's blocks beside their logs.
+struct Shown {
+    /// What their headers commit to, where that is asked for.
+    evidence: Option<Evidence>,
+    /// The last blocks of the parts in which logs were asked for, each from the node that gave the logs.
+    ends: Vec<Header>,
 }
 
 impl FirstPass {
@@ -97,6 +110,8 @@ pub struct FetchOptions {
     pub block_seconds: Option<u64>,
     /// Ranges asked for at the same time.
     pub ranges_in_flight_max: usize,
+    /// How it is shown that no log is missing.
+    pub completeness: Completeness,
 }
 
 impl<S: LogSource + 'static> Fetcher<S> {
@@ -108,10 +123,18 @@ impl<S: LogSource + 'static> Fetcher<S> {
         known: KnownIds,
         options: FetchOptions,
     ) -> Self {
-        let FetchOptions { final_block, block_seconds, ranges_in_flight_max } = options;
-        let (known, densities) = (Mutex::new(known), Mutex::default());
-        let routes = Routes::new(pools);
-        Self { source, routes, planner, known, densities, final_block, block_seconds, ranges_in_flight_max }
+        let FetchOptions { final_block, block_seconds, ranges_in_flight_max, completeness } = options;
+        Self {
+            source,
+            routes: Routes::new(pools),
+            planner,
+            known: Mutex::new(known),
+            densities: Mutex::default(),
+            final_block,
+            block_seconds,
+            ranges_in_flight_max,
+            completeness,
+        }
     }
 
     /// Everything in `blocks`, range by range, in chain order. Each range is a task of its own, so that one is read while
@@ -139,21 +162,26 @@ impl<S: LogSource + 'static> Fetcher<S> {
     }
 
     async fn first_pass(&self, blocks: BlockRange) -> Result<FirstPass, IndexError> {
+        let evidence = match self.completeness {
+            Completeness::Off => None,
+            mode => Some(Evidence::gather(&*self.source, mode, blocks).await?),
+        };
+        let mut shown = Shown { evidence, ends: Vec::new() };
         let whole = self.sparse_managers(blocks.width());
         let mut logs = Vec::new();
         for query in interest::questions(self.pools(), &whole, blocks) {
-            logs.extend(self.read_logs(query).await?);
+            logs.extend(self.read_logs(query, &mut shown).await?);
         }
         for (manager, mints) in self.mints(&logs) {
             if whole.contains(&manager) {
                 self.learn_density(manager, &logs, mints.values().sum(), blocks.width());
             } else {
-                logs.extend(self.additions(manager, &mints).await?);
+                logs.extend(self.additions(manager, &mints, &mut shown).await?);
             }
         }
         in_chain_order(&mut logs)?;
         let learnt = join::learn(&self.routes, &logs);
-        Ok(FirstPass { blocks, logs, learnt, whole })
+        Ok(FirstPass { blocks, logs, shown, learnt, whole })
     }
 
     /// The managers that are read like a pool, since little of what they say is about other pools.
@@ -164,7 +192,12 @@ impl<S: LogSource + 'static> Fetcher<S> {
     }
 
     /// What a manager said of liquidity added in the blocks of `mints`, in as many questions as its density asks for.
-    async fn additions(&self, manager: Address, mints: &Mints) -> Result<Vec<ReadLog>, IndexError> {
+    async fn additions(
+        &self,
+        manager: Address,
+        mints: &Mints,
+        shown: &mut Shown,
+    ) -> Result<Vec<ReadLog>, IndexError> {
         let topics = [vec![manager::IncreaseLiquidity::SIGNATURE_HASH], vec![], vec![], vec![]];
         let mut logs = Vec::new();
         let mut rest = mints.iter().peekable();
@@ -176,7 +209,7 @@ impl<S: LogSource + 'static> Fetcher<S> {
             }
             let blocks = BlockRange { first: BlockNumber(first), last: BlockNumber(last) };
             let query = LogQuery { addresses: vec![manager], topics: topics.clone(), blocks };
-            let found = self.read_logs(query).await?;
+            let found = self.read_logs(query, shown).await?;
             self.learn_density(manager, &found, ours, blocks.width());
             logs.extend(found);
         }
@@ -223,13 +256,14 @@ impl<S: LogSource + 'static> Fetcher<S> {
     }
 
     async fn complete(&self, pass: FirstPass, queries: Vec<LogQuery>) -> Result<Fetched, IndexError> {
-        let FirstPass { blocks, mut logs, .. } = pass;
+        let FirstPass { blocks, mut logs, mut shown, .. } = pass;
         for query in queries {
-            logs.extend(self.read_logs(query).await?);
+            logs.extend(self.read_logs(query, &mut shown).await?);
         }
         in_chain_order(&mut logs)?;
-        let headers = self.headers(blocks, &logs).await?;
+        let headers = self.headers(blocks, &logs, shown.evidence.as_ref()).await?;
         check_hashes(blocks, &logs, &headers.known)?;
+        check_ends(blocks, &shown.ends, &headers.known)?;
         let time = |log: &RawLog| block_time(log, &headers.known);
         let events = join::events(&self.routes, &self.known(), &logs, time)?;
         let through = headers.known[&blocks.last.0];
@@ -266,13 +300,19 @@ impl<S: LogSource + 'static> Fetcher<S> {
 
     /// The headers that are needed: of both ends, of every block that may still leave the chain, of blocks whose logs
     /// carry no time, and of every block where the chain's pace is not even, since nobody could tell their times.
-    async fn headers(&self, blocks: BlockRange, logs: &[ReadLog]) -> Result<Headers, IndexError> {
+    async fn headers(
+        &self,
+        blocks: BlockRange,
+        logs: &[ReadLog],
+        evidence: Option<&Evidence>,
+    ) -> Result<Headers, IndexError> {
         let (first, last) = (blocks.first.0, blocks.last.0);
         let unsettled = first.max(self.final_block.0.saturating_add(1))..=last;
         let logs = logs.iter().map(|read| &read.log);
         let timeless = logs.filter(|log| log.block_timestamp.is_none()).map(|log| log.block_number);
         let wanted: BTreeSet<u64> = unsettled.clone().chain(timeless).chain([first, last]).collect();
-        let mut known = BTreeMap::new();
+        let mut known = evidence.map(Evidence::headers).unwrap_or_default();
+        let wanted = wanted.into_iter().filter(|number| !known.contains_key(number)).collect();
         self.learn_headers(&mut known, wanted).await?;
         let even = self.block_seconds.is_some_and(|seconds| {
             known[&last].at.since(known[&first].at) == (last - first).saturating_mul(seconds)
@@ -305,21 +345,26 @@ impl<S: LogSource + 'static> Fetcher<S> {
     }
 
     /// Each log is read when it comes, and once.
-    async fn read_logs(&self, query: LogQuery) -> Result<Vec<ReadLog>, IndexError> {
-        Ok(self.routes.read_all(self.logs(query).await?)?)
+    async fn read_logs(&self, query: LogQuery, shown: &mut Shown) -> Result<Vec<ReadLog>, IndexError> {
+        Ok(self.routes.read_all(self.logs(query, shown).await?)?)
     }
 
-    /// Logs of any range, asked for in parts that the node takes.
-    async fn logs(&self, query: LogQuery) -> Result<Vec<RawLog>, IndexError> {
+    /// Logs of any range, asked for in parts that the node takes, each shown to be whole.
+    async fn logs(&self, query: LogQuery, shown: &mut Shown) -> Result<Vec<RawLog>, IndexError> {
         let mut logs = Vec::new();
         let mut rest = Some(query.blocks);
         while let Some(blocks) = rest {
             let part = self.planner().first_part(blocks);
-            match self.source.logs(&LogQuery { blocks: part, ..query.clone() }).await {
-                Ok(found) => {
-                    check_within(part, &query, &found)?;
+            let asked = LogQuery { blocks: part, ..query.clone() };
+            match self.source.logs_with_end(&asked).await {
+                Ok(answered) => {
+                    check_within(&asked, &answered)?;
                     self.planner().answered(part.width());
-                    logs.extend(found);
+                    shown.ends.extend(answered.end);
+                    logs.extend(match &shown.evidence {
+                        None => answered.logs,
+                        Some(evidence) => evidence.complete(&*self.source, &asked, answered).await?,
+                    });
                     rest = after(part, blocks);
                 }
                 Err(SourceError::TooWide { url, message, suggestion }) => {
@@ -373,7 +418,7 @@ async fn task<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static)
 fn in_chain_order(logs: &mut Vec<ReadLog>) -> Result<(), IndexError> {
     let place = |read: &ReadLog| (read.log.block_number, read.log.log_index);
     logs.sort_by_key(place);
-    logs.dedup();
+    logs.dedup_by(|a, b| place(a) == place(b) && says_the_same(&a.log, &b.log) && a.means_the_same(b));
     match logs.windows(2).find(|pair| place(&pair[0]) == place(&pair[1])) {
         None => Ok(()),
         Some(pair) => {
@@ -383,20 +428,31 @@ fn in_chain_order(logs: &mut Vec<ReadLog>) -> Result<(), IndexError> {
     }
 }
 
-fn check_within(part: BlockRange, query: &LogQuery, logs: &[RawLog]) -> Result<(), IndexError> {
-    let stray = logs.iter().find(|log| {
+fn check_within(query: &LogQuery, answered: &Answered) -> Result<(), IndexError> {
+    let stray = answered.logs.iter().find(|log| {
         let block = BlockNumber(log.block_number);
-        log.removed || block < part.first || part.last < block || !query.addresses.contains(&log.address)
+        let is_outside = block < query.blocks.first || query.blocks.last < block;
+        log.removed || is_outside || !query.addresses.contains(&log.address)
     });
     match stray {
         None => Ok(()),
         Some(log) => Err(SourceError::BadAnswer {
-            url: "the node".to_owned(),
+            url: if answered.node.is_empty() { "the node".to_owned() } else { answered.node.clone() },
             method: "eth_getLogs",
             what: format!("log {} of block {} was not asked for", log.log_index, log.block_number),
         }
         .into()),
     }
+}
+
+/// A node that gave logs must have had the blocks that are stored, and not others of the same height.
+fn check_ends(
+    blocks: BlockRange,
+    ends: &[Header],
+    headers: &BTreeMap<u64, Header>,
+) -> Result<(), IndexError> {
+    let differs = |end: &Header| headers.get(&end.number.0).is_some_and(|header| header.hash != end.hash);
+    if ends.iter().any(differs) { Err(unsteady(blocks)) } else { Ok(()) }
 }
 
 /// A log and its block's header must be of the same chain.

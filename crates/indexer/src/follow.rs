@@ -3,7 +3,9 @@
 mod batch;
 mod contracts;
 mod facts;
+mod nodes;
 mod recorder;
+pub mod rewind;
 mod state;
 mod writing;
 
@@ -13,19 +15,20 @@ use std::time::Duration;
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::tracker::Pool;
 use accrual_rewards::unit::{BlockNumber, UnixSeconds};
-use accrual_store::{ChainRow, Db, Header, blocks, chain, commit};
+use accrual_store::{BlockRef, ChainRow, Db, Header, chain};
 use futures::StreamExt;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use crate::complete::Completeness;
 use crate::error::IndexError;
 use crate::fetch::{FetchOptions, Fetcher};
-use crate::fork::{Search, search};
 use crate::plan::Planner;
 use crate::preflight;
 use crate::source::{BlockRange, Heads, LogSource};
 use crate::tokens;
 use batch::Batch;
+use nodes::NodesKept;
 use state::State;
 use writing::{Writer, Written};
 
@@ -42,6 +45,8 @@ pub struct FollowOptions {
     pub block_seconds: Option<u64>,
     /// Ranges asked for at the same time.
     pub ranges_in_flight_max: usize,
+    /// How it is shown that no log is missing.
+    pub completeness: Completeness,
     /// A transaction is closed once it holds so many events.
     pub commit_events_max: usize,
     /// A snapshot of the derived state is kept each time so many more events of a pool are folded in.
@@ -115,6 +120,7 @@ pub struct Follower<S> {
     events: u64,
     recorded: Option<Heads>,
     contracts_asked_at: UnixSeconds,
+    nodes: NodesKept,
 }
 
 impl<S: LogSource + 'static> Follower<S> {
@@ -148,6 +154,7 @@ impl<S: LogSource + 'static> Follower<S> {
             events: 0,
             recorded: None,
             contracts_asked_at: UnixSeconds(0),
+            nodes: NodesKept::default(),
         })
     }
 
@@ -155,7 +162,9 @@ impl<S: LogSource + 'static> Follower<S> {
     pub async fn follow(&mut self, shutdown: &CancellationToken, progress: &(dyn Fn(Progress) + Sync)) {
         while !shutdown.is_cancelled() {
             let pause = async {
-                match self.sync(Target::Head, progress).await {
+                let synced = self.sync(Target::Head, progress).await;
+                self.keep_nodes(true).await;
+                match synced {
                     Ok(_) => {
                         self.learn_contracts().await;
                         self.source.wait_for_block().await;
@@ -185,6 +194,19 @@ impl<S: LogSource + 'static> Follower<S> {
         target: Target,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<BlockNumber, IndexError> {
+        let reached = self.go(target, progress).await;
+        self.keep_nodes(false).await;
+        reached
+    }
+
+    async fn go(
+        &mut self,
+        target: Target,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<BlockNumber, IndexError> {
+        if let Some(newest) = self.state.newest_checkpoint() {
+            self.source.note_stored(BlockRef { number: newest.number, hash: newest.hash });
+        }
         let heads = self.source.heads().await?;
         self.rewind_if_forked(&heads).await?;
         let target = self.resolve(target, &heads).await?;
@@ -274,6 +296,7 @@ impl<S: LogSource + 'static> Follower<S> {
             final_block: self.final_block(heads),
             block_seconds: self.options.block_seconds,
             ranges_in_flight_max: self.options.ranges_in_flight_max,
+            completeness: self.options.completeness,
         };
         let fetcher = Arc::new(Fetcher::new(self.source.clone(), &group, self.planner.clone(), known, options));
         let mut writer = Writer::new(&self.db, self.options.chain_id);
@@ -306,52 +329,6 @@ impl<S: LogSource + 'static> Follower<S> {
         read?;
         self.state.put_known(pools, fetcher.to_known());
         Ok(())
-    }
-
-    /// If our newest block left the chain: back to the newest block that both have.
-    async fn rewind_if_forked(&mut self, heads: &Heads) -> Result<(), IndexError> {
-        let Some(newest) = self.state.newest_checkpoint() else { return Ok(()) };
-        let probe = newest.number.min(heads.latest.number);
-        let stored = blocks::at_or_before(&self.db, self.options.chain_id, probe).await?;
-        let Some(stored) = stored else { return Ok(()) };
-        let theirs = self.source.headers(&[stored.number]).await?.pop().flatten();
-        if theirs.is_some_and(|theirs| theirs.hash == stored.hash) {
-            if heads.latest.number < newest.number {
-                return Err(IndexError::NodeBehind { head: heads.latest.number, stored: newest.number });
-            }
-            return Ok(());
-        }
-        let fork = self.find_fork(stored.number).await?;
-        tracing::warn!(from = newest.number.0, to = fork.number.0, "the chain changed: rewinding");
-        commit::rewind(&self.db, self.options.chain_id, &self.state.pool_ids(), &fork).await?;
-        metrics::counter!("accrual_index_rewinds_total").increment(1);
-        self.reload().await
-    }
-
-    async fn find_fork(&self, mut from: BlockNumber) -> Result<Header, IndexError> {
-        const STEP: u32 = 64;
-        let chain_id = self.options.chain_id;
-        let finality = self.options.finality;
-        let settled = chain::get(&self.db, chain_id).await?.map_or(BlockNumber(0), |row| {
-            finality.block(row.latest_number, row.safe_number, row.finalized_number)
-        });
-        loop {
-            let stored = blocks::descending_from(&self.db, chain_id, from, STEP).await?;
-            let numbers: Vec<BlockNumber> = stored.iter().map(|header| header.number).collect();
-            let chain = self.source.headers(&numbers).await?;
-            let changed = |stored: BlockNumber, was: String, found: Option<Header>| {
-                let found = found.map_or("no such block".to_owned(), |found| found.hash.to_string());
-                IndexError::FinalBlockChanged { number: stored, stored: was, found }
-            };
-            match (search(&stored, &chain, settled), stored.last()) {
-                (Search::Fork(fork), _) => return Ok(fork),
-                (Search::FinalChanged { stored, found }, _) => {
-                    return Err(changed(stored.number, stored.hash.to_string(), found));
-                }
-                (Search::Older, Some(oldest)) if oldest.number.0 > 0 => from = oldest.number.previous(),
-                (Search::Older, _) => return Err(changed(from, "other blocks".to_owned(), None)),
-            }
-        }
     }
 
     /// Keeps what the node says of the chain's ends, for those who only read the database.

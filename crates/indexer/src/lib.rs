@@ -8,10 +8,12 @@
 //! - [`discover`]: campaigns that were announced on the chain, and the pools they are about.
 //! - [`distributor`]: Merkl's contract that pays, read behind the pools.
 //! - [`fetch`]: one range's logs, headers and events, several ranges at a time.
+//! - [`complete`]: whether a node left logs out, by blooms and receipts.
 //! - [`fork`]: which of our blocks left the chain, without IO.
 //! - [`mod@verify`]: what is stored against what the contracts say at the same block.
 //! - [`follow`]: the loop that commits what was fetched, in order, and rewinds when the chain changes its mind.
 
+pub mod complete;
 pub mod decode;
 mod density;
 pub mod discover;

@@ -14,6 +14,8 @@ pub enum Refusal {
     Busy,
     /// The node does not have the blocks yet.
     Behind,
+    /// The node does not have the blocks or their state any more.
+    Pruned,
     /// Asking again would not help.
     Final,
 }
@@ -25,6 +27,16 @@ const BEHIND: [&str; 6] = [
     "header not found",
     "unknown block",
     "after last block",
+];
+const PRUNED: [&str; 8] = [
+    "missing trie node",
+    "pruned",
+    "pruning",
+    "historical state",
+    "state is not available",
+    "state not available",
+    "state histories haven't been",
+    "exceeds maximum proof window",
 ];
 const BUSY: [&str; 10] = [
     "rate limit",
@@ -47,7 +59,10 @@ const TOO_WIDE: [&str; 7] =
 pub fn read(code: i64, message: &str, first: u64, width: u64) -> Refusal {
     let words = message.to_lowercase();
     let says = |list: &[&str]| list.iter().any(|word| words.contains(word));
-    if says(&BEHIND) {
+    // EIP-4444 gave its number to what is asked of a node that has dropped it.
+    if code == 4444 || says(&PRUNED) {
+        Refusal::Pruned
+    } else if says(&BEHIND) {
         Refusal::Behind
     } else if says(&BUSY) {
         Refusal::Busy
@@ -106,7 +121,7 @@ mod tests {
 
     #[test]
     fn every_provider_we_know_of() {
-        use Refusal::{Behind, Busy, Final, TooWide};
+        use Refusal::{Behind, Busy, Final, Pruned, TooWide};
         use Suggestion::{WidthMax, WidthNow};
         let cases: &[(i64, &str, Refusal)] = &[
             (-32000, "block range too large", TooWide(None)),
@@ -151,6 +166,13 @@ mod tests {
             (-32007, "100/second request limit reached", Busy),
             (-32602, "BlockOutOfRangeError: block height is 10 but requested was 20", Behind),
             (-32000, "header not found", Behind),
+            (-32000, "missing trie node 3a5f (path ) state 0x3a5f is not available, not found", Pruned),
+            (4444, "pruned history unavailable", Pruned),
+            (4444, "history is gone", Pruned),
+            (-32000, "history has been pruned for this block", Pruned),
+            (-32000, "required historical state unavailable (reexec=128)", Pruned),
+            (-32000, "old data not available due to pruning", Pruned),
+            (-32000, "distance to target block exceeds maximum proof window", Pruned),
             (-32601, "the method eth_getLogs does not exist", Final),
         ];
         for (code, message, expected) in cases {

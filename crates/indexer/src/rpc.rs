@@ -1,37 +1,51 @@
 //! Asks JSON-RPC nodes, by alloy's client over HTTP or a websocket.
 //!
 //! Alloy's own retry layer is left out on purpose: it takes code -32005 for a rate limit and would ask a refused range
-//! for ever. Here a refusal is read by [`crate::refusal`]; what is busy is asked again after a pause, what is
-//! unreachable gives way to the next URL, and what is too wide goes back to be narrowed.
+//! for ever. Here a refusal is read by [`crate::refusal`]; what is busy or unreachable rests and gives way to the next
+//! node, and what is too wide goes back to be narrowed.
+//!
+//! - `ask`: one question, node after node; `question`: what it is, and what it means when it is not answered.
+//! - `batch`: many headers in one request; `logs`: logs, with what shows that the node has the blocks.
+//! - `node`: one node's record; `health`: how well it serves; `pace`: how often it may be asked.
+//! - `roll`: of several nodes, which can be believed.
 
+mod ask;
+mod batch;
+mod health;
+mod logs;
+mod node;
+mod pace;
 mod question;
+mod random;
+mod roll;
 mod wire;
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use accrual_rewards::unit::BlockNumber;
-use accrual_store::Header;
+use accrual_store::nodes::NodeRow;
+use accrual_store::{BlockRef, Header};
 use alloy::primitives::{Address, Bytes};
-use alloy::providers::{Provider, ProviderBuilder};
 use alloy::pubsub::Subscription;
-use alloy::rpc::client::{ClientBuilder, RpcClient};
-use alloy::transports::{RpcError, TransportError, TransportErrorKind};
 use futures::{StreamExt, TryStreamExt};
-use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
-use serde_json::{Value, json};
-use tokio::sync::OnceCell;
-use tokio::time::{Instant, sleep, timeout};
+use serde_json::json;
+use tokio::time::{Instant, timeout};
 
-use crate::source::{Heads, LogQuery, LogSource, RawLog, SourceError};
-use question::{Question, Trouble};
-use wire::{LightHeader, filter, quantity};
+use crate::complete::receipts::{self, Receipt};
+use crate::source::{Answered, Heads, LogQuery, LogSource, RawLog, SealedHeader, SourceError};
+use batch::Readable;
+use health::{Choice, Standing};
+use node::Node;
+use question::{Question, Trouble, parse};
+use wire::{LightHeader, WholeHeader, quantity};
 
 /// How nodes are asked.
 #[derive(Debug, Clone)]
 pub struct RpcOptions {
+    /// The chain that they must be on; `None` asks nobody.
+    pub chain_id: Option<u64>,
     /// Give up when no node has answered for so long; `None` waits for ever.
     pub patience: Option<Duration>,
     /// Longest wait for one answer.
@@ -40,202 +54,163 @@ pub struct RpcOptions {
     pub poll_interval: Duration,
     /// Most headers in one batch.
     pub batch_max: usize,
+    /// Of several nodes one is behind when its newest block is more than so many below the newest that was seen.
+    pub behind_blocks_max: u64,
 }
 
 impl Default for RpcOptions {
     fn default() -> Self {
         Self {
+            chain_id: None,
             patience: None,
             request_timeout: Duration::from_secs(10),
             poll_interval: Duration::from_secs(1),
             batch_max: 100,
+            behind_blocks_max: 10,
         }
     }
 }
 
-/// One or several nodes of the same chain; the first that answers is asked until it does not.
+/// Nodes and what a process has seen of them; clones share it, so that each source knows what the others learnt.
+#[derive(Clone)]
+pub struct RpcNodes(Arc<Vec<Node>>);
+
+impl RpcNodes {
+    /// Nodes by their URLs.
+    ///
+    /// # Panics
+    /// When `urls` is empty: the configuration has refused that.
+    pub fn new(urls: &[String]) -> Self {
+        assert!(!urls.is_empty(), "chain.rpc_urls has at least one URL");
+        Self(Arc::new(Node::list(urls)))
+    }
+}
+
+/// One or several nodes of the same chain; each question goes to the best of those that can have the answer.
 pub struct RpcSource {
-    nodes: Vec<Node>,
-    preferred: AtomicUsize,
-    /// Headers in one batch: narrowed to what the node takes.
-    batch_max: AtomicUsize,
+    nodes: Arc<Vec<Node>>,
+    current: AtomicUsize,
     options: RpcOptions,
     answered_at: Mutex<Instant>,
+    stored: Mutex<Option<BlockRef>>,
+    roll_called_at: tokio::sync::Mutex<Option<Instant>>,
     heads: tokio::sync::Mutex<Option<Subscription<alloy::rpc::types::Header>>>,
 }
 
-struct Node {
-    url: String,
-    /// The URL without credentials, query or path, which may hold a provider's key.
-    name: String,
-    client: OnceCell<RpcClient>,
-}
-
 const BATCHES_IN_FLIGHT: usize = 4;
-const PAUSE_MIN: Duration = Duration::from_millis(100);
-const PAUSE_MAX: Duration = Duration::from_secs(5);
-const ATTEMPTS_WHILE_BEHIND: u32 = 5;
 
 impl RpcSource {
-    /// A source over `urls`, tried in that order. Nothing is asked yet.
+    /// A source over `urls`; of equals the first is asked. Nothing is asked yet.
     ///
     /// # Panics
     /// When `urls` is empty: the configuration has refused that.
     pub fn new(urls: &[String], options: RpcOptions) -> Self {
-        assert!(!urls.is_empty(), "chain.rpc_urls has at least one URL");
-        let node = |url: &String| Node { url: url.clone(), name: name(url), client: OnceCell::new() };
+        Self::over(RpcNodes::new(urls), options)
+    }
+
+    /// A source over nodes that others may ask too.
+    pub fn over(nodes: RpcNodes, options: RpcOptions) -> Self {
         Self {
-            nodes: urls.iter().map(node).collect(),
-            preferred: AtomicUsize::new(0),
-            batch_max: AtomicUsize::new(options.batch_max.max(1)),
+            nodes: nodes.0,
+            current: AtomicUsize::new(0),
             options,
             answered_at: Mutex::new(Instant::now()),
+            stored: Mutex::default(),
+            roll_called_at: tokio::sync::Mutex::default(),
             heads: tokio::sync::Mutex::new(None),
         }
     }
 
-    async fn ask<T: DeserializeOwned + Send + 'static>(&self, question: &Question) -> Result<T, SourceError> {
-        let mut pause = PAUSE_MIN;
-        let mut behind = 0;
+    /// Takes up the limits that nodes were found to have before this process began.
+    pub fn remember(&self, rows: &[NodeRow]) {
+        for node in &self.nodes {
+            if let Some(row) = rows.iter().find(|row| row.name == node.name) {
+                node.remember(row);
+            }
+        }
+    }
+
+    fn node(&self) -> &Node {
+        &self.nodes[self.current.load(Ordering::Relaxed) % self.nodes.len()]
+    }
+
+    fn stored(&self) -> Option<BlockRef> {
+        *self.stored.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The newest block that any node that is believed has shown.
+    fn newest_shown(&self) -> u64 {
+        let believed = |node: &&Node| matches!(node.record().health.standing, Standing::Good);
+        self.nodes.iter().filter(believed).filter_map(Node::head).map(|head| head.0).max().unwrap_or(0)
+    }
+
+    /// The chain's ends at one node, and which one.
+    async fn heads_somewhere(&self) -> Result<(usize, Heads), SourceError> {
+        let tags = ["latest", "safe", "finalized"].map(|tag| json!(tag));
+        let question = Question::header(&tags[0]);
+        let once = async |place: usize| {
+            let answer = self.ask_once(&self.nodes[place], &question).await?;
+            let latest = parse::<Option<LightHeader>>(&answer)?;
+            latest.ok_or_else(|| Trouble::Wrong { what: "it knows no newest block".to_owned() })
+        };
+        let mut is_refused = false;
         loop {
-            let (index, node) = self.node();
-            let asked = self.ask_once(node, question).await;
-            node.count(asked.as_ref().map_or_else(Trouble::as_str, |_| "answered"));
-            let trouble = match asked {
-                Ok(answer) => return parse(node, question.method, answer).await,
-                Err(trouble) => trouble,
+            if let Choice::Ask(place) = self.choose(&question, &[]) {
+                match self.try_batch::<LightHeader>(place, &tags).await {
+                    Ok(headers) => {
+                        let mut headers = headers.into_iter().map(|header| header.map(Header::from));
+                        if let Some(latest) = headers.next().flatten() {
+                            let mut number = || headers.next().flatten().map(|header| header.number);
+                            return Ok((place, Heads { latest, safe: number(), finalized: number() }));
+                        }
+                    }
+                    Err(refused) => is_refused |= refused,
+                }
+            }
+            // This waits until a node is back. One that refuses the whole batch knows no "safe"; one that was only away
+            // is asked for all three again, once.
+            let (place, latest) = self.ask_with(&question, |place| once(place)).await?;
+            if is_refused {
+                return Ok((place, Heads { latest: Header::from(latest), safe: None, finalized: None }));
+            }
+            is_refused = true;
+        }
+    }
+
+    /// Headers of `numbers` as `T`, some batches at a time.
+    async fn headers_of<T: Readable, H: From<T>>(
+        &self,
+        numbers: &[BlockNumber],
+        number_of: impl Fn(&H) -> BlockNumber,
+    ) -> Result<Vec<Option<H>>, SourceError> {
+        let tags: Vec<_> = numbers.iter().map(|number| json!(quantity(*number))).collect();
+        let batches: Vec<_> =
+            tags.chunks(self.options.batch_max.max(1)).map(|batch| self.header_tags::<T>(batch)).collect();
+        let found: Vec<Vec<Option<T>>> =
+            futures::stream::iter(batches).buffered(BATCHES_IN_FLIGHT).try_collect().await?;
+        let mut headers = Vec::with_capacity(numbers.len());
+        for ((header, number), tag) in found.into_iter().flatten().zip(numbers).zip(&tags) {
+            let may_be_elsewhere = self.nodes.len() > 1 && number.0 <= self.newest_shown();
+            let header = match header {
+                None if may_be_elsewhere => self.header_elsewhere::<T>(tag).await?,
+                header => header,
             };
-            match trouble {
-                Trouble::TooWide { message, suggestion } => {
-                    return Err(SourceError::TooWide { url: node.name.clone(), message, suggestion });
-                }
-                Trouble::Refused { code, message } => {
-                    let (url, method) = (node.name.clone(), question.method);
-                    return Err(SourceError::Refused { url, method, code, message });
-                }
-                Trouble::Behind { message } => {
-                    behind += 1;
-                    if behind > ATTEMPTS_WHILE_BEHIND {
-                        let (url, method) = (node.name.clone(), question.method);
-                        return Err(SourceError::Refused { url, method, code: -32000, message });
-                    }
-                    self.try_another(index);
-                }
-                Trouble::Busy { wait } => {
-                    self.try_another(index);
-                    pause = wait.filter(|_| self.nodes.len() == 1).unwrap_or(pause);
-                }
-                Trouble::Unreachable { reason } => {
-                    self.check_patience(node, &reason)?;
-                    tracing::debug!(node = node.name, reason, "no answer");
-                    self.try_another(index);
-                }
+            let header = header.map(H::from);
+            if header.as_ref().is_some_and(|header| number_of(header) != *number) {
+                return Err(SourceError::BadAnswer {
+                    url: self.node().name.clone(),
+                    method: "eth_getBlockByNumber",
+                    what: format!("asked for block {number}, another came"),
+                });
             }
-            sleep(pause).await;
-            pause = (pause * 2).min(PAUSE_MAX);
-        }
-    }
-
-    async fn ask_once(&self, node: &Node, question: &Question) -> Result<Box<RawValue>, Trouble> {
-        let limit = self.options.request_timeout;
-        let answer = async {
-            let client = node.client().await?;
-            client.request::<_, Box<RawValue>>(question.method, question.params.clone()).await
-        };
-        let result = match timeout(limit, answer).await {
-            Ok(result) => result,
-            Err(_) => return Err(question.timed_out(limit)),
-        };
-        if matches!(result, Ok(_) | Err(RpcError::ErrorResp(_) | RpcError::NullResp)) {
-            *self.answered_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Instant::now();
-        }
-        match result {
-            Ok(answer) => Ok(answer),
-            Err(RpcError::NullResp) => Ok(RawValue::NULL.to_owned()),
-            Err(error) => Err(question.trouble(error)),
-        }
-    }
-
-    fn node(&self) -> (usize, &Node) {
-        let index = self.preferred.load(Ordering::Relaxed) % self.nodes.len();
-        (index, &self.nodes[index])
-    }
-
-    fn try_another(&self, failed: usize) {
-        let next = (failed + 1) % self.nodes.len();
-        // Another question may have moved on already; then its choice stands.
-        let _ = self.preferred.compare_exchange(failed, next, Ordering::Relaxed, Ordering::Relaxed);
-    }
-
-    fn check_patience(&self, node: &Node, reason: &str) -> Result<(), SourceError> {
-        let Some(patience) = self.options.patience else { return Ok(()) };
-        let answered_at = *self.answered_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if answered_at.elapsed() < patience {
-            return Ok(());
-        }
-        let (url, reason) = (node.name.clone(), reason.to_owned());
-        Err(SourceError::Unreachable { url, reason, seconds: patience.as_secs() })
-    }
-
-    /// Headers by number or tag, in batches. A node that refuses a batch is asked for smaller ones, in the end one by
-    /// one, and from then on as it likes.
-    async fn header_tags(&self, tags: Vec<Value>) -> Result<Vec<Option<Header>>, SourceError> {
-        let mut headers = Vec::with_capacity(tags.len());
-        while headers.len() < tags.len() {
-            let rest = &tags[headers.len()..];
-            let size = self.batch_max.load(Ordering::Relaxed).min(rest.len());
-            let refused = size > 1
-                && match self.try_batch(&rest[..size]).await {
-                    Ok(found) => {
-                        headers.extend(found);
-                        continue;
-                    }
-                    Err(refused) => refused,
-                };
-            if refused {
-                self.batch_max.store(size / 2, Ordering::Relaxed);
-            }
-            // This waits until the node is back, or says that it is gone.
-            let question = Question::new("eth_getBlockByNumber", json!([rest[0], false]));
-            headers.push(self.ask::<Option<LightHeader>>(&question).await?.map(Header::from));
+            headers.push(header);
         }
         Ok(headers)
     }
 
-    /// One batch; on failure, whether the node refused it, and did not just fail to answer.
-    async fn try_batch(&self, tags: &[Value]) -> Result<Vec<Option<Header>>, bool> {
-        let (_, node) = self.node();
-        let refuses = |error: TransportError| match error {
-            RpcError::Transport(TransportErrorKind::HttpError(error)) => {
-                (400..500).contains(&error.status) && error.status != 429
-            }
-            RpcError::Transport(TransportErrorKind::MissingBatchResponse(_)) => true,
-            RpcError::Transport(_) => false,
-            _ => true,
-        };
-        let client = node.client().await.map_err(refuses)?;
-        let mut batch = client.new_batch();
-        let ask = |tag| batch.add_call::<_, Option<LightHeader>>("eth_getBlockByNumber", &(tag, false));
-        let waiters: Vec<_> = tags.iter().map(ask).collect::<Result<_, _>>().map_err(refuses)?;
-        let answers = async {
-            batch.send().await?;
-            futures::future::try_join_all(waiters).await
-        };
-        let answered = timeout(self.options.request_timeout, answers).await.map_err(|_| true);
-        let headers = answered.and_then(|answer| answer.map_err(refuses));
-        node.count(match &headers {
-            Ok(_) => "answered",
-            Err(true) => "refused",
-            Err(false) => "unreachable",
-        });
-        let headers = headers?;
-        *self.answered_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Instant::now();
-        Ok(headers.into_iter().map(|header| header.map(Header::from)).collect())
-    }
-
     /// The next head that a websocket node tells of; never where there is none.
     async fn next_head(&self) {
-        let (_, node) = self.node();
+        let node = self.node();
         let mut heads = self.heads.lock().await;
         if heads.is_none() && node.url.starts_with("ws") {
             *heads = node.subscribe().await;
@@ -253,60 +228,124 @@ impl RpcSource {
             None => std::future::pending().await,
         }
     }
+
+    /// Tells the metrics of each node.
+    fn tell(&self) {
+        let newest = self.newest_shown();
+        self.nodes.iter().for_each(|node| node.tell(newest));
+    }
 }
 
 impl LogSource for RpcSource {
     async fn chain_id(&self) -> Result<u64, SourceError> {
-        let id: String = self.ask(&Question::new("eth_chainId", json!([]))).await?;
-        u64::from_str_radix(id.trim_start_matches("0x"), 16).map_err(|_| SourceError::BadAnswer {
-            url: self.node().1.name.clone(),
-            method: "eth_chainId",
-            what: format!("{id:?} is no number"),
-        })
+        let question = Question::new("eth_chainId", json!([]));
+        let once = async |place: usize| self.ask_chain_id(&self.nodes[place]).await;
+        let Some(expected) = self.options.chain_id.filter(|_| self.nodes.len() > 1) else {
+            return self.ask_with(&question, |place| once(place)).await.map(|(_, found)| found);
+        };
+        // Of several nodes one of another chain is left alone, as long as there is another.
+        let mut found = None;
+        for (place, node) in self.nodes.iter().enumerate() {
+            match self.introduce(place, &Question::header(&json!("latest"))).await {
+                Ok(true) => return Ok(expected),
+                Ok(false) => found = node.record().health.chain_id,
+                Err(_) => {}
+            }
+        }
+        match found {
+            Some(found) => Ok(found),
+            None => self.ask_with(&question, |place| once(place)).await.map(|(_, found)| found),
+        }
     }
 
     async fn heads(&self) -> Result<Heads, SourceError> {
-        let tags = ["latest", "safe", "finalized"].map(|tag| json!(tag)).to_vec();
-        let mut headers = match self.try_batch(&tags).await {
-            Ok(headers) => headers.into_iter(),
-            // A node that knows no "safe" refuses the whole batch: the newest block alone then.
-            Err(_) => self.header_tags(vec![json!("latest")]).await?.into_iter(),
-        };
-        let latest = headers.next().flatten().ok_or_else(|| SourceError::BadAnswer {
-            url: self.node().1.name.clone(),
-            method: "eth_getBlockByNumber",
-            what: "it knows no newest block".to_owned(),
-        })?;
-        let mut number = || headers.next().flatten().map(|header| header.number);
-        Ok(Heads { latest, safe: number(), finalized: number() })
+        self.call_roll().await;
+        let mut best: Option<Heads> = None;
+        for _ in &self.nodes {
+            let (place, heads) = match (self.heads_somewhere().await, &best) {
+                (Ok(found), _) => found,
+                (Err(_), Some(_)) => break,
+                (Err(error), None) => return Err(error),
+            };
+            let (node, head) = (&self.nodes[place], heads.latest.number.0);
+            node.shown(heads.latest);
+            let stored = self.stored().map_or(0, |stored| stored.number.0);
+            let newest = self.newest_shown().max(stored);
+            let is_behind = self.nodes.len() > 1 && self.is_behind(head, newest);
+            if best.as_ref().is_none_or(|best| best.latest.number < heads.latest.number) {
+                best = Some(heads);
+            }
+            if !is_behind {
+                break;
+            }
+            node.stands(Standing::Behind { head, newest });
+        }
+        self.tell();
+        Ok(best.expect("there is a node, and it answered or its error was told"))
     }
 
     async fn headers(&self, numbers: &[BlockNumber]) -> Result<Vec<Option<Header>>, SourceError> {
-        let tags = |numbers: &[BlockNumber]| numbers.iter().map(|number| json!(quantity(*number))).collect();
-        let batches = numbers.chunks(self.options.batch_max).map(|batch| self.header_tags(tags(batch)));
-        let batches: Vec<_> = batches.collect();
-        let headers: Vec<Vec<Option<Header>>> =
-            futures::stream::iter(batches).buffered(BATCHES_IN_FLIGHT).try_collect().await?;
-        let headers: Vec<Option<Header>> = headers.into_iter().flatten().collect();
-        for (number, header) in numbers.iter().zip(&headers) {
-            if header.as_ref().is_some_and(|header| header.number != *number) {
-                return Err(SourceError::BadAnswer {
-                    url: self.node().1.name.clone(),
-                    method: "eth_getBlockByNumber",
-                    what: format!("asked for block {number}, another came"),
-                });
-            }
-        }
-        Ok(headers)
+        self.headers_of::<LightHeader, Header>(numbers, |header| header.number).await
+    }
+
+    async fn sealed_headers(
+        &self,
+        numbers: &[BlockNumber],
+    ) -> Result<Vec<Option<SealedHeader>>, SourceError> {
+        self.headers_of::<WholeHeader, SealedHeader>(numbers, |sealed| sealed.header.number).await
+    }
+
+    async fn block_logs(&self, block: &SealedHeader) -> Result<Vec<RawLog>, SourceError> {
+        let question = Question::receipts(block.header.number);
+        let once = async |place: usize| {
+            let answer = self.ask_once(&self.nodes[place], &question).await?;
+            let receipts = parse::<Option<Vec<Receipt>>>(&answer)?.ok_or(Trouble::Absent)?;
+            receipts::logs_of(block, receipts).map_err(|what| Trouble::Wrong { what })
+        };
+        self.ask_with(&question, |place| once(place)).await.map(|(_, logs)| logs)
     }
 
     async fn logs(&self, query: &LogQuery) -> Result<Vec<RawLog>, SourceError> {
-        let question = Question {
-            method: "eth_getLogs",
-            params: json!([filter(query)]),
-            blocks: Some((query.blocks.first.0, query.blocks.width())),
-        };
-        self.ask(&question).await
+        self.logs_with_end(query).await.map(|answered| answered.logs)
+    }
+
+    async fn logs_with_end(&self, query: &LogQuery) -> Result<Answered, SourceError> {
+        let once = |place| self.logs_once(place, query);
+        self.ask_with(&Question::logs(query), once).await.map(|(_, answered)| answered)
+    }
+
+    async fn second_opinion(&self, query: &LogQuery, than: &str) -> Result<Option<Answered>, SourceError> {
+        let passed = self.nodes.iter().position(|node| node.name == than);
+        if self.nodes.len() == 1 || passed.is_none() {
+            return Ok(None);
+        }
+        let once = |place| self.logs_once(place, query);
+        match self.ask_past(&Question::logs(query), passed.into_iter().collect(), once).await {
+            Ok((_, answered)) => Ok(Some(answered)),
+            Err(SourceError::Unreachable { url, reason, seconds }) => {
+                Err(SourceError::Unreachable { url, reason, seconds })
+            }
+            Err(error) => {
+                tracing::debug!(%error, "no second node can say whether the logs are all");
+                Ok(None)
+            }
+        }
+    }
+
+    fn distrust(&self, node: &str, what: &str) {
+        if let Some(node) = self.nodes.iter().find(|known| known.name == node) {
+            node.count("incomplete");
+            node.failed(what);
+        }
+    }
+
+    fn note_stored(&self, newest: BlockRef) {
+        *self.stored.lock().unwrap_or_else(PoisonError::into_inner) = Some(newest);
+    }
+
+    fn nodes(&self) -> Vec<NodeRow> {
+        let newest = self.newest_shown();
+        self.nodes.iter().map(|node| node.row(newest)).collect()
     }
 
     async fn call(
@@ -315,74 +354,27 @@ impl LogSource for RpcSource {
         input: Bytes,
         at: Option<BlockNumber>,
     ) -> Result<Option<Bytes>, SourceError> {
-        let block = at.map_or(json!("latest"), |number| json!(quantity(number)));
-        let question = Question::new("eth_call", json!([{ "to": to, "data": input }, block]));
+        let call = json!({ "to": to, "data": input });
+        let question = match at {
+            None => Question::of_head("eth_call", json!([call, "latest"])),
+            Some(at) => Question::of_state("eth_call", json!([call, quantity(at)]), at.0),
+        };
         match self.ask::<Bytes>(&question).await {
             Ok(output) if output.is_empty() => Ok(None),
             Ok(output) => Ok(Some(output)),
-            Err(SourceError::Refused { .. }) => Ok(None),
+            Err(SourceError::Refused { .. } | SourceError::Pruned { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     async fn has_code(&self, address: Address) -> Result<bool, SourceError> {
         const DELEGATION: [u8; 3] = [0xef, 0x01, 0x00];
-        let code: Bytes = self.ask(&Question::new("eth_getCode", json!([address, "latest"]))).await?;
+        let question = Question::of_head("eth_getCode", json!([address, "latest"]));
+        let code: Bytes = self.ask(&question).await?;
         Ok(!code.is_empty() && !code.starts_with(&DELEGATION))
     }
 
     async fn wait_for_block(&self) {
         let _ = timeout(self.options.poll_interval, self.next_head()).await;
     }
-}
-
-impl Node {
-    /// Counts a question by what came of it. The name has no path, which may hold a provider's key.
-    fn count(&self, outcome: &'static str) {
-        metrics::counter!("accrual_rpc_requests_total", "host" => self.name.clone(), "outcome" => outcome)
-            .increment(1);
-    }
-
-    async fn client(&self) -> Result<&RpcClient, TransportError> {
-        self.client.get_or_try_init(|| ClientBuilder::default().connect(&self.url)).await
-    }
-
-    async fn subscribe(&self) -> Option<Subscription<alloy::rpc::types::Header>> {
-        let client = self.client().await.ok()?.clone();
-        let provider = ProviderBuilder::new().disable_recommended_fillers().connect_client(client);
-        match provider.subscribe_blocks().await {
-            Ok(subscription) => Some(subscription),
-            Err(error) => {
-                tracing::debug!(node = self.name, %error, "no subscription: polling");
-                None
-            }
-        }
-    }
-}
-
-/// Reads an answer; a long one on a thread of its own, so that neither the next question nor a caller of the API waits.
-async fn parse<T: DeserializeOwned + Send + 'static>(
-    node: &Node,
-    method: &'static str,
-    answer: Box<RawValue>,
-) -> Result<T, SourceError> {
-    const LONG_BYTES: usize = 64 * 1024;
-    let is_long = answer.get().len() > LONG_BYTES;
-    let read = move || serde_json::from_str(answer.get());
-    let read = match is_long {
-        true => tokio::task::spawn_blocking(read).await.unwrap_or_else(|ended| std::panic::resume_unwind(ended.into_panic())),
-        false => read(),
-    };
-    read.map_err(|error| SourceError::BadAnswer {
-        url: node.name.clone(),
-        method,
-        what: error.to_string(),
-    })
-}
-
-fn name(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    let host = host.rsplit('@').next().unwrap_or(host);
-    format!("{scheme}://{host}")
 }

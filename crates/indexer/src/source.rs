@@ -3,8 +3,9 @@
 use std::future::Future;
 
 use accrual_rewards::unit::{BlockNumber, UnixSeconds};
-use accrual_store::Header;
-use alloy::primitives::{Address, B256, Bytes};
+use accrual_store::nodes::NodeRow;
+use accrual_store::{BlockRef, Header};
+use alloy::primitives::{Address, B256, Bloom, Bytes};
 use serde::Deserialize;
 
 use crate::plan::Suggestion;
@@ -48,6 +49,20 @@ pub struct LogQuery {
     pub blocks: BlockRange,
 }
 
+impl LogQuery {
+    /// Whether this is what a node gives for `log`.
+    pub fn matches(&self, log: &RawLog) -> bool {
+        let block = BlockNumber(log.block_number);
+        let topics = self.topics.iter().enumerate().all(|(place, allowed)| {
+            allowed.is_empty() || log.topics.get(place).is_some_and(|topic| allowed.contains(topic))
+        });
+        self.blocks.first <= block
+            && block <= self.blocks.last
+            && self.addresses.contains(&log.address)
+            && topics
+    }
+}
+
 /// From `first` to `last`, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockRange {
@@ -73,6 +88,29 @@ pub struct Heads {
     pub safe: Option<BlockNumber>,
     /// The newest block that cannot leave the chain; `None` when the node does not say.
     pub finalized: Option<BlockNumber>,
+}
+
+/// A header whose hash was recomputed from its fields, so that what it commits to is the chain's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedHeader {
+    /// What is kept of it.
+    pub header: Header,
+    /// The bits of all logs in the block; `None` when no bit is set, so that it has no logs.
+    pub logs_bloom: Option<Box<Bloom>>,
+    /// The root of the block's receipts.
+    pub receipts_root: B256,
+}
+
+/// The logs that a node gave, and what it showed of itself beside them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answered {
+    /// The logs, in chain order.
+    pub logs: Vec<RawLog>,
+    /// The header of the range's last block as the same node has it: without it, no logs may mean no block. `None` where
+    /// the node's newest block is far above the range.
+    pub end: Option<Header>,
+    /// The node, without credentials; empty where there is only one.
+    pub node: String,
 }
 
 /// Why a source did not answer with what was asked.
@@ -110,6 +148,28 @@ pub enum SourceError {
         /// What is wrong.
         what: String,
     },
+    /// No node keeps what is as old as that.
+    #[error(
+        "{url} is pruned: it does not answer {method} at block {block} any more ({message}); add an archive node to chain.rpc_urls"
+    )]
+    Pruned {
+        /// The node asked last.
+        url: String,
+        /// The question.
+        method: &'static str,
+        /// The oldest block that was asked for.
+        block: u64,
+        /// Its words.
+        message: String,
+    },
+    /// There are nodes, and none can be believed or has what is asked for.
+    #[error("no node can be asked for {what}: {nodes}; add another node to chain.rpc_urls")]
+    NoneFits {
+        /// What was to be asked.
+        what: &'static str,
+        /// Each node with what speaks against it.
+        nodes: String,
+    },
     /// A node will not answer this, and asking again would not help.
     #[error("{url} refuses {method}: {message} (code {code})")]
     Refused {
@@ -141,6 +201,49 @@ pub trait LogSource: Send + Sync {
     /// The logs that match, in chain order. One request; [`SourceError::TooWide`] when it must be made smaller.
     fn logs(&self, query: &LogQuery) -> impl Future<Output = Result<Vec<RawLog>, SourceError>> + Send;
 
+    /// The same with the header of the range's last block from the node that gave them, as far as it must be shown.
+    fn logs_with_end(&self, query: &LogQuery) -> impl Future<Output = Result<Answered, SourceError>> + Send {
+        async { Ok(Answered { logs: self.logs(query).await?, ..Answered::default() }) }
+    }
+
+    /// The headers of `numbers` with what they commit to, each hash recomputed; `None` where the node has no such block.
+    /// A source that has none refuses.
+    fn sealed_headers(
+        &self,
+        _numbers: &[BlockNumber],
+    ) -> impl Future<Output = Result<Vec<Option<SealedHeader>>, SourceError>> + Send {
+        async { Err(shows_nothing("eth_getBlockByNumber")) }
+    }
+
+    /// All logs of a block from its receipts, whose root was recomputed and is the header's. A source that has none
+    /// refuses.
+    fn block_logs(
+        &self,
+        _block: &SealedHeader,
+    ) -> impl Future<Output = Result<Vec<RawLog>, SourceError>> + Send {
+        async { Err(shows_nothing("eth_getBlockReceipts")) }
+    }
+
+    /// The same question put to another node than `than`; `None` where there is none that can answer it.
+    fn second_opinion(
+        &self,
+        _query: &LogQuery,
+        _than: &str,
+    ) -> impl Future<Output = Result<Option<Answered>, SourceError>> + Send {
+        async { Ok(None) }
+    }
+
+    /// Says that `node` gave something that was shown to be wrong or not whole, so that others are asked before it.
+    fn distrust(&self, _node: &str, _what: &str) {}
+
+    /// Says which block is stored as the newest, to hold nodes against.
+    fn note_stored(&self, _newest: BlockRef) {}
+
+    /// What is known of each node now; nothing of a source that has none.
+    fn nodes(&self) -> Vec<NodeRow> {
+        Vec::new()
+    }
+
     /// Runs a view of a contract at the end of block `at`, or of the newest; `None` when there is no code or it reverts,
     /// or when the node has no state as old as that.
     fn call(
@@ -155,6 +258,11 @@ pub trait LogSource: Send + Sync {
 
     /// Waits until there may be a new block, at most until the poll interval is over.
     fn wait_for_block(&self) -> impl Future<Output = ()> + Send;
+}
+
+fn shows_nothing(method: &'static str) -> SourceError {
+    let message = "this source cannot show that its logs are all; set chain.verify = \"off\"".to_owned();
+    SourceError::Refused { url: "the source".to_owned(), method, code: -32601, message }
 }
 
 /// The time of a header, for places that have only the log.

@@ -8,7 +8,7 @@ use crate::db::on;
 use crate::{Db, StoreError};
 
 /// The tables that can be shown: name, columns with the key first, and how many of them are the key.
-const TABLES: [(&str, &[&str], usize); 43] = [
+const TABLES: [(&str, &[&str], usize); 44] = [
     (
         "chain",
         &[
@@ -71,6 +71,24 @@ const TABLES: [(&str, &[&str], usize); 43] = [
         "verifications",
         &["pool_id", "block_number", "verified_at", "compared", "differences", "first_difference"],
         1,
+    ),
+    (
+        "nodes",
+        &[
+            "chain_id",
+            "name",
+            "standing",
+            "reason",
+            "head_number",
+            "lag_blocks",
+            "latency_ms",
+            "score",
+            "requests_per_second_max",
+            "range_blocks_max",
+            "batch_max",
+            "seen_at",
+        ],
+        2,
     ),
     (
         "clients",

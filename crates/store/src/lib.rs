@@ -31,6 +31,7 @@ pub mod idempotency;
 pub mod keys;
 pub mod listen;
 pub mod moment;
+pub mod nodes;
 pub mod notices;
 pub mod pools;
 pub mod readings;

@@ -1,7 +1,11 @@
 //! A run through a fork and back leaves what a run leaves that never saw it, row for row.
 
 use accrual_indexer::IndexError;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use accrual_indexer::follow::{Finality, Target};
+use accrual_store::Engine;
+use accrual_tests::binary;
 use accrual_tests::db::{Fresh, fresh, on_each_engine};
 
 use super::crowd::Crowd;
@@ -69,6 +73,119 @@ async fn a_fork_below_finality_stops_and_changes_nothing() {
             }
             assert!(stored == seen.dump().await, "the database changed");
         }
+    })
+    .await;
+}
+
+/// Deeper than what is compared at once, live and with the process down meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fork_of_any_depth_above_finality_is_followed() {
+    let very_deep = Finality::Confirmations(400);
+    for stopped in [false, true] {
+        let stored = fresh(Engine::Sqlite).await.unwrap();
+        let mut crowd = Crowd::gather(14).await;
+        crowd.play(10).await;
+        let (before, fork) = (crowd.memory.clone(), crowd.stage.anvil.block_number().await.unwrap());
+        crowd.play(150).await;
+        let mut live = follower(&crowd, &stored.db, "http", very_deep).await;
+        live.sync(Target::Head, &|_| {}).await.unwrap();
+        crowd.forget(150, &before).await;
+        crowd.play(20).await;
+        if stopped {
+            live = follower(&crowd, &stored.db, "http", very_deep).await;
+        }
+        live.sync(Target::Head, &|_| {}).await.unwrap();
+        let never_saw = fresh(Engine::Sqlite).await.unwrap();
+        sync(&crowd, &never_saw.db, very_deep).await;
+        assert!(rows(&stored, fork).await == rows(&never_saw, fork).await, "stopped: {stopped}");
+        never_saw.remove().await;
+        stored.remove().await;
+    }
+}
+
+/// The chain changes after some batches were committed and others were asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fork_while_catching_up_leaves_the_same_rows() {
+    on_each_engine(async |seen| {
+        let mut crowd = Crowd::gather(15).await;
+        crowd.play(20).await;
+        let (before, fork) = (crowd.memory.clone(), crowd.stage.anvil.block_number().await.unwrap());
+        crowd.play(90).await;
+        let mut live = follower(&crowd, &seen.db, "http", Finality::Confirmations(150)).await;
+        let (changed, other) = (AtomicBool::new(false), tokio::sync::Mutex::new(&mut crowd));
+        let change = |progress: accrual_indexer::follow::Progress| {
+            if progress.block.0 > fork && !changed.swap(true, Ordering::SeqCst) {
+                tokio::task::block_in_place(|| {
+                    tokio::runtime::Handle::current().block_on(async {
+                        let mut crowd = other.lock().await;
+                        crowd.forget(90, &before).await;
+                        crowd.play(95).await;
+                    });
+                });
+            }
+        };
+        // As the loop does: what was not steady is read again.
+        let mut rounds = 0;
+        while let Err(error) = live.sync(Target::Head, &change).await {
+            rounds += 1;
+            assert!(rounds < 5, "{error}");
+            live.reload().await.unwrap();
+        }
+        live.sync(Target::Head, &change).await.unwrap();
+        assert!(changed.into_inner(), "the chain changed while it was read");
+        let never_saw = fresh(seen.engine).await.unwrap();
+        sync(&crowd, &never_saw.db, Finality::Confirmations(150)).await;
+        let (ours, theirs) = (rows(seen, fork).await, rows(&never_saw, fork).await);
+        never_saw.remove().await;
+        assert!(ours == theirs, "other rows than of a run that never saw it");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_in_the_sentence_repairs_a_fork_below_finality() {
+    on_each_engine(async |seen| {
+        let mut crowd = Crowd::gather(16).await;
+        crowd.play(20).await;
+        let (before, fork) = (crowd.memory.clone(), crowd.stage.anvil.block_number().await.unwrap());
+        crowd.play(40).await;
+        let folder = tempfile::tempdir().unwrap();
+        let path = super::verify::config(folder.path(), &crowd, seen, "");
+        let index = async |more: &[&str]| {
+            let always = ["index", "--config", binary::text(&path), "--to", "head"];
+            binary::run(&[&always[..], more].concat()).await
+        };
+        let ended = index(&[]).await;
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        crowd.forget(40, &before).await;
+        crowd.play(45).await;
+        let ended = index(&[]).await;
+        assert!(ended.code == 1 && ended.stderr.contains("changed below finality"), "{}", ended.stderr);
+        // The sentence names the block; what lies above it is forgotten and read again.
+        let named = ended.stderr.split("accrual index --rewind-to ").nth(1).expect("a command is named");
+        let block: String = named.chars().take_while(char::is_ascii_digit).collect();
+        assert!(block.parse::<u64>().unwrap() <= fork, "{block}");
+        let ended = index(&["--rewind-to", &block]).await;
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        let never_saw = fresh(seen.engine).await.unwrap();
+        let other = super::verify::config(folder.path(), &crowd, &never_saw, "");
+        let ended = binary::run(&["index", "--config", binary::text(&other), "--to", "head"]).await;
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        for table in ["events", "pool_points"] {
+            let of = async |db| accrual_store::dump::table(db, table).await.unwrap();
+            assert!(of(&seen.db).await == of(&never_saw.db).await, "{table}");
+        }
+        never_saw.remove().await;
+
+        let path = super::verify::config(folder.path(), &crowd, seen, "");
+        let ended =
+            binary::run(&["index", "--config", binary::text(&path), "--to", "head", "--rewind-to", "5"])
+                .await;
+        assert!(
+            ended.code == 1 && ended.stderr.contains("no block at or below 5 to go back to"),
+            "{}",
+            ended.stderr
+        );
     })
     .await;
 }

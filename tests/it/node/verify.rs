@@ -102,7 +102,8 @@ async fn what_is_stored_is_what_the_contracts_say() {
     stored.remove().await;
 }
 
-fn config(folder: &Path, crowd: &Crowd, stored: &Fresh, more: &str) -> PathBuf {
+/// A configuration of the crowd's pools, final 20 blocks below the head, with `more` in `[index]`.
+pub(super) fn config(folder: &Path, crowd: &Crowd, stored: &Fresh, more: &str) -> PathBuf {
     let head = accrual_tests::config::head(&stored.url_text, 8453, crowd.stage.anvil.url());
     let mut text = head.replace("[index]\n", &format!("[index]\n{more}"));
     for pool in pools(crowd) {
@@ -169,7 +170,8 @@ async fn a_changed_row_is_found_and_named() {
     let path = config(folder.path(), &crowd, &stored, "verify_every_blocks = 1\n");
     let mut running =
         binary::start(binary::command(&["run", "--config", binary::text(&path), "--log-format", "json"]));
-    running.line_with("API and page").await;
+    let line = running.line_with("API and page: ").await;
+    let metrics_url = format!("{}metrics", line.split_once("page: ").unwrap().1);
     let found = async {
         loop {
             let found = verifications::all(&stored.db).await.unwrap();
@@ -187,6 +189,12 @@ async fn a_changed_row_is_found_and_named() {
     assert_eq!((wide.differences, narrow.differences), (1, 0));
     assert!(wide.first_difference.as_ref().unwrap().starts_with("owner of NFT "), "{wide:?}");
     assert!(wide.block_number >= head && wide.compared > 50, "{wide:?}");
+    // And it is counted.
+    let metrics = reqwest::get(&metrics_url).await.unwrap().text().await.unwrap();
+    for (pool, differences) in [("wide", 1), ("narrow", 0)] {
+        let line = format!("accrual_verify_differences{{pool=\"{pool}\"}} {differences}");
+        assert!(metrics.contains(&line), "{line}: {metrics}");
+    }
     assert_eq!(running.terminate().await.code, 0);
     stored.remove().await;
 }

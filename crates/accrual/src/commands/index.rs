@@ -3,6 +3,7 @@
 use accrual_indexer::IndexError;
 use accrual_indexer::distributor::DistributorReader;
 use accrual_indexer::follow::Target;
+use accrual_indexer::follow::rewind::rewind_to;
 use accrual_indexer::rpc::RpcSource;
 use accrual_rewards::unit::BlockNumber;
 use accrual_store::Db;
@@ -19,6 +20,11 @@ pub(super) async fn index(args: Index) -> Outcome {
     let config = super::load(&args.with.config)?;
     let shutdown = signals::shutdown()?;
     let db = super::open_to_follow(&config).await?;
+    if let Some(number) = args.rewind_to {
+        let pools: Vec<_> = config.pools.iter().map(|entry| entry.pool.id.clone()).collect();
+        let to = rewind_to(&db, config.chain.id, &pools, BlockNumber(number)).await?;
+        tracing::warn!(block = to.number.0, "what was read above this block is forgotten, and read again");
+    }
     let shown = Shown::new(args.progress);
     let outcome = tokio::select! {
         outcome = read(&config, &db, target, &shown, &shutdown) => outcome,

@@ -17,15 +17,16 @@ mod tree;
 mod verify;
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use accrual_api::keys::{Asker, Keys};
 use accrual_api::{Clock, PoolInfo, TokenInfo, Tokens};
 use accrual_indexer::distributor::{DistributorOptions, DistributorReader};
 use accrual_indexer::follow::{FollowOptions, Follower};
-use accrual_indexer::rpc::{RpcOptions, RpcSource};
+use accrual_indexer::rpc::{RpcNodes, RpcOptions, RpcSource};
 use accrual_rewards::unit::UnixSeconds;
 use accrual_store::backup::check_health;
-use accrual_store::{Db, Mode};
+use accrual_store::{Db, Mode, nodes};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Command;
@@ -131,12 +132,14 @@ fn token_infos(config: &Config) -> Vec<TokenInfo> {
 /// A follower over the configured nodes; `patient` ones wait for ever for a node to answer.
 async fn follower(config: &Config, db: Db, patient: bool) -> Result<Follower<RpcSource>, Failure> {
     let source = source(config, patient)?;
+    source.remember(&nodes::all(&db, config.chain.id).await?);
     let options = FollowOptions {
         chain_id: config.chain.id,
         finality: config.chain.finality,
         log_range_blocks_max: config.chain.log_range_blocks_max,
         block_seconds: config.chain.block_seconds,
         ranges_in_flight_max: config.ranges_in_flight_max,
+        completeness: config.chain.completeness,
         commit_events_max: config.commit_events_max,
         snapshot_events: config.snapshot_events,
         now,
@@ -178,8 +181,17 @@ fn source(config: &Config, patient: bool) -> Result<RpcSource, Failure> {
         return Err(Failure::usage("chain.rpc_urls is empty: give at least one node's URL"));
     }
     let patience = (!patient).then_some(std::time::Duration::from_secs(10));
-    let options = RpcOptions { patience, poll_interval: config.chain.poll_interval, ..RpcOptions::default() };
-    Ok(RpcSource::new(&config.chain.rpc_urls, options))
+    let options = RpcOptions {
+        chain_id: Some(config.chain.id),
+        patience,
+        poll_interval: config.chain.poll_interval,
+        behind_blocks_max: config.chain.behind_blocks_max,
+        ..RpcOptions::default()
+    };
+    // One process has one configuration: whoever asks a node in it goes by what all have learnt of that node.
+    static NODES: OnceLock<RpcNodes> = OnceLock::new();
+    let nodes = NODES.get_or_init(|| RpcNodes::new(&config.chain.rpc_urls)).clone();
+    Ok(RpcSource::over(nodes, options))
 }
 
 /// The machine's clock; everything below takes the time as an argument.

@@ -15,6 +15,7 @@ use accrual_api::app::SecurityContact;
 use accrual_api::mcp::BadSite;
 use accrual_api::webhooks::WebhookSettings;
 use accrual_api::{McpSettings, StreamLimits};
+use accrual_indexer::complete::Completeness;
 use accrual_indexer::follow::Finality;
 use accrual_rewards::reconcile::Margins;
 use accrual_rewards::unit::BlockNumber;
@@ -92,8 +93,19 @@ fn chain(file: &file::Chain, written: &Written) -> Checked<Chain> {
             }
         },
     };
+    let completeness = match file.verify.as_str() {
+        "off" => Completeness::Off,
+        "bloom" => Completeness::Bloom,
+        "receipts" => Completeness::Receipts,
+        other => {
+            let what = format!("{other:?} is none of \"off\", \"bloom\" and \"receipts\"");
+            return Err(written.error("chain.verify", what));
+        }
+    };
     Ok(Chain {
         id: file.id,
+        completeness,
+        behind_blocks_max: u64::from(file.behind_blocks_max),
         rpc_urls,
         finality,
         log_range_blocks_max: file.log_range_blocks_max,

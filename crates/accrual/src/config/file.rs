@@ -61,6 +61,10 @@ pub(crate) struct Chain {
     pub(crate) poll_interval_ms: u32,
     #[serde(default)]
     pub(crate) block_seconds: Option<u32>,
+    #[serde(default = "verify")]
+    pub(crate) verify: String,
+    #[serde(default = "behind_blocks_max")]
+    pub(crate) behind_blocks_max: u32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -427,6 +431,14 @@ impl Default for Index {
 
 fn log_range_blocks_max() -> u32 {
     10_000
+}
+
+fn verify() -> String {
+    "bloom".to_owned()
+}
+
+fn behind_blocks_max() -> u32 {
+    10
 }
 
 fn poll_interval_ms() -> u32 {

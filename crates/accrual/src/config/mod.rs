@@ -19,6 +19,7 @@ use accrual_api::app::SecurityContact;
 use accrual_api::keys::KeyRules;
 use accrual_api::webhooks::WebhookSettings;
 use accrual_api::{McpSettings, StreamLimits};
+use accrual_indexer::complete::Completeness;
 use accrual_indexer::follow::Finality;
 use accrual_rewards::announced::{Announced, Announcement};
 use accrual_rewards::campaign::Campaign;
@@ -69,6 +70,8 @@ pub(crate) struct Chain {
     pub(crate) log_range_blocks_max: u32,
     pub(crate) poll_interval: Duration,
     pub(crate) block_seconds: Option<u64>,
+    pub(crate) completeness: Completeness,
+    pub(crate) behind_blocks_max: u64,
 }
 
 #[derive(Debug, Clone)]

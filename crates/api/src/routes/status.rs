@@ -5,6 +5,7 @@ mod page;
 use std::collections::BTreeMap;
 
 use accrual_rewards::unit::UnixSeconds;
+use accrual_store::nodes::{self, NodeRow};
 use accrual_store::status::{self, StateSeconds};
 use accrual_store::{Db, StoreError};
 use axum::Json;
@@ -38,6 +39,8 @@ pub(crate) struct StatusView {
     at: Rfc3339,
     /// Each part once.
     components: Vec<ComponentView>,
+    /// The chain's nodes, as whoever follows the chain has seen them last; empty while the database does not answer.
+    nodes: Vec<NodeView>,
     /// Null while the database does not answer.
     error_budget: Option<BudgetView>,
     /// The newest first; those of 90 days.
@@ -75,6 +78,40 @@ pub(crate) struct ComponentView {
     last_success_at: Option<Rfc3339>,
     /// Each day that was looked at, rising.
     days: Vec<DayView>,
+}
+
+/// A node of the chain.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = StatusNode)]
+pub(crate) struct NodeView {
+    /// Scheme and host, never a key; a number behind it tells two of one host apart.
+    #[schema(example = "https://mainnet.base.org")]
+    node: String,
+    /// `good`, `pruned`, `behind`, `on_a_fork`, `other_chain` or `unreachable`.
+    #[schema(example = "good")]
+    state: String,
+    /// Why it is not good.
+    reason: Option<String>,
+    /// The newest block that it has shown; null where it has shown none.
+    #[schema(example = 31_200_000)]
+    head_block_number: Option<u64>,
+    /// Blocks below the newest that any node has shown; null where that is not known.
+    #[schema(example = 0)]
+    lag_blocks: Option<u64>,
+    /// What an answer takes in the mean, in milliseconds; null before the first.
+    #[schema(example = 40)]
+    latency_ms: Option<u64>,
+    /// By which the next node is chosen: the lower the better.
+    #[schema(example = 40)]
+    score: u64,
+    /// Questions a second, where it was found to refuse more.
+    requests_per_second_max: Option<u64>,
+    /// Blocks in one question for logs, where it named a limit.
+    range_blocks_max: Option<u64>,
+    /// Questions in one request, where it was found to refuse more.
+    batch_max: Option<u64>,
+    /// When that was so.
+    seen_at: Rfc3339,
 }
 
 /// A day, in UTC: how many of its seconds a part was how. What is missing was not looked at.
@@ -145,6 +182,7 @@ pub(crate) struct Kept {
     days: BTreeMap<String, BTreeMap<UnixSeconds, StateSeconds>>,
     window: StateSeconds,
     incidents: Vec<status::IncidentRow>,
+    nodes: Vec<NodeRow>,
 }
 
 /// How the service is and was
@@ -222,14 +260,14 @@ async fn view(api: &Api) -> StatusView {
     }
     let look = Look::at(api, now).await;
     // Without the database there is the present alone.
-    let kept = Kept::read(api.db(), now).await.ok();
+    let kept = Kept::read(api.db(), api.settings().chain_id, now).await.ok();
     let view = StatusView::of(api, &look, kept);
     api.looker().tell(now, &view);
     view
 }
 
 impl Kept {
-    async fn read(db: &Db, now: UnixSeconds) -> Result<Self, StoreError> {
+    async fn read(db: &Db, chain_id: u64, now: UnixSeconds) -> Result<Self, StoreError> {
         let hour = now.0 / HOUR * HOUR;
         let back = |days: u64| UnixSeconds(hour.saturating_sub(days * DAY));
         Ok(Self {
@@ -237,6 +275,7 @@ impl Kept {
             days: status::days(db, back(KEPT_DAYS)).await?,
             window: status::sum(db, Component::Api.as_str(), back(WINDOW_DAYS)).await?,
             incidents: status::incidents(db, back(KEPT_DAYS), INCIDENTS_MAX).await?,
+            nodes: nodes::all(db, chain_id).await?,
         })
     }
 }
@@ -266,10 +305,29 @@ impl StatusView {
             status: look.worst().as_str(),
             at: Rfc3339(look.at),
             components,
+            nodes: kept.nodes.into_iter().map(NodeView::of).collect(),
             error_budget,
             incidents: kept.incidents.into_iter().map(|row| IncidentView::of(row, look.at)).collect(),
             history_since_at: kept.since.map(Rfc3339),
             notice: api.settings().notice.clone(),
+        }
+    }
+}
+
+impl NodeView {
+    fn of(row: NodeRow) -> Self {
+        Self {
+            node: row.name,
+            state: row.standing,
+            reason: row.reason,
+            head_block_number: row.head.map(|head| head.0),
+            lag_blocks: row.lag_blocks,
+            latency_ms: row.latency_ms,
+            score: row.score,
+            requests_per_second_max: row.requests_per_second_max,
+            range_blocks_max: row.range_blocks_max,
+            batch_max: row.batch_max,
+            seen_at: Rfc3339(row.seen_at),
         }
     }
 }

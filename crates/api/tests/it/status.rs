@@ -1,5 +1,7 @@
 //! How the service is and was, for everybody.
 
+use accrual_rewards::unit::BlockNumber;
+use accrual_store::nodes::{self, NodeRow};
 use serde_json::{Value, json};
 
 use crate::rig::{FIRST_BLOCK, Rig, time};
@@ -184,4 +186,43 @@ async fn what_is_counted_is_told_without_who_called() {
     for secret in [id, client, &account, &account.to_lowercase()] {
         assert!(!text.contains(secret), "{secret} in\n{text}");
     }
+}
+
+#[tokio::test]
+async fn each_node_is_told_of_by_name() {
+    let rig = Rig::new(1).await;
+    assert_eq!(status(&rig).await["nodes"], json!([]));
+    let good = NodeRow {
+        name: "https://a.example".to_owned(),
+        standing: "good".to_owned(),
+        reason: None,
+        head: Some(BlockNumber(90)),
+        lag_blocks: Some(0),
+        latency_ms: Some(12),
+        score: 12,
+        requests_per_second_max: Some(30),
+        range_blocks_max: Some(2_000),
+        batch_max: None,
+        seen_at: time(FIRST_BLOCK),
+    };
+    let behind = NodeRow {
+        name: "https://b.example".to_owned(),
+        standing: "behind".to_owned(),
+        reason: Some("it is behind: its newest block is 50, and block 90 was seen".to_owned()),
+        head: Some(BlockNumber(50)),
+        lag_blocks: Some(40),
+        ..good.clone()
+    };
+    let chain_id = rig.api.settings().chain_id;
+    nodes::record(&rig.db, chain_id, &[good.clone(), behind.clone()]).await.unwrap();
+    nodes::record(&rig.db, chain_id, &[NodeRow { score: 13, ..good.clone() }]).await.unwrap();
+    assert_eq!(nodes::all(&rig.db, chain_id).await.unwrap(), [NodeRow { score: 13, ..good }, behind]);
+    rig.set_now(time(FIRST_BLOCK) + 60);
+    let told = status(&rig).await;
+    let told = told["nodes"].as_array().unwrap();
+    assert_eq!((told.len(), &told[0]["state"], &told[0]["score"]), (2, &json!("good"), &json!(13)));
+    assert_eq!((&told[1]["state"], &told[1]["lag_blocks"]), (&json!("behind"), &json!(40)));
+    assert_eq!(told[0]["range_blocks_max"], json!(2_000));
+    let page = rig.get_with("/status", &[]).await.text;
+    assert!(page.contains("https://b.example") && page.contains("it is behind: its newest block is 50"));
 }

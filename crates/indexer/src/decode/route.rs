@@ -30,6 +30,11 @@ pub struct ReadLog {
 }
 
 impl ReadLog {
+    /// Whether two copies of a log were read as the same.
+    pub(crate) fn means_the_same(&self, other: &Self) -> bool {
+        (self.pool, self.manager, &self.events) == (other.pool, other.manager, &other.events)
+    }
+
     fn says_something(&self) -> bool {
         self.pool.is_some() || self.manager.is_some() || !self.events.is_empty()
     }

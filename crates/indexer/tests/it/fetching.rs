@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use accrual_indexer::complete::Completeness;
 use accrual_indexer::decode::join::KnownIds;
 use accrual_indexer::decode::{aerodrome, balancer, token, wrapper};
 use accrual_indexer::fetch::{FetchOptions, Fetcher};
@@ -136,8 +137,12 @@ fn chain() -> Node {
 
 async fn fetch(node: &Arc<Node>, width: u32) -> Vec<Vec<PlacedEvent>> {
     let (pools, planner) = (pools(), Arc::new(Mutex::new(Planner::new(width))));
-    let options =
-        FetchOptions { final_block: BlockNumber(LAST), block_seconds: Some(2), ranges_in_flight_max: 3 };
+    let options = FetchOptions {
+        final_block: BlockNumber(LAST),
+        block_seconds: Some(2),
+        ranges_in_flight_max: 3,
+        completeness: Completeness::Off,
+    };
     let fetcher = Arc::new(Fetcher::new(node.clone(), &pools, planner, KnownIds::default(), options));
     let blocks = BlockRange { first: BlockNumber(1), last: BlockNumber(LAST) };
     let ranges: Vec<_> = fetcher.ranges(blocks).try_collect().await.unwrap();

@@ -4,6 +4,7 @@
 
 mod discover;
 mod fetching;
+mod full_blooms;
 mod fuzz;
 mod orders;
 mod preflight;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use axum::response::Response;
 
-use super::{BudgetView, ComponentView, DayView, IncidentView, StatusView};
+use super::{BudgetView, ComponentView, DayView, IncidentView, NodeView, StatusView};
 use crate::routes::page::{REVALIDATED, escaped, file};
 use crate::view::Rfc3339;
 
@@ -49,6 +49,10 @@ fn html(view: &StatusView) -> String {
     text.push_str("<section><h2>Parts</h2>\n");
     for component in &view.components {
         part(&mut text, component);
+    }
+    if !view.nodes.is_empty() {
+        text.push_str("</section>\n<section><h2>Chain nodes one by one</h2>\n");
+        view.nodes.iter().for_each(|node| one_node(&mut text, node));
     }
     text.push_str("</section>\n<section><h2>Incidents of 90 days</h2>\n");
     incidents(&mut text, &view.incidents);
@@ -101,6 +105,22 @@ fn part(text: &mut String, component: &ComponentView) {
         let _ = write!(text, "<li class=\"{mark}\" title=\"{told}\"><span>{told}</span></li>");
     }
     text.push_str("</ol></article>\n");
+}
+
+fn one_node(text: &mut String, node: &NodeView) {
+    let chip = if node.state == "good" { "operational" } else { "degraded" };
+    let lag = node.lag_blocks.map_or(String::new(), |blocks| format!("{blocks} blocks behind, "));
+    let _ = writeln!(
+        text,
+        "<article><h3>{} <span class=\"chip {chip}\">{}</span></h3><p class=\"quiet\">{lag}seen at {}</p>",
+        escaped(&node.node),
+        node.state,
+        node.seen_at
+    );
+    if let Some(reason) = &node.reason {
+        let _ = writeln!(text, "<p class=\"reason\">{}</p>", escaped(reason));
+    }
+    text.push_str("</article>\n");
 }
 
 fn mark(day: &DayView) -> (&'static str, String) {
