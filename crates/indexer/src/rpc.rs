@@ -84,8 +84,26 @@ impl RpcSource {
     pub fn new(urls: &[String], options: RpcOptions) -> Self {
         assert!(!urls.is_empty(), "chain.rpc_urls has at least one URL");
         let node = |url: &String| Node { url: url.clone(), name: name(url), client: OnceCell::new() };
+        Self::of(urls.iter().map(node).collect(), options)
+    }
+
+    /// A source over clients that are connected already, each with its name, tried in that order: a simulation's way in.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn over(clients: Vec<(String, RpcClient)>, options: RpcOptions) -> Self {
+        assert!(!clients.is_empty(), "there is at least one client");
+        let node = |(name, client): (String, RpcClient)| Node {
+            url: name.clone(),
+            name,
+            client: OnceCell::new_with(Some(client)),
+        };
+        Self::of(clients.into_iter().map(node).collect(), options)
+    }
+
+    fn of(nodes: Vec<Node>, options: RpcOptions) -> Self {
         Self {
-            nodes: urls.iter().map(node).collect(),
+            nodes,
             preferred: AtomicUsize::new(0),
             batch_max: AtomicUsize::new(options.batch_max.max(1)),
             options,
