@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate with those of ours that it may use.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("accrual-rewards", &[]),
     ("accrual-access", &["accrual-rewards"]),
     ("accrual-client", &[]),
@@ -28,6 +28,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
         ],
     ),
     ("accrual-rehearsal", &["accrual-recording", "accrual-rewards"]),
+    ("accrual-simulation", &["accrual-indexer", "accrual-rewards", "accrual-store"]),
     ("xtask", &[]),
 ];
 

@@ -6,6 +6,7 @@
 //! - `complete`: a node that leaves logs out, or invents some.
 //! - `discover`: campaigns that were announced on the chain.
 //! - `distributor`: our tree paid by a Distributor-like contract, and its logs read behind the pools.
+//! - `killed`: the process ends at any moment while blocks are made.
 //! - `reorgs`: the chain changes its mind.
 //! - `verify`: what is stored against the contracts, with and without Multicall3, and a changed row.
 //! - `heads`: how a new block is noticed, and a node that is behind.
@@ -18,6 +19,7 @@ mod crowd;
 mod discover;
 mod distributor;
 mod heads;
+mod killed;
 mod reorgs;
 mod slipstream;
 mod venues;

@@ -6,6 +6,7 @@
 //! | `page` | builds the page that accrual embeds, with npm packages |
 //! | `test` | everything CI checks: format, lints, docs, tests on SQLite and PostgreSQL, the real node, the demo |
 //! | `rehearse [--seed N]` | plays the campaign on a real EVM node again and records it |
+//! | `simulate [--seeds N] [--from S]` | runs indexer, engine and store under N seeds, from S on, in simulated weather |
 //! | `bench [options]` | measures everything and writes BENCHMARKS.md; see `bench.rs` |
 
 mod bench;
@@ -27,12 +28,13 @@ fn main() -> ExitCode {
             "page" => page::build(),
             "test" => tests::test(rest),
             "rehearse" => rehearse(rest),
+            "simulate" => simulate(rest),
             "bench" => bench::bench(rest),
-            other => {
-                Err(Failed(format!("there is no command {other}: it is demo, page, test, rehearse or bench")))
-            }
+            other => Err(Failed(format!(
+                "there is no command {other}: it is demo, page, test, rehearse, simulate or bench"
+            ))),
         },
-        None => Err(Failed("which command? demo, page, test, rehearse or bench".to_owned())),
+        None => Err(Failed("which command? demo, page, test, rehearse, simulate or bench".to_owned())),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -58,4 +60,11 @@ fn rehearse(options: &[String]) -> Result<(), Failed> {
         vec!["run", "--release", "--package", "accrual-rehearsal", "--", "record", "--out", out];
     arguments.extend(options.iter().map(String::as_str));
     run("cargo", arguments)
+}
+
+/// Built in release, since thousands of seeds are run.
+fn simulate(options: &[String]) -> Result<(), Failed> {
+    machine::need_c_compiler()?;
+    let arguments = ["run", "--quiet", "--release", "--package", "accrual-simulation", "--"];
+    run("cargo", arguments.into_iter().chain(options.iter().map(String::as_str)))
 }

@@ -29,6 +29,7 @@ use accrual_store::nodes::NodeRow;
 use accrual_store::{BlockRef, Header};
 use alloy::primitives::{Address, Bytes};
 use alloy::pubsub::Subscription;
+use alloy::rpc::client::RpcClient;
 use futures::{StreamExt, TryStreamExt};
 use serde_json::json;
 use tokio::time::{Instant, timeout};
@@ -83,6 +84,17 @@ impl RpcNodes {
     pub fn new(urls: &[String]) -> Self {
         assert!(!urls.is_empty(), "chain.rpc_urls has at least one URL");
         Self(Arc::new(Node::list(urls)))
+    }
+
+    /// Nodes by clients that are connected already, each with its name, and what takes the place of chance in how long they
+    /// are left alone, from 0 to 1000: a simulation's way in.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn connected(clients: Vec<(String, RpcClient)>, permille: fn() -> u32) -> Self {
+        assert!(!clients.is_empty(), "there is at least one client");
+        let node = |(name, client)| Node::connected(name, client, permille);
+        Self(Arc::new(clients.into_iter().map(node).collect()))
     }
 }
 

@@ -1,3 +1,6 @@
+use proptest::collection::vec;
+use proptest::prelude::*;
+
 use super::*;
 use crate::example;
 use crate::model::Meta;
@@ -120,4 +123,31 @@ fn packed(body: &[u8]) -> Vec<u8> {
         GzEncoder::new([MAGIC.as_slice(), &FORMAT_VERSION.to_le_bytes()].concat(), Compression::fast());
     gzip.write_all(body).unwrap();
     gzip.finish().unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A forger's body may claim any length of any list: no more is kept than its bytes hold.
+    #[test]
+    fn a_body_of_any_bytes_is_an_error_or_a_chain(
+        noise in vec(any::<u8>(), 0..300),
+        at in any::<prop::sample::Index>(),
+        gone in 0_usize..9,
+        good in any::<bool>(),
+    ) {
+        let mut body = if good { postcard::to_stdvec(&example::recording()).unwrap() } else { Vec::new() };
+        let at = at.index(body.len() + 1);
+        let end = (at + gone).min(body.len());
+        body.splice(at..end, noise);
+        if let Ok(recording) = Recording::read(&packed(&body)) {
+            prop_assert_eq!(Recording::read(&recording.write().unwrap()).unwrap(), recording);
+        }
+    }
+
+    #[test]
+    fn a_file_of_any_bytes_is_refused(noise in vec(any::<u8>(), 0..300), begins_well in any::<bool>()) {
+        let head = if begins_well { [MAGIC.as_slice(), &FORMAT_VERSION.to_le_bytes()].concat() } else { Vec::new() };
+        prop_assert!(Recording::read(&[head, noise].concat()).is_err());
+    }
 }

@@ -1,12 +1,14 @@
 //! The two engines, opened and spoken to alike.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Database, Pool, Postgres, Sqlite, Transaction};
 
+use crate::steps::{self, Step, Steps};
 use crate::url::Location;
 use crate::{DbUrl, StoreError, explain};
 
@@ -33,6 +35,7 @@ pub struct Pools<P> {
     pub(crate) reader: P,
     pub(crate) url: DbUrl,
     pub(crate) mode: Mode,
+    pub(crate) steps: Option<Arc<dyn Steps>>,
 }
 
 /// What the database is opened for.
@@ -98,6 +101,38 @@ impl Db {
         }
     }
 
+    /// The same connections with `steps` between them and whoever asks.
+    #[must_use]
+    pub fn through(self, steps: Arc<dyn Steps>) -> Self {
+        match self {
+            Self::Sqlite(pools) => Self::Sqlite(Pools { steps: Some(steps), ..pools }),
+            Self::Postgres(pools) => Self::Postgres(Pools { steps: Some(steps), ..pools }),
+        }
+    }
+
+    fn steps(&self) -> Option<&Arc<dyn Steps>> {
+        match self {
+            Self::Sqlite(pools) => pools.steps.as_ref(),
+            Self::Postgres(pools) => pools.steps.as_ref(),
+        }
+    }
+
+    /// To be called before each step.
+    pub(crate) async fn before(&self, step: Step) -> Result<(), sqlx::Error> {
+        match self.steps() {
+            Some(between) => steps::meet(between.before(step)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// To be called when the engine has answered, well or not.
+    pub(crate) async fn after(&self, step: Step) -> Result<(), sqlx::Error> {
+        match self.steps() {
+            Some(between) => steps::meet(between.after(step)).await,
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn mode(&self) -> Mode {
         match self {
             Self::Sqlite(pools) => pools.mode,
@@ -116,12 +151,16 @@ impl Db {
 
     /// Begins a transaction that writes. Dropped without [`Tx::commit`], nothing of it stays.
     pub(crate) async fn begin(&self) -> Result<Tx<'_>, StoreError> {
-        let begun = match self {
-            // Immediate: a transaction that reads first and writes later could find the file taken in between.
-            Self::Sqlite(pools) => pools.writer.begin_with("begin immediate").await.map(Open::Sqlite),
-            Self::Postgres(pools) => pools.writer.begin().await.map(Open::Postgres),
+        let begin = async {
+            self.before(Step::Begin).await?;
+            let begun = match self {
+                // Immediate: a transaction that reads first and writes later could find the file taken in between.
+                Self::Sqlite(pools) => pools.writer.begin_with("begin immediate").await.map(Open::Sqlite),
+                Self::Postgres(pools) => pools.writer.begin().await.map(Open::Postgres),
+            };
+            self.after(Step::Begin).await.and(begun)
         };
-        Ok(Tx { db: self, open: begun.map_err(|error| self.explain(error))? })
+        Ok(Tx { db: self, open: begin.await.map_err(|error| self.explain(error))? })
     }
 }
 
@@ -146,11 +185,16 @@ pub(crate) enum Open {
 
 impl Tx<'_> {
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        let done = match self.open {
-            Open::Sqlite(tx) => tx.commit().await,
-            Open::Postgres(tx) => tx.commit().await,
+        let Self { db, open } = self;
+        let commit = async {
+            db.before(Step::Commit).await?;
+            let done = match open {
+                Open::Sqlite(tx) => tx.commit().await,
+                Open::Postgres(tx) => tx.commit().await,
+            };
+            db.after(Step::Commit).await.and(done)
         };
-        done.map_err(|error| self.db.explain(error))
+        commit.await.map_err(|error| db.explain(error))
     }
 }
 
@@ -158,14 +202,20 @@ impl Tx<'_> {
 macro_rules! on {
     ($db:expr, $pool:ident => $body:expr) => {{
         let db: &$crate::Db = $db;
-        let answer = match db {
-            $crate::Db::Sqlite(pools) => {
-                let $pool = &pools.reader;
-                $body
-            }
-            $crate::Db::Postgres(pools) => {
-                let $pool = &pools.reader;
-                $body
+        let answer = match db.before($crate::steps::Step::Read).await {
+            Err(error) => Err(error),
+            Ok(()) => {
+                let answer = match db {
+                    $crate::Db::Sqlite(pools) => {
+                        let $pool = &pools.reader;
+                        $body
+                    }
+                    $crate::Db::Postgres(pools) => {
+                        let $pool = &pools.reader;
+                        $body
+                    }
+                };
+                db.after($crate::steps::Step::Read).await.and(answer)
             }
         };
         answer.map_err(|error| db.explain(error))
@@ -177,14 +227,20 @@ pub(crate) use on;
 macro_rules! within {
     ($tx:expr, $conn:ident => $body:expr) => {{
         let tx: &mut $crate::db::Tx<'_> = $tx;
-        let answer = match &mut tx.open {
-            $crate::db::Open::Sqlite(open) => {
-                let $conn = &mut **open;
-                $body
-            }
-            $crate::db::Open::Postgres(open) => {
-                let $conn = &mut **open;
-                $body
+        let answer = match tx.db.before($crate::steps::Step::Statement).await {
+            Err(error) => Err(error),
+            Ok(()) => {
+                let answer = match &mut tx.open {
+                    $crate::db::Open::Sqlite(open) => {
+                        let $conn = &mut **open;
+                        $body
+                    }
+                    $crate::db::Open::Postgres(open) => {
+                        let $conn = &mut **open;
+                        $body
+                    }
+                };
+                tx.db.after($crate::steps::Step::Statement).await.and(answer)
             }
         };
         answer.map_err(|error| tx.db.explain(error))
@@ -210,7 +266,7 @@ async fn open_sqlite(url: &DbUrl, mode: Mode) -> Result<Db, StoreError> {
             .max_connections(SQLITE_READERS_MAX)
             .connect_lazy_with(options.pragma("query_only", "on")),
     };
-    Ok(Db::Sqlite(Pools { writer, reader, url: url.clone(), mode }))
+    Ok(Db::Sqlite(Pools { writer, reader, url: url.clone(), mode, steps: None }))
 }
 
 fn sqlite_options(url: &DbUrl, mode: Mode) -> SqliteConnectOptions {
@@ -249,7 +305,7 @@ async fn open_server(url: &DbUrl, text: &str, mode: Mode) -> Result<Db, StoreErr
     }
     knock(url, &options).await?;
     let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS_MAX).connect_lazy_with(options);
-    Ok(Db::Postgres(Pools { writer: pool.clone(), reader: pool, url: url.clone(), mode }))
+    Ok(Db::Postgres(Pools { writer: pool.clone(), reader: pool, url: url.clone(), mode, steps: None }))
 }
 
 /// One connection, made and closed: a pool would retry a refused one for half a minute.

@@ -43,6 +43,7 @@ pub mod series;
 pub mod sign_in;
 pub mod snapshots;
 pub mod status;
+pub mod steps;
 pub mod tokens;
 pub mod usage;
 pub mod verifications;

@@ -38,7 +38,8 @@ pub(crate) fn load(
     parse(path, text, environment)
 }
 
-fn parse(
+/// The same of a text that was read from `path`.
+pub(super) fn parse(
     path: &Path,
     text: String,
     environment: impl Iterator<Item = (String, String)>,

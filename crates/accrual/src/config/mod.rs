@@ -3,6 +3,8 @@
 //! Nothing here asks a node or a database, so `accrual check config` needs neither.
 
 mod check;
+#[cfg(test)]
+mod damaged;
 mod file;
 pub(crate) mod instant;
 mod load;

@@ -23,6 +23,7 @@ pub(super) struct Node {
     /// The URL without credentials, query or path, which may hold a provider's key.
     pub(super) name: String,
     client: OnceCell<RpcClient>,
+    permille: fn() -> u32,
     record: Mutex<Record>,
 }
 
@@ -44,7 +45,13 @@ const BATCHES_BEFORE_GROWTH: u32 = 256;
 
 impl Node {
     fn new(url: &str, name: String) -> Self {
-        Self { url: url.to_owned(), name, client: OnceCell::new(), record: Mutex::default() }
+        let (url, client, permille) = (url.to_owned(), OnceCell::new(), random::permille);
+        Self { url, name, client, permille, record: Mutex::default() }
+    }
+
+    pub(super) fn connected(name: String, client: RpcClient, permille: fn() -> u32) -> Self {
+        let client = OnceCell::new_with(Some(client));
+        Self { url: name.clone(), name, client, permille, record: Mutex::default() }
     }
 
     /// Nodes by their URLs; of two at one host the second is told apart by a number.
@@ -96,7 +103,7 @@ impl Node {
         let (was, is) = {
             let health = &mut self.record().health;
             let was = health.is_unreachable();
-            health.failed(Instant::now(), trouble, random::permille());
+            health.failed(Instant::now(), trouble, (self.permille)());
             (was, health.is_unreachable())
         };
         if is && !was {
@@ -109,7 +116,7 @@ impl Node {
     /// Notes that it was asked too often; it says how long it wants to be left alone, or does not.
     pub(super) fn refused(&self, wait: Option<Duration>) {
         let (now, mut record) = (Instant::now(), self.record());
-        record.health.refused(now, wait, random::permille());
+        record.health.refused(now, wait, (self.permille)());
         record.pace.refused(now);
     }
 

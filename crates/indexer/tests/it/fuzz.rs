@@ -3,6 +3,8 @@
 use accrual_indexer::decode::join::{self, KnownIds};
 use accrual_indexer::decode::route::Routes;
 use accrual_indexer::decode::{aerodrome, balancer, token, uniswap_v3, wrapper};
+use accrual_indexer::plan::{Planner, Suggestion};
+use accrual_indexer::refusal::{self, Refusal};
 use accrual_indexer::source::RawLog;
 use accrual_rewards::id::Venue;
 use accrual_rewards::pool::{Pool, ToldBy, WrapperKind};
@@ -128,6 +130,57 @@ proptest! {
             (4, _) => prop_assert!(read.unwrap().events.is_empty()),
             (3, 1) => prop_assert!(read.is_err() || read.unwrap().events.len() == 1),
             _ => prop_assert!(read.is_err()),
+        }
+    }
+
+    /// Whatever a node says when it refuses, the next question is smaller, never nothing, and in the end there is none.
+    #[test]
+    fn no_refusal_asks_for_more_or_for_nothing(
+        code in prop_oneof![any::<i64>(), select(vec![-32000, -32005, -32600, -32602, 429])],
+        words in prop_oneof![
+            any::<String>(),
+            "(range|limit|results|max) [0-9,]{0,30} (blocks|to|-) ?(0x)?[0-9a-f]{0,20}",
+        ],
+        first in any::<u64>(),
+        width in 1_u64..50_000,
+    ) {
+        let refusal = refusal::read(code, &words, first, width);
+        if let Refusal::TooWide(suggestion) = refusal {
+            if let Some(Suggestion::WidthNow(now)) = suggestion {
+                prop_assert!(1 <= now && now < width);
+            }
+            let mut planner = Planner::new(50_000);
+            let mut asked = planner.width();
+            while planner.refused(asked, suggestion) {
+                prop_assert!(1 <= planner.width() && planner.width() < asked);
+                asked = planner.width();
+            }
+            prop_assert_eq!(asked, 1);
+        }
+    }
+
+    /// A log as JSON, with a field of another form, or without one.
+    #[test]
+    fn a_nodes_json_is_a_log_or_refused(
+        field in select(vec!["address", "topics", "data", "blockNumber", "blockHash", "blockTimestamp", "transactionHash", "logIndex", "removed"]),
+        value in prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<i64>().prop_map(serde_json::Value::from),
+            any::<String>().prop_map(serde_json::Value::from),
+            "0x[0-9a-f]{0,80}".prop_map(serde_json::Value::from),
+            Just(serde_json::json!([[]])),
+        ],
+        is_gone in any::<bool>(),
+    ) {
+        let mut json = serde_json::json!({
+            "address": POOL, "topics": [POOL_ID], "data": "0x01", "blockNumber": "0x7", "blockHash": POOL_ID,
+            "blockTimestamp": "0x1", "transactionHash": POOL_ID, "logIndex": "0x0", "removed": false,
+        });
+        prop_assert!(serde_json::from_value::<RawLog>(json.clone()).is_ok());
+        let fields = json.as_object_mut().unwrap();
+        if is_gone { fields.remove(field); } else { fields.insert(field.to_owned(), value); }
+        if let Ok(log) = serde_json::from_value::<RawLog>(json) {
+            let _ = Routes::new(&pools()).read(log);
         }
     }
 }

@@ -3,6 +3,7 @@
 use accrual_rewards::reconcile::files::{BYTES_MAX, EPOCH_SECONDS, FileError, RewardFile};
 use accrual_rewards::unit::UnixSeconds;
 use alloy_primitives::{Address, B256};
+use proptest::prelude::*;
 
 const FILE: &str = r#"{
     "merklRoot": "0x1111111111111111111111111111111111111111111111111111111111111111",
@@ -76,4 +77,29 @@ fn a_file_is_read_no_further_than_allowed() {
     let endless = std::io::Read::chain(FILE.as_bytes(), std::io::repeat(b' '));
     let error = RewardFile::read(endless, 1 << 16).unwrap_err();
     assert!(matches!(error, FileError::TooLong { .. }), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever is put in, taken out or cut off: it is refused, or each account's amount is still that of its reasons.
+    #[test]
+    fn a_damaged_file_is_refused_or_adds_up(
+        at in 0..FILE.len(),
+        gone in 0_usize..30,
+        put in prop_oneof![Just(String::new()), "[0-9]{1,80}", "[\\[\\]{}\":, ]{1,6}", any::<String>()],
+        is_cut in any::<bool>(),
+    ) {
+        let rest = if is_cut { "" } else { &FILE[(at + gone).min(FILE.len())..] };
+        match read(&format!("{}{put}{rest}", &FILE[..at])) {
+            Err(error) => prop_assert!(error.to_string().starts_with("it is no reward file"), "{}", error),
+            Ok(file) => {
+                for holder in file.campaigns.values().flat_map(|campaign| campaign.holders.values()) {
+                    let sum = holder.breakdown.values().try_fold(Default::default(), |sum, part| part.checked_add(sum));
+                    prop_assert!(holder.breakdown.is_empty() || sum == Some(holder.amount));
+                }
+                let _ = file.leaves();
+            }
+        }
+    }
 }

@@ -1,0 +1,30 @@
+//! Deterministic simulation: indexer, engine and store run under a seed, on a chain, nodes, a database and a clock that
+//! are simulated as far as they are outside of us, with faults wherever the outside is touched. In the end the rows must
+//! be those of a run that nothing disturbed.
+//!
+//! What is real: the follower with everything in it, the JSON-RPC client above its transport, the store on SQLite. What
+//! is simulated:
+//!
+//! - `chain.rs`: blocks with real headers and logs (`world.rs` plays the contracts), and branches that end;
+//! - `node.rs`: what a node answers; `weather.rs`: what goes wrong under a seed; `wire.rs`: the way between;
+//! - `stage.rs`: the clock, which stands while the database works and else jumps to the next thing that happens, and
+//!   death: a process ends at a step to the outside, and what it did before stays;
+//! - `seed.rs`: one seed from its chain to its verdict.
+//!
+//! `cargo xtask simulate --seeds N` runs many; a seed that fails is printed with the command that repeats it.
+
+mod campaigns;
+mod chain;
+mod chance;
+mod disk;
+mod node;
+mod rows;
+mod seed;
+mod stage;
+mod sums;
+mod weather;
+mod wire;
+mod world;
+
+pub use seed::{Outcome, run};
+pub use sums::{Sums, run_all};

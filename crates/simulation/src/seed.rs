@@ -1,0 +1,281 @@
+//! One seed: the chain that it makes, a run that nothing disturbs, and one in its weather; then the rows of both.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use accrual_indexer::follow::{Finality, FollowOptions, Follower, Target};
+use accrual_indexer::complete::Completeness;
+use accrual_indexer::rpc::{RpcNodes, RpcOptions, RpcSource};
+use accrual_rewards::unit::UnixSeconds;
+use accrual_store::{Db, checkpoints};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::campaigns::{campaigns, pools};
+use crate::chain::{Chain, Shape};
+use crate::chance::Chance;
+use crate::disk::Disk;
+use crate::node::CHAIN_ID;
+use crate::rows::Rows;
+use crate::stage::{End, Stage};
+use crate::weather::Weather;
+use crate::wire;
+
+/// What came of a seed.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Why it failed; `None` when the rows are those of an undisturbed run.
+    pub failure: Option<String>,
+    /// A hash of all that happened: the same for the same seed.
+    pub trace: u64,
+    /// How long the disturbed run took by its own clock.
+    pub simulated: Duration,
+    /// Questions, answers and steps of the database.
+    pub steps: u64,
+    /// Faults, by name.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// Processes that died between two steps.
+    pub deaths: u64,
+    /// Branches that left the chain.
+    pub forks: u64,
+    /// Events in the end.
+    pub events: u64,
+}
+
+/// How long the last process may take to come to the chain's end in calm weather.
+const PATIENCE: Duration = Duration::from_secs(1800);
+/// More lives than this in one simulation is a process that dies at every start.
+const LIVES_MAX: u32 = 40;
+
+/// Runs a seed in a runtime and on a clock of its own.
+///
+/// # Panics
+/// When the machine has no room for a database, or the code under test panics.
+pub fn run(seed: u64) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    runtime.expect("a runtime").block_on(simulate(seed))
+}
+
+async fn simulate(seed: u64) -> Outcome {
+    let mut chance = Chance::new(seed, 3);
+    let shape = shape(&mut chance);
+    let chain = Arc::new(Chain::new(seed, shape));
+    let undisturbed = undisturbed(&chain, shape).await;
+    let over = chain.last().header.timestamp - chain.begins_seconds();
+    let end = Duration::from_secs(over + chance.pick(&[10, 60, 300]));
+    let weather = Weather::new(seed, end, chain.late_seconds_max);
+    let stage = Arc::new(Stage::new(chain.clone(), weather, false));
+    let mut run = Run { chance, stage: stage.clone(), shape, disk: Disk::new(), end, deaths: 0 };
+    let disturbed = run.to_the_end().await;
+    let (steps, faults, trace) = stage.sums();
+    let mut hasher = DefaultHasher::new();
+    (trace, stage.elapsed()).hash(&mut hasher);
+    let failure = match &disturbed {
+        Ok(rows) => {
+            rows.hash_into(&mut hasher);
+            rows.differ_from(&undisturbed, &chain)
+        }
+        Err(what) => Some(what.clone()),
+    };
+    let count = |number: usize| u64::try_from(number).expect("a count fits 64 bits");
+    Outcome {
+        failure,
+        trace: hasher.finish(),
+        simulated: stage.elapsed(),
+        steps,
+        faults,
+        deaths: run.deaths,
+        forks: count(chain.forks.len()),
+        events: count(undisturbed.events()),
+    }
+}
+
+fn shape(chance: &mut Chance) -> Shape {
+    let block_seconds = chance.pick(&[Some(2), Some(2), Some(12), None, None]);
+    let after = chance.between(20, if block_seconds == Some(12) { 50 } else { 90 });
+    Shape {
+        before: chance.between(40, 220),
+        after,
+        block_seconds,
+        finality_blocks: chance.between(4, 60),
+        forks: chance.between(0, 6),
+    }
+}
+
+/// The rows of a run that reads the whole chain at once, with nothing in its way.
+async fn undisturbed(chain: &Arc<Chain>, shape: Shape) -> Rows {
+    let stage = Arc::new(Stage::new(chain.clone(), Weather::calm(), true));
+    let disk = Disk::new();
+    let db = stage.held(disk.open()).await.expect("a fresh database opens");
+    let options = FollowOptions {
+        log_range_blocks_max: 10_000,
+        ranges_in_flight_max: 1,
+        commit_events_max: 1_000_000,
+        ..options(shape, &mut Chance::new(0, 0))
+    };
+    let life = async {
+        let mut follower = open(&stage, db.clone().through(stage.clone()), options).await?;
+        follower.sync(Target::Head, &|_| {}).await
+    };
+    match stage.live(life, None, PATIENCE).await {
+        End::Ended(Ok(_)) => {}
+        End::Ended(Err(error)) => panic!("a run that nothing disturbs fails: {error}"),
+        End::Died | End::TimeUp => panic!("a run that nothing disturbs comes to no end"),
+    }
+    let rows = stage.held(Rows::read(&db, &pools(), &campaigns())).await.expect("rows can be read");
+    stage.held(db.close()).await;
+    rows
+}
+
+async fn open(
+    stage: &Arc<Stage>,
+    db: Db,
+    options: FollowOptions,
+) -> Result<Follower<RpcSource>, accrual_indexer::IndexError> {
+    let poll_interval = Duration::from_secs(options.block_seconds.unwrap_or(3).div_ceil(2));
+    let rpc = RpcOptions { poll_interval, ..RpcOptions::default() };
+    let source = RpcSource::over(RpcNodes::connected(wire::clients(stage), || 500), rpc);
+    Follower::open(source, db, pools(), campaigns(), options).await
+}
+
+fn options(shape: Shape, chance: &mut Chance) -> FollowOptions {
+    FollowOptions {
+        chain_id: CHAIN_ID,
+        finality: match chance.between(0, 2) {
+            0 => Finality::Confirmations(shape.finality_blocks),
+            _ => Finality::Finalized,
+        },
+        log_range_blocks_max: chance.pick(&[1, 5, 20, 64, 10_000]),
+        // A pace that the chain does not keep must do no harm.
+        block_seconds: shape.block_seconds.or(chance.pick(&[None, Some(7)])),
+        ranges_in_flight_max: chance.pick(&[1, 2, 4]),
+        commit_events_max: chance.pick(&[1, 10, 100]),
+        snapshot_events: 25,
+        completeness: Completeness::Off,
+        // When something was seen is compared nowhere.
+        now: || UnixSeconds(1_750_000_000),
+    }
+}
+
+struct Run {
+    chance: Chance,
+    stage: Arc<Stage>,
+    shape: Shape,
+    disk: Disk,
+    end: Duration,
+    deaths: u64,
+}
+
+impl Run {
+    /// Process after process in bad weather, then the last in good; what is stored in the end.
+    async fn to_the_end(&mut self) -> Result<Rows, String> {
+        let mut lives = 0;
+        while self.stage.elapsed() < self.end {
+            lives += 1;
+            let left = self.end - self.stage.elapsed();
+            let is_last = lives == LIVES_MAX || self.chance.permille(300);
+            let steps_max = self.chance.pick(&[30, 150, 800]);
+            let steps = (!is_last).then(|| self.chance.between(1, steps_max));
+            let time = if is_last { left } else { left.min(Duration::from_secs(self.chance.between(1, 600))) };
+            self.one_life(steps, time).await?;
+            if self.chance.permille(500) {
+                // Nobody is there to see what happens on the chain.
+                sleep(Duration::from_secs(self.chance.between(1, 90))).await;
+            }
+        }
+        self.stage.weather(Weather::clear_up);
+        self.in_calm_weather().await
+    }
+
+    /// A process that opens the database, follows until it dies or its time is over, and perhaps stops by itself.
+    async fn one_life(&mut self, steps: Option<u64>, time: Duration) -> Result<(), String> {
+        let db = self.stage.held(self.disk.open()).await.map_err(|error| format!("no database: {error}"))?;
+        let options = options(self.shape, &mut self.chance);
+        let stage = self.stage.clone();
+        let shutdown = CancellationToken::new();
+        let life = async {
+            follow(&stage, &db, &options, &shutdown).await;
+        };
+        let is_told = self.chance.permille(300);
+        let ended = if is_told {
+            let told = async {
+                sleep(time).await;
+                shutdown.cancel();
+                std::future::pending::<()>().await
+            };
+            let life = async {
+                tokio::select! { biased; () = life => {}, () = told => {} }
+            };
+            stage.live(life, steps, time + PATIENCE).await
+        } else {
+            stage.live(life, steps, time).await
+        };
+        stage.note(("a life ends", ended == End::Died));
+        self.deaths += u64::from(ended == End::Died);
+        stage.held(db.close()).await;
+        match ended {
+            End::TimeUp if is_told => Err("told to stop, it went on for half an hour".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Two processes more, which nothing disturbs: the first must come to the chain's end by itself, and the second
+    /// must find nothing to do.
+    async fn in_calm_weather(&mut self) -> Result<Rows, String> {
+        let mut rows: Option<Rows> = None;
+        for _ in 0..2 {
+            let db = self.stage.held(self.disk.open()).await.map_err(|error| format!("no database: {error}"))?;
+            let options = options(self.shape, &mut self.chance);
+            let (stage, shutdown) = (self.stage.clone(), CancellationToken::new());
+            let life = async {
+                let following = follow(&stage, &db, &options, &shutdown);
+                tokio::select! { biased; () = following => {}, () = self.arrives(&db) => {} }
+            };
+            let ended = stage.live(life, None, PATIENCE).await;
+            let found = stage.held(Rows::read(&db, &pools(), &campaigns())).await;
+            stage.held(db.close()).await;
+            if ended != End::Ended(()) {
+                return Err("half an hour of calm weather, and it is not at the chain's end".to_owned());
+            }
+            rows = Some(found.map_err(|error| format!("its rows cannot be read: {error}"))?);
+        }
+        Ok(rows.expect("two processes ran"))
+    }
+
+    /// Waits until every pool stands at the chain's last block.
+    async fn arrives(&self, db: &Db) {
+        let last = self.stage.chain.last().hash;
+        loop {
+            sleep(Duration::from_secs(1)).await;
+            let all = self.stage.held(checkpoints::all(db)).await.unwrap_or_default();
+            if all.len() == pools().len() && all.iter().all(|checkpoint| checkpoint.hash == last) {
+                return;
+            }
+        }
+    }
+}
+
+/// As `accrual run` does, but that it is started again when it cannot start.
+async fn follow(stage: &Arc<Stage>, db: &Db, options: &FollowOptions, shutdown: &CancellationToken) {
+    while !shutdown.is_cancelled() {
+        let db = db.clone().through(stage.clone());
+        let opened = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return,
+            opened = open(stage, db, options.clone()) => opened,
+        };
+        match opened {
+            Ok(mut follower) => follower.follow(shutdown, &|_| {}).await,
+            Err(error) => {
+                stage.note(error.to_string());
+                tokio::select! {
+                    biased;
+                    () = shutdown.cancelled() => return,
+                    () = sleep(Duration::from_secs(3)) => {}
+                }
+            }
+        }
+    }
+}
