@@ -63,6 +63,10 @@ pub enum IndexError {
         "block {number} changed below finality: stored {stored}, the node says {found}; ask another node (chain.rpc_urls); if it agrees, what is stored cannot be trusted: read the pools anew into another database (database.url)"
     )]
     FinalBlockChanged { number: BlockNumber, stored: String, found: String },
+    #[error(
+        "pool {pool} is held by a worker that began later and takes everything (`accrual check db` names it): nothing of it is read here while that one runs"
+    )]
+    PoolHeld { pool: PoolId },
     #[error("the chain changed while blocks {first} to {last} were being read")]
     Unsteady { first: BlockNumber, last: BlockNumber },
     #[error("the node knows no block {number}: it is behind, or the block does not exist yet")]

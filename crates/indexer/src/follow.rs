@@ -3,6 +3,7 @@
 mod batch;
 mod contracts;
 mod facts;
+mod part;
 mod recorder;
 mod state;
 
@@ -10,9 +11,10 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use accrual_rewards::campaign::Campaign;
+use accrual_rewards::id::PoolId;
 use accrual_rewards::tracker::Pool;
 use accrual_rewards::unit::{BlockNumber, UnixSeconds};
-use accrual_store::{ChainRow, Db, Header, blocks, chain, commit};
+use accrual_store::{ChainRow, Db, Header, StoreError, blocks, chain, commit, pools};
 use futures::StreamExt;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +26,9 @@ use crate::plan::Planner;
 use crate::preflight;
 use crate::source::{BlockRange, Heads, LogSource};
 use crate::tokens;
+use crate::workers::Worker;
 use batch::Batch;
+use part::Part;
 use state::State;
 
 /// What is followed and how.
@@ -110,6 +114,7 @@ pub struct Follower<S> {
     campaigns: Vec<Campaign>,
     planner: Mutex<Planner>,
     state: State,
+    part: Option<Part>,
     events: u64,
     recorded: Option<Heads>,
     contracts_asked_at: UnixSeconds,
@@ -127,26 +132,51 @@ impl<S: LogSource> Follower<S> {
         campaigns: Vec<Campaign>,
         options: FollowOptions,
     ) -> Result<Self, IndexError> {
-        preflight::check_chain(&source, options.chain_id).await?;
-        let pools = facts::stored(&db, pools).await?;
-        let found = preflight::check_pools(&source, &pools).await?;
-        let pools = facts::settle(&db, pools, found).await?;
-        let state = State::load(&db, options.chain_id, pools, &campaigns).await?;
-        tokens::learn(&source, &db, options.chain_id, &state.pools(), &campaigns).await?;
+        let pools = checked(&source, &db, pools, &campaigns, &options).await?;
+        let state = State::load(&db, pools, &campaigns).await?;
+        Ok(Self::with(source, db, campaigns, options, state, None))
+    }
+
+    /// As [`Self::open`], for the pools that `worker` holds, whichever those are at each moment.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_part(
+        source: S,
+        db: Db,
+        pools: Vec<Pool>,
+        campaigns: Vec<Campaign>,
+        options: FollowOptions,
+        worker: &Worker,
+    ) -> Result<Self, IndexError> {
+        let pools = checked(&source, &db, pools, &campaigns, &options).await?;
+        let part = Some(Part::new(pools, worker));
+        Ok(Self::with(source, db, campaigns, options, State::default(), part))
+    }
+
+    fn with(
+        source: S,
+        db: Db,
+        campaigns: Vec<Campaign>,
+        options: FollowOptions,
+        state: State,
+        part: Option<Part>,
+    ) -> Self {
         // Told as none until there is one.
         metrics::counter!("accrual_index_rewinds_total").increment(0);
         let planner = Mutex::new(Planner::new(options.log_range_blocks_max));
-        Ok(Self {
+        Self {
             source,
             db,
             options,
             campaigns,
             planner,
             state,
+            part,
             events: 0,
             recorded: None,
             contracts_asked_at: UnixSeconds(0),
-        })
+        }
     }
 
     /// Follows until `shutdown`; troubles are logged and tried again, since a tracker must outlive its node.
@@ -156,10 +186,23 @@ impl<S: LogSource> Follower<S> {
                 match self.sync(Target::Head, progress).await {
                     Ok(_) => {
                         self.learn_contracts().await;
-                        self.source.wait_for_block().await;
+                        tokio::select! {
+                            () = self.source.wait_for_block() => {}
+                            () = part::changed(self.part.as_ref()) => {}
+                        }
+                    }
+                    Err(error @ IndexError::PoolHeld { .. }) => {
+                        tracing::warn!(%error, "this worker stands by");
+                        part::changed(self.part.as_ref()).await;
                     }
                     Err(error) => {
-                        tracing::warn!(%error, "indexing paused");
+                        match &error {
+                            // Another worker has it and goes on.
+                            IndexError::Store(StoreError::LeaseLost { .. }) => {
+                                tracing::info!(%error, "not written");
+                            }
+                            _ => tracing::warn!(%error, "indexing paused"),
+                        }
                         if let Err(error) = self.reload().await {
                             tracing::error!(%error, "the database does not answer");
                         }
@@ -183,14 +226,33 @@ impl<S: LogSource> Follower<S> {
         target: Target,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<BlockNumber, IndexError> {
+        self.take_up_part().await?;
         let heads = self.source.heads().await?;
         self.rewind_if_forked(&heads).await?;
         let target = self.resolve(target, &heads).await?;
         self.record(&heads).await?;
-        while let Some((pools, blocks)) = self.state.next_group(target) {
-            self.extend(&pools, blocks, &heads, target, progress).await?;
+        loop {
+            while let Some((pools, blocks)) = self.state.next_group(target) {
+                self.extend(&pools, blocks, &heads, target, progress).await?;
+                if self.part_changed() {
+                    break;
+                }
+            }
+            if !self.part_changed() {
+                return Ok(target);
+            }
+            self.take_up_part().await?;
         }
-        Ok(target)
+    }
+
+    fn part_changed(&self) -> bool {
+        self.part.as_ref().is_some_and(Part::has_changed)
+    }
+
+    /// Lets go of the pools that are no longer this worker's, and takes up those that are.
+    async fn take_up_part(&mut self) -> Result<(), IndexError> {
+        let Some(part) = &mut self.part else { return Ok(()) };
+        part.take_up(&mut self.state, &self.db, &self.campaigns).await
     }
 
     /// Forgets what is in memory and takes up where the database stands.
@@ -198,8 +260,12 @@ impl<S: LogSource> Follower<S> {
     /// # Errors
     /// The database does not answer.
     pub async fn reload(&mut self) -> Result<(), IndexError> {
+        if self.part.is_some() {
+            self.state = State::default();
+            return self.take_up_part().await;
+        }
         let pools = self.state.pools();
-        self.state = State::load(&self.db, self.options.chain_id, pools, &self.campaigns).await?;
+        self.state = State::load(&self.db, pools, &self.campaigns).await?;
         Ok(())
     }
 
@@ -211,7 +277,8 @@ impl<S: LogSource> Follower<S> {
         }
         self.contracts_asked_at = now;
         let trackers = self.state.trackers();
-        let learnt = contracts::learn(&self.source, &self.db, self.options.chain_id, trackers).await;
+        let db = self.db.under(self.state.all_leases());
+        let learnt = contracts::learn(&self.source, &db, self.options.chain_id, trackers).await;
         if let Err(error) = learnt {
             tracing::warn!(%error, "which earners are contracts is not known yet");
         }
@@ -266,6 +333,7 @@ impl<S: LogSource> Follower<S> {
         target: BlockNumber,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<(), IndexError> {
+        let db = self.db.under(self.state.leases(pools));
         let group = self.state.group(pools);
         let known = self.state.take_known(pools);
         let options = FetchOptions {
@@ -284,7 +352,7 @@ impl<S: LogSource> Follower<S> {
                 })?;
                 if batch.is_full() || batch.reaches(blocks.last) {
                     let events =
-                        batch.commit(&self.db, self.options.chain_id, pools, &mut self.state).await?;
+                        batch.commit(&db, self.options.chain_id, pools, &mut self.state).await?;
                     self.events += events;
                     let block = batch.clear();
                     metrics::counter!("accrual_index_events_total").increment(events);
@@ -292,6 +360,10 @@ impl<S: LogSource> Follower<S> {
                         .increment(block.0.saturating_sub(committed.0));
                     committed = block;
                     progress(Progress { from: blocks.first, block, target, events: self.events });
+                    if self.part.as_ref().is_some_and(Part::has_changed) {
+                        // What was read ahead is read again by whoever holds the pools then.
+                        return Ok(());
+                    }
                 }
             }
         }
@@ -313,10 +385,23 @@ impl<S: LogSource> Follower<S> {
             return Ok(());
         }
         let fork = self.find_fork(stored.number).await?;
+        let unchanged = blocks::get(&self.db, self.options.chain_id, stored.number).await? == Some(stored);
+        if !unchanged {
+            // Another worker saw it too, and was first.
+            return self.reload().await;
+        }
         tracing::warn!(from = newest.number.0, to = fork.number.0, "the chain changed: rewinding");
-        commit::rewind(&self.db, self.options.chain_id, &self.state.pool_ids(), &fork).await?;
+        let db = self.db.under(self.state.all_leases());
+        commit::rewind(&db, self.options.chain_id, &self.pools_of_chain().await?, &fork).await?;
         metrics::counter!("accrual_index_rewinds_total").increment(1);
         self.reload().await
+    }
+
+    /// Every pool of the chain that is stored, whoever follows it.
+    async fn pools_of_chain(&self) -> Result<Vec<PoolId>, IndexError> {
+        let stored = pools::list(&self.db).await?;
+        let ours = stored.into_iter().filter(|row| row.chain_id == self.options.chain_id);
+        Ok(ours.map(|row| row.pool).collect())
     }
 
     async fn find_fork(&self, mut from: BlockNumber) -> Result<Header, IndexError> {
@@ -347,6 +432,13 @@ impl<S: LogSource> Follower<S> {
 
     /// Keeps what the node says of the chain's ends, for those who only read the database.
     async fn record(&mut self, heads: &Heads) -> Result<(), IndexError> {
+        let db = match &self.part {
+            None => self.db.clone(),
+            Some(part) => match part.head() {
+                Some(lease) => self.db.under([lease]),
+                None => return Ok(()),
+            },
+        };
         if self.recorded.as_ref() == Some(heads) {
             return Ok(());
         }
@@ -359,8 +451,27 @@ impl<S: LogSource> Follower<S> {
             finalized_number: heads.finalized,
             seen_at: (self.options.now)(),
         };
-        chain::record(&self.db, &row).await?;
+        chain::record(&db, &row).await?;
         self.recorded = Some(heads.clone());
         Ok(())
     }
+}
+
+/// The pools with what their contracts say, on a node of the right chain; their tokens are learnt on the way.
+async fn checked(
+    source: &impl LogSource,
+    db: &Db,
+    pools: Vec<Pool>,
+    campaigns: &[Campaign],
+    options: &FollowOptions,
+) -> Result<Vec<Pool>, IndexError> {
+    preflight::check_chain(source, options.chain_id).await?;
+    let pools = facts::stored(db, pools).await?;
+    let found = preflight::check_pools(source, &pools).await?;
+    let pools = facts::settle(db, pools, found).await?;
+    for pool in &pools {
+        state::register(db, options.chain_id, pool).await?;
+    }
+    tokens::learn(source, db, options.chain_id, &pools, campaigns).await?;
+    Ok(pools)
 }

@@ -8,7 +8,7 @@ use crate::db::on;
 use crate::{Db, StoreError};
 
 /// The tables that can be shown: name, columns with the key first, and how many of them are the key.
-const TABLES: [(&str, &[&str], usize); 43] = [
+const TABLES: [(&str, &[&str], usize); 45] = [
     (
         "chain",
         &[
@@ -72,6 +72,8 @@ const TABLES: [(&str, &[&str], usize); 43] = [
         &["pool_id", "block_number", "verified_at", "compared", "differences", "first_difference"],
         1,
     ),
+    ("workers", &["worker_id", "host", "takes_all", "started_at_ms", "seen_at_ms"], 1),
+    ("leases", &["name", "worker_id", "token", "since_ms"], 1),
     (
         "clients",
         &[

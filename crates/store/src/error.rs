@@ -130,6 +130,18 @@ pub enum StoreError {
         /// Where it stands.
         found: String,
     },
+    /// Somebody else may write it now.
+    #[error(
+        "{name} in {at} is held by {holder}, no longer by this worker: nothing of this was written, and whoever holds it goes on"
+    )]
+    LeaseLost {
+        /// The database.
+        at: String,
+        /// The lease: a pool's or a task's.
+        name: String,
+        /// Who holds it now.
+        holder: String,
+    },
     /// Merkl's Distributor stands elsewhere than its reader left it, or the chain changed while it was read.
     #[error(
         "the Distributor's logs in {at} stand at {found}, not at {expected}: they are read again from there"

@@ -2,14 +2,17 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use accrual_api::app::AccessSettings;
 use accrual_api::{Api, Clock, Peppers, Settings, SignIn};
-use accrual_store::Db;
+use accrual_indexer::workers::{COMPARISON, DISTRIBUTOR, HEAD, Worker, while_held};
+use accrual_store::{Db, Lease};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::worker::Joined;
 use crate::cli::ProgressMode;
 use crate::config::Config;
 use crate::failure::{Failure, Outcome};
@@ -38,13 +41,15 @@ pub(super) async fn run(path: &Path) -> Outcome {
     let listener = listen(config.server.listen).await?;
     let db = super::open_to_follow(&config).await?;
     let api = api(&config, db.clone()).await?;
+    let worker = Joined::join(&config, &db, false, &[HEAD, DISTRIBUTOR, COMPARISON]).await?;
     announce(&listener)?;
-    let following = tokio::spawn(follow(config.clone(), db.clone(), shutdown.clone()));
-    let comparing = tokio::spawn(compare(config, db.clone(), shutdown.clone()));
+    let following = tokio::spawn(follow(config.clone(), db.clone(), worker.shared(), shutdown.clone()));
+    let comparing = tokio::spawn(compare(config, db.clone(), worker.shared(), shutdown.clone()));
     let served = accrual_api::serve(api, listener, shutdown.clone()).await;
     shutdown.cancel();
     let followed = following.await?;
     comparing.await?;
+    worker.leave().await;
     db.close().await;
     served?;
     followed
@@ -52,9 +57,9 @@ pub(super) async fn run(path: &Path) -> Outcome {
 
 /// Follows until `shutdown`. While no node answers, the API serves what is stored; a node or a pool that is not what
 /// the configuration says ends both.
-async fn follow(config: Config, db: Db, shutdown: CancellationToken) -> Outcome {
+async fn follow(config: Config, db: Db, worker: Arc<Worker>, shutdown: CancellationToken) -> Outcome {
     let opened = tokio::select! {
-        opened = super::follower(&config, db.clone(), true) => opened,
+        opened = super::follower_of(&worker, &config, db.clone(), true) => opened,
         () = shutdown.cancelled() => return Ok(()),
     };
     let mut follower = opened.inspect_err(|_| shutdown.cancel())?;
@@ -62,15 +67,19 @@ async fn follow(config: Config, db: Db, shutdown: CancellationToken) -> Outcome 
     let update = |progress| shown.update(progress);
     tokio::join!(
         follower.follow(&shutdown, &update),
-        super::follow_distributor(&config, db.clone(), &shutdown),
-        super::verify::follow(config.clone(), db.clone(), shutdown.clone())
+        super::follow_distributor(&config, &db, &worker, &shutdown),
+        super::verify::follow(&config, &db, worker.held(), &shutdown)
     );
     Ok(())
 }
 
-/// Holds our figures against Merkl's until `shutdown`, where it is configured.
-async fn compare(config: Config, db: Db, shutdown: CancellationToken) {
-    crate::reconcile::watch::follow(&config, &db, super::now_ms, shutdown).await;
+/// Holds our figures against Merkl's until `shutdown`, where it is configured and while this worker is the one to do so.
+async fn compare(config: Config, db: Db, worker: Arc<Worker>, shutdown: CancellationToken) {
+    let (config, db) = (&config, &db);
+    let compare = |lease: Lease, stop: CancellationToken| async move {
+        crate::reconcile::watch::follow(config, &db.under([lease]), super::now_ms, stop).await;
+    };
+    while_held(worker.held(), COMPARISON, &shutdown, compare).await;
 }
 
 /// Binds `address`, or says who to ask when that fails.

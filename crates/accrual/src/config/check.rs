@@ -47,6 +47,7 @@ pub(super) fn check(file: File, written: &Written) -> Checked<Config> {
         commit_events_max: usize::try_from(file.index.commit_events_max.max(1)).unwrap_or(usize::MAX),
         snapshot_events: u64::from(file.index.snapshot_events.max(1)),
         verify_every_blocks: Some(u64::from(file.index.verify_every_blocks)).filter(|blocks| *blocks > 0),
+        lease: lease(&file.index, written)?,
         sign_in: sign_in(&file.sign_in, chain.id, written)?,
         tokens: tokens(&file.tokens, written)?,
         prices,
@@ -100,6 +101,16 @@ fn chain(file: &file::Chain, written: &Written) -> Checked<Chain> {
         poll_interval: Duration::from_millis(u64::from(file.poll_interval_ms.max(10))),
         block_seconds: file.block_seconds.map(u64::from).or(known_block_seconds(file.id)),
     })
+}
+
+/// Shorter, a busy database would take a worker for dead that is not; longer, pools would wait for nothing.
+fn lease(file: &file::Index, written: &Written) -> Checked<Duration> {
+    const SECONDS: std::ops::RangeInclusive<u32> = 2..=300;
+    if !SECONDS.contains(&file.lease_seconds) {
+        let what = format!("is {}: it is {} to {}", file.lease_seconds, SECONDS.start(), SECONDS.end());
+        return Err(written.error("index.lease_seconds", what));
+    }
+    Ok(Duration::from_secs(u64::from(file.lease_seconds)))
 }
 
 /// Chains whose blocks come at an even pace, so that the time of a block between two others is known.

@@ -83,6 +83,7 @@ pub(crate) struct Index {
     pub(crate) commit_events_max: u32,
     pub(crate) snapshot_events: u32,
     pub(crate) verify_every_blocks: u32,
+    pub(crate) lease_seconds: u32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -421,6 +422,7 @@ impl Default for Index {
             commit_events_max: 20_000,
             snapshot_events: 50_000,
             verify_every_blocks: 0,
+            lease_seconds: 6,
         }
     }
 }

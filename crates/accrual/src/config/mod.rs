@@ -47,6 +47,7 @@ pub(crate) struct Config {
     pub(crate) commit_events_max: usize,
     pub(crate) snapshot_events: u64,
     pub(crate) verify_every_blocks: Option<u64>,
+    pub(crate) lease: Duration,
     pub(crate) sign_in: Option<SignIn>,
     pub(crate) tokens: Vec<Token>,
     pub(crate) pools: Vec<PoolEntry>,
