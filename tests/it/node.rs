@@ -5,6 +5,7 @@
 //! - `aerodrome`, `slipstream`, `balancer`: the same for the other venues, with gauges and vaults; `venues` helps.
 //! - `discover`: campaigns that were announced on the chain.
 //! - `distributor`: our tree paid by a Distributor-like contract, and its logs read behind the pools.
+//! - `parts`: two workers on one database.
 //! - `reorgs`: the chain changes its mind.
 //! - `verify`: what is stored against the contracts, with and without Multicall3, and a changed row.
 //! - `heads`: how a new block is noticed, and a node that is behind.
@@ -16,6 +17,7 @@ mod crowd;
 mod discover;
 mod distributor;
 mod heads;
+mod parts;
 mod reorgs;
 mod slipstream;
 mod venues;

@@ -30,6 +30,9 @@ pub const DISTRIBUTOR: &str = "distributor";
 /// Holds our figures against Merkl's.
 pub const COMPARISON: &str = "comparison";
 
+/// Thins out what is not kept for ever.
+pub const RETENTION: &str = "retention";
+
 /// Beats in a lease: two may be lost.
 const BEATS_PER_LEASE: u32 = 3;
 /// So long a worker that takes everything waits for whoever is writing at that moment.

@@ -63,6 +63,14 @@ pub enum StoreError {
         /// What the server said.
         reason: String,
     },
+    /// What is to be read from is no copy that its server keeps up to date.
+    #[error("{at} is no standby of database.url ({why}): correct database.read_url, or leave it out")]
+    NotAStandby {
+        /// The database.
+        at: String,
+        /// What it is instead.
+        why: &'static str,
+    },
     /// The tables were never made, or are older than this program.
     #[error("{at} has schema {found} and this accrual needs {known}: run `accrual migrate`")]
     NotMigrated {

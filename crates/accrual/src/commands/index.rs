@@ -4,7 +4,7 @@ use accrual_indexer::IndexError;
 use accrual_indexer::distributor::DistributorReader;
 use accrual_indexer::follow::Target;
 use accrual_indexer::rpc::RpcSource;
-use accrual_indexer::workers::{DISTRIBUTOR, HEAD, Worker};
+use accrual_indexer::workers::{DISTRIBUTOR, HEAD, RETENTION, Worker};
 use accrual_rewards::unit::BlockNumber;
 use accrual_store::Db;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +23,7 @@ pub(super) async fn index(args: Index) -> Outcome {
     let db = super::open_to_follow(&config).await?;
     let shown = Shown::new(args.progress);
     // One that is to reach a point reads by itself, whoever else is at it; they go on when it is done.
-    let worker = Joined::join(&config, &db, target.is_some(), &[HEAD, DISTRIBUTOR]).await?;
+    let worker = Joined::join(&config, &db, target.is_some(), &[HEAD, DISTRIBUTOR, RETENTION]).await?;
     let outcome = tokio::select! {
         outcome = read(&config, &db, &worker, target, &shown, &shutdown) => outcome,
         () = shutdown.cancelled() => match target {
@@ -55,6 +55,7 @@ async fn read(
             tokio::join!(
                 follower.follow(shutdown, &update),
                 super::follow_distributor(config, db, worker, shutdown),
+                super::follow_retention(config, db, worker, shutdown),
                 super::verify::follow(config, db, worker.held(), shutdown)
             );
         }

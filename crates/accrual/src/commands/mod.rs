@@ -12,6 +12,7 @@ mod mcp;
 mod migrate;
 mod replay;
 mod report;
+mod retention;
 mod serve;
 mod tree;
 mod verify;
@@ -24,7 +25,7 @@ use accrual_api::{Clock, PoolInfo, TokenInfo, Tokens};
 use accrual_indexer::distributor::{DistributorOptions, DistributorReader};
 use accrual_indexer::follow::{FollowOptions, Follower};
 use accrual_indexer::rpc::{RpcOptions, RpcSource};
-use accrual_indexer::workers::{DISTRIBUTOR, Worker, while_held};
+use accrual_indexer::workers::{DISTRIBUTOR, RETENTION, Worker, while_held};
 use accrual_rewards::unit::UnixSeconds;
 use accrual_store::backup::check_health;
 use accrual_store::{Db, Lease, Mode};
@@ -192,6 +193,14 @@ async fn follow_distributor(config: &Config, db: &Db, worker: &Worker, shutdown:
         }
     };
     while_held(worker.held(), DISTRIBUTOR, shutdown, read).await;
+}
+
+/// Thins out what is old while this worker holds that, until `shutdown`.
+async fn follow_retention(config: &Config, db: &Db, worker: &Worker, shutdown: &CancellationToken) {
+    let thin = |lease: Lease, stop: CancellationToken| async move {
+        retention::follow(config, &db.under([lease]), stop).await;
+    };
+    while_held(worker.held(), RETENTION, shutdown, thin).await;
 }
 
 fn source(config: &Config, patient: bool) -> Result<RpcSource, Failure> {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use accrual_api::app::AccessSettings;
 use accrual_api::{Api, Clock, Peppers, Settings, SignIn};
-use accrual_indexer::workers::{COMPARISON, DISTRIBUTOR, HEAD, Worker, while_held};
-use accrual_store::{Db, Lease};
+use accrual_indexer::workers::{COMPARISON, DISTRIBUTOR, HEAD, RETENTION, Worker, while_held};
+use accrual_store::replica::Reading;
+use accrual_store::{Db, Lease, StoreError};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -41,7 +42,8 @@ pub(super) async fn run(path: &Path) -> Outcome {
     let listener = listen(config.server.listen).await?;
     let db = super::open_to_follow(&config).await?;
     let api = api(&config, db.clone()).await?;
-    let worker = Joined::join(&config, &db, false, &[HEAD, DISTRIBUTOR, COMPARISON]).await?;
+    let tasks = [HEAD, DISTRIBUTOR, RETENTION, COMPARISON];
+    let worker = Joined::join(&config, &db, false, &tasks).await?;
     announce(&listener)?;
     let following = tokio::spawn(follow(config.clone(), db.clone(), worker.shared(), shutdown.clone()));
     let comparing = tokio::spawn(compare(config, db.clone(), worker.shared(), shutdown.clone()));
@@ -68,6 +70,7 @@ async fn follow(config: Config, db: Db, worker: Arc<Worker>, shutdown: Cancellat
     tokio::join!(
         follower.follow(&shutdown, &update),
         super::follow_distributor(&config, &db, &worker, &shutdown),
+        super::follow_retention(&config, &db, &worker, &shutdown),
         super::verify::follow(&config, &db, worker.held(), &shutdown)
     );
     Ok(())
@@ -97,10 +100,24 @@ pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> 
 
 /// The API with what is stored already in its book, so that it can answer from its first second on.
 pub(super) async fn api(config: &Config, db: Db) -> Result<Api, Failure> {
-    let api = Api::new(db, settings(config, peppers(config)?)?)?;
+    let api = Api::new(reading(config, db).await?, settings(config, peppers(config)?)?)?;
     api.book().refresh().await?;
     api.keys().refresh().await?;
     Ok(api)
+}
+
+/// The database, with its standby to read from where one is configured. One that does not answer now is not asked again
+/// before the next start: what it is cannot be known.
+async fn reading(config: &Config, db: Db) -> Result<Reading, Failure> {
+    let Some(standby) = &config.standby else { return Ok(db.into()) };
+    match Reading::with_standby(db.clone(), &standby.url, standby.lag_max).await {
+        Ok(reading) => Ok(reading),
+        Err(error @ StoreError::NotAStandby { .. }) => Err(error.into()),
+        Err(error) => {
+            tracing::warn!(%error, "everything is read from the primary");
+            Ok(db.into())
+        }
+    }
 }
 
 /// What the API is told; `peppers` are those of the keys that it is to accept.

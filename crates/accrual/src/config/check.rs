@@ -23,7 +23,7 @@ use alloy_primitives::{Address, address};
 
 use super::file::{self, File};
 use super::load::{ConfigError, Written};
-use super::{Chain, Config, Distributor, Merkl, PoolEntry, Server, SignIn, Token};
+use super::{Chain, Config, Distributor, Merkl, PoolEntry, Retention, Server, SignIn, Standby, Token};
 use crate::reconcile::Terms;
 
 pub(super) type Checked<T> = Result<T, ConfigError>;
@@ -38,6 +38,7 @@ pub(super) fn check(file: File, written: &Written) -> Checked<Config> {
         .map_err(|error| written.error("database.url", error.to_string()))?;
     Ok(Config {
         database,
+        standby: standby(&file.database, written)?,
         server: server(&file.server, written)?,
         keys: keys::keys(&file.keys, written)?,
         plans: plans::plans(&file.plans, written)?,
@@ -48,6 +49,7 @@ pub(super) fn check(file: File, written: &Written) -> Checked<Config> {
         snapshot_events: u64::from(file.index.snapshot_events.max(1)),
         verify_every_blocks: Some(u64::from(file.index.verify_every_blocks)).filter(|blocks| *blocks > 0),
         lease: lease(&file.index, written)?,
+        retention: retention(&file.retention, written)?,
         sign_in: sign_in(&file.sign_in, chain.id, written)?,
         tokens: tokens(&file.tokens, written)?,
         prices,
@@ -100,6 +102,29 @@ fn chain(file: &file::Chain, written: &Written) -> Checked<Chain> {
         log_range_blocks_max: file.log_range_blocks_max,
         poll_interval: Duration::from_millis(u64::from(file.poll_interval_ms.max(10))),
         block_seconds: file.block_seconds.map(u64::from).or(known_block_seconds(file.id)),
+    })
+}
+
+fn standby(file: &file::Database, written: &Written) -> Checked<Option<Standby>> {
+    let Some(text) = &file.read_url else { return Ok(None) };
+    let url = DbUrl::from_str(text).map_err(|error| written.error("database.read_url", error.to_string()))?;
+    if file.read_lag_seconds_max == 0 {
+        return Err(written.error("database.read_lag_seconds_max", "is 0: a standby is always a little behind"));
+    }
+    Ok(Some(Standby { url, lag_max: Duration::from_secs(u64::from(file.read_lag_seconds_max)) }))
+}
+
+/// Bills are made of a month's hours, and servers that were cut off add calls of days ago.
+fn retention(file: &file::Retention, written: &Written) -> Checked<Retention> {
+    const DAYS_MIN: u32 = 32;
+    let kept = |count: u32| Some(count).filter(|count| *count > 0);
+    if kept(file.usage_hours_days).is_some_and(|days| days < DAYS_MIN) {
+        let what = format!("is {}: 0 keeps all, else at least {DAYS_MIN}", file.usage_hours_days);
+        return Err(written.error("retention.usage_hours_days", what));
+    }
+    Ok(Retention {
+        usage_hours_days: kept(file.usage_hours_days),
+        snapshots_per_pool: kept(file.snapshots_per_pool),
     })
 }
 

@@ -217,7 +217,7 @@ async fn respond<Row: Serialize + CsvRow>(
     let response = match Format::of(asked.format, headers) {
         Format::Csv => csv::answer(&page.rows),
         Format::Json => {
-            let recorded = series::get(api.db(), &pool.info.pool.id).await?;
+            let recorded = series::get(api.book().covering(pool).await?, &pool.info.pool.id).await?;
             let meta = HistoryMeta {
                 meta: api.meta(&api.book().state(), Some(pool.moment), next),
                 interval: asked.interval.as_str(),

@@ -114,12 +114,13 @@ async fn page(
     span: &Span,
 ) -> Result<Page<AccountHistoryRow>, ApiError> {
     let decimals = api.token(campaign.reward_token).decimals;
-    let recorded = series::get(api.db(), &campaign.pool).await?.and_then(|row| row.at);
+    let db = api.book().covering(pool).await?;
+    let recorded = series::get(db, &campaign.pool).await?.and_then(|row| row.at);
     let last = recorded.unwrap_or_default().min(span.to);
     let opens = campaign.window.starts_at.0.div_ceil(span.step).saturating_mul(span.step);
     let first = UnixSeconds(span.first.0.max(opens));
-    let before = series::account_before(api.db(), &campaign.id, account, first).await?;
-    let stored = series::account_points(api.db(), &campaign.id, account, Hours { from: first, to: last });
+    let before = series::account_before(db, &campaign.id, account, first).await?;
+    let stored = series::account_points(db, &campaign.id, account, Hours { from: first, to: last });
     let stored = stored.await?;
     let (mut total, mut has_stake) = before.map_or((Amount::ZERO, false), |row| (row.earned, row.has_stake));
     let (mut rows, mut next, mut seen, mut at) = (Vec::new(), None, 0, first);
