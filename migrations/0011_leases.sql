@@ -19,3 +19,9 @@ create table leases (
     since_ms bigint
 );
 create index leases_by_worker on leases (worker_id, name);
+
+-- Before which instant an account's hours in a campaign were rolled up into days; never taken back.
+create table rolled_up (
+    campaign_id text not null primary key,
+    before_at bigint not null
+);

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use accrual_tests::binary;
 
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "ARCHITECTURE.md",
     "GLOSSARY.md",
@@ -14,6 +14,7 @@ const DOCUMENTS: [&str; 7] = [
     "docs/secret-managers.md",
     "docs/mcp.md",
     "docs/backups.md",
+    "docs/scaling.md",
 ];
 const EXAMPLE: &str = "config/accrual.example.toml";
 

@@ -14,6 +14,7 @@ mod mcp;
 mod node;
 mod outage;
 mod page;
+mod retained;
 mod rotation;
 mod secrets;
 mod servers;

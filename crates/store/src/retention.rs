@@ -1,11 +1,12 @@
-//! What is kept for how long, where not for ever: hours of calls become days, and old snapshots go.
+//! What is kept for how long, where not for ever: hours become days, and old snapshots go.
 //!
-//! Events, figures, audit and money are never among it: sums stay what they were, and snapshots only save time.
+//! Events, audit and money are never among it. Sums of calls stay what they were; an account's figure at the end of each
+//! day, and at the hour at which its campaign ends, stays as it was; snapshots only save time.
 
-use accrual_rewards::id::PoolId;
+use accrual_rewards::id::{CampaignId, PoolId};
 use accrual_rewards::unit::UnixSeconds;
 
-use crate::cell::bound;
+use crate::cell::{Row, bound};
 use crate::db::{Tx, on, within};
 use crate::{Db, StoreError};
 
@@ -68,6 +69,58 @@ async fn roll_up(tx: &mut Tx<'_>, hour: &Hour) -> Result<u64, StoreError> {
             .execute(conn).await.map(|_| ()))?;
     }
     Ok(deleted)
+}
+
+// A row stands for its account until the next one. It goes when the next one comes no later than the end of its day, and no
+// later than the hour of the day at which the campaign ends: then no end of either kind lies between the two.
+const ROLL_UP_ACCOUNTS: &str = "
+    delete from account_points where campaign_id = $1 and at < $2 and exists (
+        select 1 from account_points later where later.campaign_id = account_points.campaign_id
+        and later.account = account_points.account and later.at > account_points.at
+        and later.at <= (account_points.at + 86399) / 86400 * 86400
+        and later.at <= (account_points.at - $3 + 86399) / 86400 * 86400 + $3)";
+
+const NOTE: &str = "
+    insert into rolled_up (campaign_id, before_at) values ($1, $2)
+    on conflict (campaign_id) do update set before_at = excluded.before_at
+    where rolled_up.before_at < excluded.before_at";
+
+/// Of each account's hours in `campaign` before the day of `before`, keeps what it had at the end of each day and at the
+/// hour of the day of `ends_at`, to which questions of whole days after the campaign refer. How many rows went.
+///
+/// # Errors
+/// The database's own.
+pub async fn roll_up_accounts(
+    db: &Db,
+    campaign: &CampaignId,
+    ends_at: UnixSeconds,
+    before: UnixSeconds,
+) -> Result<u64, StoreError> {
+    const HOUR_SECONDS: u64 = 3_600;
+    let before = bound(before.0 / DAY_SECONDS * DAY_SECONDS);
+    let phase = bound(ends_at.0.div_ceil(HOUR_SECONDS).saturating_mul(HOUR_SECONDS) % DAY_SECONDS);
+    let mut tx = db.begin().await?;
+    // First the note, so that nobody takes a missing hour for one in which nothing changed.
+    within!(&mut tx, conn => sqlx::query(NOTE)
+        .bind(campaign.as_str()).bind(before).execute(conn).await.map(|_| ()))?;
+    let gone = within!(&mut tx, conn => sqlx::query(ROLL_UP_ACCOUNTS)
+        .bind(campaign.as_str()).bind(before).bind(phase)
+        .execute(conn).await.map(|done| done.rows_affected()))?;
+    tx.commit().await?;
+    Ok(gone)
+}
+
+const BY_DAY_BEFORE: &str = "select before_at from rolled_up where campaign_id = $1";
+
+/// The instant before which only days are kept of accounts in `campaign`; `None` where every hour is.
+///
+/// # Errors
+/// [`StoreError::Damaged`], or the database's own.
+pub async fn accounts_by_day_before(db: &Db, campaign: &CampaignId) -> Result<Option<UnixSeconds>, StoreError> {
+    let before: Option<i64> = on!(db, pool => sqlx::query_scalar(BY_DAY_BEFORE)
+        .bind(campaign.as_str()).fetch_optional(pool).await)?;
+    let row = Row { db, table: "rolled_up", key: campaign };
+    before.map(|before| row.number("before_at", before).map(UnixSeconds)).transpose()
 }
 
 const FORGET_SNAPSHOTS: &str = "

@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use accrual_rewards::unit::{BlockNumber, UnixSeconds};
+use accrual_rehearsal::Rng;
+use accrual_rewards::id::CampaignId;
+use accrual_rewards::unit::{Amount, BlockNumber, UnixSeconds};
+use accrual_store::series::{self, AccountPointRow, SeriesRows};
 use accrual_store::usage::{self, Batch, HourRow};
 use accrual_store::{dump, replicas, retention, snapshots};
 use accrual_tests::db::{Fresh, on_each_engine};
+
+use alloy::primitives::{Address, U256};
 
 use super::samples::{extend, header, pool, register, snapshot};
 
@@ -63,6 +68,61 @@ async fn hours_of_calls_become_days_with_the_same_sums() {
         let before = sums(fresh).await;
         assert_eq!(retention::roll_up_usage(db, UnixSeconds(102 * DAY)).await.unwrap(), 1);
         assert_eq!(sums(fresh).await, before);
+    })
+    .await;
+}
+
+/// Whatever is asked of the end of a day, or of the campaign's hour, is answered as before, for every account.
+#[tokio::test]
+async fn hours_of_accounts_become_days_and_the_ends_of_days_stay() {
+    const HOUR: u64 = 3_600;
+    on_each_engine(async |fresh| {
+        let db = &fresh.db;
+        register(db, &["a"]).await;
+        let campaign: CampaignId = "c".parse().unwrap();
+        let (begins, ends, before) = (100 * DAY, 110 * DAY, 107 * DAY + 5_000);
+        let ends_at = UnixSeconds(109 * DAY + 17 * HOUR - 100);
+        let accounts: Vec<Address> = (1..=8).map(Address::repeat_byte).collect();
+        let mut rng = Rng::new(5);
+        let mut rows = SeriesRows::default();
+        for account in &accounts {
+            // From one that changes at every hour to one that changes once in days.
+            let often = rng.between(1, 40);
+            let mut earned = 0;
+            for at in (begins..ends).step_by(3_600).filter(|_| rng.between(1, 40) >= often) {
+                earned += rng.between(1, 1_000);
+                rows.accounts.push(AccountPointRow {
+                    campaign: campaign.clone(),
+                    account: *account,
+                    at: UnixSeconds(at),
+                    earned: Amount(U256::from(earned)),
+                    has_stake: rng.between(0, 1) == 1,
+                });
+            }
+        }
+        series::put(db, &pool("a"), &rows, Some("f")).await.unwrap();
+        let told = async || {
+            let mut told = Vec::new();
+            for at in (begins..=ends + DAY).step_by(3_600) {
+                let is_kept = at >= before / DAY * DAY || at % DAY == 0 || at % DAY == 17 * HOUR;
+                if is_kept {
+                    told.push((at, series::accounts_at(db, &campaign, UnixSeconds(at)).await.unwrap()));
+                }
+            }
+            told
+        };
+        let (full, all) = (told().await, rows.accounts.len());
+        assert_eq!(retention::accounts_by_day_before(db, &campaign).await.unwrap(), None);
+        let gone = retention::roll_up_accounts(db, &campaign, ends_at, UnixSeconds(before)).await.unwrap();
+        let left = dump::table(db, "account_points").await.unwrap().len();
+        assert_eq!(left + usize::try_from(gone).unwrap(), all);
+        assert!(gone > 300, "most hours of seven days went: {gone} of {all}");
+        assert!(told().await == full, "an answer changed");
+        let by_day = retention::accounts_by_day_before(db, &campaign).await.unwrap();
+        assert_eq!(by_day, Some(UnixSeconds(107 * DAY)));
+        let again = retention::roll_up_accounts(db, &campaign, ends_at, UnixSeconds(106 * DAY)).await.unwrap();
+        assert_eq!(again, 0);
+        assert_eq!(retention::accounts_by_day_before(db, &campaign).await.unwrap(), by_day, "never back");
     })
     .await;
 }

@@ -23,7 +23,10 @@ pub(super) async fn follow(config: &Config, db: &Db, shutdown: CancellationToken
             done = once(config, db, super::now()) => done,
         };
         match done {
-            Ok((hours, snapshots)) => tracing::info!(hours, snapshots, "rolled up and thinned out"),
+            Ok(gone) => {
+                let Gone { account_hours, usage_hours, snapshots } = gone;
+                tracing::info!(account_hours, usage_hours, snapshots, "rolled up and thinned out");
+            }
             Err(error) => tracing::warn!(%error, "what is old is kept for another hour"),
         }
         tokio::select! {
@@ -33,18 +36,32 @@ pub(super) async fn follow(config: &Config, db: &Db, shutdown: CancellationToken
     }
 }
 
-/// Rows that went: hours of calls, and snapshots.
-async fn once(config: &Config, db: &Db, now: UnixSeconds) -> Result<(u64, u64), StoreError> {
-    let Retention { usage_hours_days, snapshots_per_pool } = config.retention;
-    let (mut hours, mut snapshots) = (0, 0);
+/// Rows that went.
+#[derive(Default)]
+struct Gone {
+    account_hours: u64,
+    usage_hours: u64,
+    snapshots: u64,
+}
+
+async fn once(config: &Config, db: &Db, now: UnixSeconds) -> Result<Gone, StoreError> {
+    let Retention { account_hours_days, usage_hours_days, snapshots_per_pool } = config.retention;
+    let before = |days: u32| UnixSeconds(now.0.saturating_sub(u64::from(days) * DAY_SECONDS));
+    let mut gone = Gone::default();
+    if let Some(days) = account_hours_days {
+        for campaign in &config.campaigns {
+            let ends_at = campaign.window.ends_at;
+            gone.account_hours +=
+                retention::roll_up_accounts(db, &campaign.id, ends_at, before(days)).await?;
+        }
+    }
     if let Some(days) = usage_hours_days {
-        let before = UnixSeconds(now.0.saturating_sub(u64::from(days) * DAY_SECONDS));
-        hours = retention::roll_up_usage(db, before).await?;
+        gone.usage_hours = retention::roll_up_usage(db, before(days)).await?;
     }
     if let Some(kept) = snapshots_per_pool {
         for entry in &config.pools {
-            snapshots += retention::thin_snapshots(db, &entry.pool.id, kept).await?;
+            gone.snapshots += retention::thin_snapshots(db, &entry.pool.id, kept).await?;
         }
     }
-    Ok((hours, snapshots))
+    Ok(gone)
 }

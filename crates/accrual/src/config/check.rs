@@ -116,13 +116,17 @@ fn standby(file: &file::Database, written: &Written) -> Checked<Option<Standby>>
 
 /// Bills are made of a month's hours, and servers that were cut off add calls of days ago.
 fn retention(file: &file::Retention, written: &Written) -> Checked<Retention> {
-    const DAYS_MIN: u32 = 32;
     let kept = |count: u32| Some(count).filter(|count| *count > 0);
-    if kept(file.usage_hours_days).is_some_and(|days| days < DAYS_MIN) {
-        let what = format!("is {}: 0 keeps all, else at least {DAYS_MIN}", file.usage_hours_days);
-        return Err(written.error("retention.usage_hours_days", what));
+    for (key, days, days_min) in
+        [("account_hours_days", file.account_hours_days, 7), ("usage_hours_days", file.usage_hours_days, 32)]
+    {
+        if kept(days).is_some_and(|days| days < days_min) {
+            let what = format!("is {days}: 0 keeps all, else at least {days_min}");
+            return Err(written.error(&format!("retention.{key}"), what));
+        }
     }
     Ok(Retention {
+        account_hours_days: kept(file.account_hours_days),
         usage_hours_days: kept(file.usage_hours_days),
         snapshots_per_pool: kept(file.snapshots_per_pool),
     })

@@ -94,6 +94,7 @@ pub(crate) struct Index {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Retention {
+    pub(crate) account_hours_days: u32,
     pub(crate) usage_hours_days: u32,
     pub(crate) snapshots_per_pool: u32,
 }

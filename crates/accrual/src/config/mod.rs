@@ -67,6 +67,8 @@ pub(crate) struct Config {
 /// What is not kept for ever; `None` keeps all.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Retention {
+    /// Hours of accounts in campaigns that are older become days.
+    pub(crate) account_hours_days: Option<u32>,
     /// Hours of calls that are older become days.
     pub(crate) usage_hours_days: Option<u32>,
     /// So many of the newest snapshots stay.

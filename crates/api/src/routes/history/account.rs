@@ -2,6 +2,7 @@
 
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::unit::{Amount, UnixSeconds};
+use accrual_store::retention;
 use accrual_store::series::{self, Hours};
 use alloy_primitives::Address;
 use axum::extract::{Path, State};
@@ -63,7 +64,8 @@ pub(crate) async fn account(
     // Hours whose figures could not be known are not stored, and would pass for hours in which nothing was earned.
     pool.report(&campaign.id)?;
     let what = format!("account/{account:#x}/{}", campaign.id);
-    let span = asked.span(&api, &pool, &what, window(campaign, asked.interval.seconds()))?;
+    let mut span = asked.span(&api, &pool, &what, window(campaign, asked.interval.seconds()))?;
+    span.skip_days(retention::accounts_by_day_before(api.db(), &campaign.id).await?);
     let mut page = page(&api, campaign, account, &pool, &span).await?;
     if explain {
         page.stretches = Some(stretches::of_account(&api, &pool, campaign, account).await?);
