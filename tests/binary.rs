@@ -128,14 +128,22 @@ impl Running {
         self.child.kill().await.expect("a child can be killed");
     }
 
+    /// Sends a signal: `STOP` pauses it as a machine does that is put to sleep, `CONT` wakes it.
+    ///
+    /// # Panics
+    /// When it does not reach the process.
+    pub async fn signal(&self, name: &str) {
+        let process = self.child.id().expect("it has not been waited for").to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &process]).status().await;
+        assert!(sent.expect("there is a kill").success(), "SIG{name} reaches it");
+    }
+
     /// Sends SIGTERM and waits for its end, 5 s at most.
     ///
     /// # Panics
     /// When it takes longer.
     pub async fn terminate(self) -> Ended {
-        let process = self.child.id().expect("it has not been waited for").to_string();
-        let sent = Command::new("kill").args(["-TERM", &process]).status().await.expect("there is a kill");
-        assert!(sent.success(), "SIGTERM reaches it");
+        self.signal("TERM").await;
         timeout(Duration::from_secs(5), self.end()).await.expect("it ends within 5 s of SIGTERM")
     }
 

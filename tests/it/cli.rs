@@ -17,6 +17,7 @@ mod backup;
 mod bad_input;
 mod compare;
 mod demo;
+mod drain;
 mod hostile_disk;
 mod keys;
 mod merkl_client;

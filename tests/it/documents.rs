@@ -6,7 +6,7 @@ use std::process::Command;
 
 use accrual_tests::binary;
 
-const DOCUMENTS: [&str; 8] = [
+const DOCUMENTS: [&str; 9] = [
     "README.md",
     "ARCHITECTURE.md",
     "GLOSSARY.md",
@@ -15,6 +15,7 @@ const DOCUMENTS: [&str; 8] = [
     "docs/mcp.md",
     "docs/backups.md",
     "docs/reliability.md",
+    "docs/scaling.md",
 ];
 const EXAMPLE: &str = "config/accrual.example.toml";
 

@@ -7,6 +7,7 @@
 //! - `discover`: campaigns that were announced on the chain.
 //! - `distributor`: our tree paid by a Distributor-like contract, and its logs read behind the pools.
 //! - `killed`: the process ends at any moment while blocks are made.
+//! - `parts`: two workers on one database.
 //! - `reorgs`: the chain changes its mind.
 //! - `verify`: what is stored against the contracts, with and without Multicall3, and a changed row.
 //! - `heads`: how a new block is noticed, and a node that is behind.
@@ -20,6 +21,7 @@ mod discover;
 mod distributor;
 mod heads;
 mod killed;
+mod parts;
 mod reorgs;
 mod slipstream;
 mod venues;

@@ -19,13 +19,13 @@ const BOUND: Duration = Duration::from_secs(5);
 const SLACK: Duration = Duration::from_secs(3);
 
 /// The same database, by way of `proxy`.
-fn by_way_of(fresh: &Fresh, proxy: SocketAddr) -> String {
+pub(crate) fn by_way_of(fresh: &Fresh, proxy: SocketAddr) -> String {
     let (head, tail) = fresh.url_text.split_once('@').expect("a user");
     let (_, name) = tail.split_once('/').expect("a database");
     format!("{head}@{proxy}/{name}")
 }
 
-fn server_of(fresh: &Fresh) -> SocketAddr {
+pub(crate) fn server_of(fresh: &Fresh) -> SocketAddr {
     let (_, tail) = fresh.url_text.split_once('@').expect("a user");
     tail.split('/').next().and_then(|place| place.parse().ok()).expect("an address and a port")
 }

@@ -13,6 +13,7 @@ use accrual_rewards::price::Sources;
 use accrual_rewards::tracker::Pool;
 use accrual_rewards::unit::UnixSeconds;
 use accrual_store::moment::Moment;
+use accrual_store::replica::Reading;
 use accrual_store::{Db, StoreError};
 use alloy_primitives::Address;
 use axum::http::HeaderValue;
@@ -163,18 +164,20 @@ struct Inner {
 pub struct NoRandom(pub(crate) getrandom::Error);
 
 impl Api {
-    /// The API over what `db` holds. It has nothing to tell until its book is refreshed, which serving does.
+    /// The API over a database; what concerns the chain may be read from a standby of it. It has nothing to tell until its book is refreshed, which serving does.
     ///
     /// # Errors
     /// The operating system gives no random numbers.
-    pub fn new(db: Db, mut settings: Settings) -> Result<Self, NoRandom> {
+    pub fn new(reading: impl Into<Reading>, mut settings: Settings) -> Result<Self, NoRandom> {
+        let reading = reading.into();
+        let db = reading.primary().clone();
         // Counting begins with the process, whoever asks for it first.
         metrics::recorder();
         let pools = std::mem::take(&mut settings.pools);
         let campaigns = std::mem::take(&mut settings.campaigns);
         let tokens = std::mem::take(&mut settings.tokens);
         let (chain_id, block_seconds) = (settings.chain_id, settings.block_seconds);
-        let book = Book::new(db.clone(), chain_id, block_seconds, pools, campaigns, &tokens);
+        let book = Book::new(reading, chain_id, block_seconds, pools, campaigns, &tokens);
         let mut prefix = [0_u8; 5];
         getrandom::fill(&mut prefix).map_err(NoRandom)?;
         let request_prefix = alloy_primitives::hex::encode(prefix);

@@ -21,6 +21,7 @@ use accrual_rewards::tree::{Claim, Tree};
 use accrual_rewards::unit::BlockNumber;
 use accrual_store::moment::Moment;
 use accrual_store::rebuild::{self, RebuildError};
+use accrual_store::replica::{self, Reading};
 use accrual_store::{ChainRow, Checkpoint, Db, StoreError, accounts, chain, checkpoints};
 use alloy_primitives::Address;
 use tokio::sync::watch;
@@ -42,7 +43,7 @@ const CONTRACTS_INTERVAL: Duration = Duration::from_secs(10);
 /// What the book reads, and the newest state it has published.
 #[derive(Debug)]
 pub struct Book {
-    db: Db,
+    reading: Reading,
     chain_id: u64,
     block_seconds: Option<u64>,
     pools: Vec<Arc<PoolInfo>>,
@@ -131,7 +132,7 @@ pub enum BookError {
 impl Book {
     /// An empty book; [`Book::refresh`] fills it.
     pub fn new(
-        db: Db,
+        reading: impl Into<Reading>,
         chain_id: u64,
         block_seconds: Option<u64>,
         pools: Vec<PoolInfo>,
@@ -141,7 +142,8 @@ impl Book {
         let tokens = Arc::new(Tokens::new(&pools, tokens));
         let pools = pools.into_iter().map(Arc::new).collect();
         let (state, _) = watch::channel(Arc::new(State { tokens, ..State::default() }));
-        Self { db, chain_id, block_seconds, pools, campaigns, state, history: History::default() }
+        let reading = reading.into();
+        Self { reading, chain_id, block_seconds, pools, campaigns, state, history: History::default() }
     }
 
     /// Follows the checkpoints until `shutdown`. Failures are logged once each, and tried again.
@@ -170,13 +172,25 @@ impl Book {
         }
     }
 
+    /// Looks again and again how far the standby is, where there is one, until `shutdown`.
+    pub async fn watch_standby(&self, shutdown: CancellationToken) {
+        while self.reading.has_standby() {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(replica::LOOK) => {}
+            }
+            self.reading.look().await;
+        }
+    }
+
     /// Brings every pool to its checkpoint and publishes the whole at once.
     ///
     /// # Errors
     /// The database does not answer, its events do not fold, or it was rewound meanwhile. The last state stays.
     pub async fn refresh(&self) -> Result<(), BookError> {
-        let chain = chain::get(&self.db, self.chain_id).await?;
-        let checkpoints = checkpoints::all(&self.db).await?;
+        let db = self.reading.db();
+        let chain = chain::get(db, self.chain_id).await?;
+        let checkpoints = checkpoints::all(db).await?;
         let old = self.state();
         let mut pools = BTreeMap::new();
         for info in &self.pools {
@@ -184,7 +198,7 @@ impl Book {
             else {
                 continue;
             };
-            let pool = self.advance(info, old.pools.get(&info.pool.id), checkpoint).await?;
+            let pool = self.advance(db, info, old.pools.get(&info.pool.id), checkpoint).await?;
             pools.insert(info.pool.id.clone(), pool);
         }
         let unchanged = |(id, pool): (&PoolId, &Arc<PoolState>)| {
@@ -192,10 +206,10 @@ impl Book {
         };
         let moved = pools.len() != old.pools.len() || !pools.iter().all(unchanged);
         if moved {
-            self.check_rewinds(&checkpoints).await?;
+            self.check_rewinds(db, &checkpoints).await?;
         }
-        let tokens = self.learn_tokens(&old.tokens).await?;
-        let contracts = self.learn_contracts(&old.contracts, moved).await?;
+        let tokens = self.learn_tokens(db, &old.tokens).await?;
+        let contracts = self.learn_contracts(db, &old.contracts, moved).await?;
         let mut next = State { version: old.version, pools, chain, tokens, contracts };
         let answers_alike = !moved
             && next.sure_of() == old.sure_of()
@@ -215,42 +229,52 @@ impl Book {
         Ok(())
     }
 
-    async fn learn_contracts(&self, old: &Arc<Contracts>, moved: bool) -> Result<Arc<Contracts>, BookError> {
+    async fn learn_contracts(
+        &self,
+        db: &Db,
+        old: &Arc<Contracts>,
+        moved: bool,
+    ) -> Result<Arc<Contracts>, BookError> {
         let is_fresh = old.asked_at.is_some_and(|at| at.elapsed() < CONTRACTS_INTERVAL);
         if is_fresh && !moved {
             return Ok(Arc::clone(old));
         }
         let asked_at = Some(Instant::now());
-        let addresses = accounts::contracts(&self.db, self.chain_id).await?;
+        let addresses = accounts::contracts(db, self.chain_id).await?;
         Ok(Arc::new(Contracts { addresses, asked_at }))
     }
 
     /// Asks the database for tokens only while one is missing: the indexer may store it at any time.
-    async fn learn_tokens(&self, old: &Arc<Tokens>) -> Result<Arc<Tokens>, BookError> {
+    async fn learn_tokens(&self, db: &Db, old: &Arc<Tokens>) -> Result<Arc<Tokens>, BookError> {
         if old.are_complete(&self.campaigns) {
             return Ok(Arc::clone(old));
         }
         let mut tokens = Tokens::clone(old);
-        tokens.learn(&self.db, self.chain_id).await?;
+        tokens.learn(db, self.chain_id).await?;
         Ok(if tokens == **old { Arc::clone(old) } else { Arc::new(tokens) })
     }
 
     async fn advance(
         &self,
+        db: &Db,
         info: &Arc<PoolInfo>,
         old: Option<&Arc<PoolState>>,
         checkpoint: &Checkpoint,
     ) -> Result<Arc<PoolState>, BookError> {
         let moment = Moment { number: checkpoint.number, hash: Some(checkpoint.hash), at: checkpoint.at };
+        if let Some(old) = old.filter(|old| self.reading.has_standby() && is_ahead(old, checkpoint)) {
+            // A standby that is not as far yet as what was answered already.
+            return Ok(Arc::clone(old));
+        }
         let old = old.filter(|old| old.rewinds == checkpoint.rewinds && old.moment.number <= moment.number);
         let tracker = match old {
             Some(old) if old.moment == moment => return Ok(Arc::clone(old)),
             Some(old) => {
                 let mut tracker = aside(Arc::clone(old), |old| old.tracker.clone()).await;
-                rebuild::extend(&self.db, &mut tracker, moment.number).await?;
+                rebuild::extend(db, &mut tracker, moment.number).await?;
                 tracker
             }
-            None => rebuild::tracker_at(&self.db, &info.pool, &self.campaigns, moment.number).await?,
+            None => rebuild::tracker_at(db, &info.pool, &self.campaigns, moment.number).await?,
         };
         let asked: Vec<CampaignId> = old.map(|old| old.asked()).unwrap_or_default();
         let state = Arc::new(PoolState::new(Arc::clone(info), moment, checkpoint.rewinds, tracker));
@@ -260,12 +284,31 @@ impl Book {
     }
 
     /// A rewind between reading a checkpoint and reading its events would mix two chains.
-    async fn check_rewinds(&self, read: &[Checkpoint]) -> Result<(), BookError> {
-        let now = checkpoints::all(&self.db).await?;
+    async fn check_rewinds(&self, db: &Db, read: &[Checkpoint]) -> Result<(), BookError> {
+        let now = checkpoints::all(db).await?;
         let same = |before: &Checkpoint| {
             now.iter().any(|after| after.pool == before.pool && after.rewinds == before.rewinds)
         };
         if read.iter().all(same) { Ok(()) } else { Err(BookError::Moved) }
+    }
+
+    /// A database that holds everything that `state` was made of: a standby that is not as far yet is passed over.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn covering(&self, state: &PoolState) -> Result<&Db, ApiError> {
+        let db = self.reading.db();
+        if !self.reading.has_standby() {
+            return Ok(db);
+        }
+        let stored = checkpoints::get(db, &state.info.pool.id).await?;
+        let is_there = stored.is_some_and(|stored| !is_ahead(state, &stored));
+        Ok(if is_there { db } else { self.reading.primary() })
+    }
+
+    /// Where it reads from.
+    pub fn reading(&self) -> &Reading {
+        &self.reading
     }
 
     /// The newest published state.
@@ -287,6 +330,11 @@ impl Book {
     pub fn campaigns(&self) -> &[Campaign] {
         &self.campaigns
     }
+}
+
+/// Whether a state is newer than what a database holds.
+fn is_ahead(state: &PoolState, stored: &Checkpoint) -> bool {
+    (state.rewinds, state.moment.number) > (stored.rewinds, stored.number)
 }
 
 /// Does what takes a while apart from those who answer.

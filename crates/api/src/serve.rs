@@ -34,6 +34,7 @@ pub async fn serve(
     // After the last answer: what is counted and served until then must still be written.
     let drained = CancellationToken::new();
     let follow = api.book().follow(api.settings().poll_interval, stop.clone());
+    let watch_standby = api.book().watch_standby(stop.clone());
     let answer = async {
         let served = answer_until(&api, listener, stop.clone()).await;
         // A listener that failed takes the book's follower with it.
@@ -49,8 +50,9 @@ pub async fn serve(
     let keep_limits = api.limits().tidy(api.keys(), clock, drained.clone());
     let tell_others = webhooks::work(&api, courier, stop.clone());
     let look = api.looker().follow(&api, stop.clone());
-    let (served, (), (), (), (), (), (), ()) =
-        tokio::join!(answer, follow, follow_keys, keep_keys, keep_uses, keep_limits, tell_others, look);
+    let keys = async { tokio::join!(follow_keys, keep_keys, keep_uses, keep_limits) };
+    let (served, (), (), _, (), ()) =
+        tokio::join!(answer, follow, watch_standby, keys, tell_others, look);
     Ok(served?)
 }
 

@@ -4,6 +4,7 @@ mod batch;
 mod contracts;
 mod facts;
 mod nodes;
+mod part;
 mod recorder;
 pub mod rewind;
 mod state;
@@ -13,9 +14,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use accrual_rewards::campaign::Campaign;
+use accrual_rewards::id::PoolId;
 use accrual_rewards::tracker::Pool;
 use accrual_rewards::unit::{BlockNumber, UnixSeconds};
-use accrual_store::{BlockRef, ChainRow, Db, Header, chain};
+use accrual_store::{BlockRef, ChainRow, Db, Header, StoreError, chain, pools};
 use futures::StreamExt;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -27,8 +29,10 @@ use crate::plan::Planner;
 use crate::preflight;
 use crate::source::{BlockRange, Heads, LogSource};
 use crate::tokens;
+use crate::workers::Worker;
 use batch::Batch;
 use nodes::NodesKept;
+use part::Part;
 use state::State;
 use writing::{Writer, Written};
 
@@ -117,6 +121,7 @@ pub struct Follower<S> {
     campaigns: Vec<Campaign>,
     planner: Arc<Mutex<Planner>>,
     state: State,
+    part: Option<Part>,
     events: u64,
     recorded: Option<Heads>,
     contracts_asked_at: UnixSeconds,
@@ -135,27 +140,52 @@ impl<S: LogSource + 'static> Follower<S> {
         campaigns: Vec<Campaign>,
         options: FollowOptions,
     ) -> Result<Self, IndexError> {
-        preflight::check_chain(&source, options.chain_id).await?;
-        let pools = facts::stored(&db, pools).await?;
-        let found = preflight::check_pools(&source, &pools).await?;
-        let pools = facts::settle(&db, pools, found).await?;
-        let state = State::load(&db, options.chain_id, pools, &campaigns).await?;
-        tokens::learn(&source, &db, options.chain_id, &state.pools(), &campaigns).await?;
+        let pools = checked(&source, &db, pools, &campaigns, &options).await?;
+        let state = State::load(&db, pools, &campaigns).await?;
+        Ok(Self::with(source, db, campaigns, options, state, None))
+    }
+
+    /// As [`Self::open`], for the pools that `worker` holds, whichever those are at each moment.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_part(
+        source: S,
+        db: Db,
+        pools: Vec<Pool>,
+        campaigns: Vec<Campaign>,
+        options: FollowOptions,
+        worker: &Worker,
+    ) -> Result<Self, IndexError> {
+        let pools = checked(&source, &db, pools, &campaigns, &options).await?;
+        let part = Some(Part::new(pools, worker));
+        Ok(Self::with(source, db, campaigns, options, State::default(), part))
+    }
+
+    fn with(
+        source: S,
+        db: Db,
+        campaigns: Vec<Campaign>,
+        options: FollowOptions,
+        state: State,
+        part: Option<Part>,
+    ) -> Self {
         // Told as none until there is one.
         metrics::counter!("accrual_index_rewinds_total").increment(0);
         let planner = Arc::new(Mutex::new(Planner::new(options.log_range_blocks_max)));
-        Ok(Self {
+        Self {
             source: Arc::new(source),
             db,
             options,
             campaigns,
             planner,
             state,
+            part,
             events: 0,
             recorded: None,
             contracts_asked_at: UnixSeconds(0),
             nodes: NodesKept::default(),
-        })
+        }
     }
 
     /// Follows until `shutdown`; troubles are logged and tried again, since a tracker must outlive its node.
@@ -167,10 +197,23 @@ impl<S: LogSource + 'static> Follower<S> {
                 match synced {
                     Ok(_) => {
                         self.learn_contracts().await;
-                        self.source.wait_for_block().await;
+                        tokio::select! {
+                            () = self.source.wait_for_block() => {}
+                            () = part::changed(self.part.as_ref()) => {}
+                        }
+                    }
+                    Err(error @ IndexError::PoolHeld { .. }) => {
+                        tracing::warn!(%error, "this worker stands by");
+                        part::changed(self.part.as_ref()).await;
                     }
                     Err(error) => {
-                        tracing::warn!(%error, "indexing paused");
+                        match &error {
+                            // Another worker has it and goes on.
+                            IndexError::Store(StoreError::LeaseLost { .. }) => {
+                                tracing::info!(%error, "not written");
+                            }
+                            _ => tracing::warn!(%error, "indexing paused"),
+                        }
                         if let Err(error) = self.reload().await {
                             tracing::error!(%error, "the database does not answer");
                         }
@@ -204,6 +247,7 @@ impl<S: LogSource + 'static> Follower<S> {
         target: Target,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<BlockNumber, IndexError> {
+        self.take_up_part().await?;
         if let Some(newest) = self.state.newest_checkpoint() {
             self.source.note_stored(BlockRef { number: newest.number, hash: newest.hash });
         }
@@ -211,10 +255,28 @@ impl<S: LogSource + 'static> Follower<S> {
         self.rewind_if_forked(&heads).await?;
         let target = self.resolve(target, &heads).await?;
         self.record(&heads).await?;
-        while let Some((pools, blocks)) = self.state.next_group(target) {
-            self.extend(&pools, blocks, &heads, target, progress).await?;
+        loop {
+            while let Some((pools, blocks)) = self.state.next_group(target) {
+                self.extend(&pools, blocks, &heads, target, progress).await?;
+                if self.part_changed() {
+                    break;
+                }
+            }
+            if !self.part_changed() {
+                return Ok(target);
+            }
+            self.take_up_part().await?;
         }
-        Ok(target)
+    }
+
+    fn part_changed(&self) -> bool {
+        self.part.as_ref().is_some_and(Part::has_changed)
+    }
+
+    /// Lets go of the pools that are no longer this worker's, and takes up those that are.
+    async fn take_up_part(&mut self) -> Result<(), IndexError> {
+        let Some(part) = &mut self.part else { return Ok(()) };
+        part.take_up(&mut self.state, &self.db, &self.campaigns).await
     }
 
     /// Forgets what is in memory and takes up where the database stands.
@@ -222,8 +284,12 @@ impl<S: LogSource + 'static> Follower<S> {
     /// # Errors
     /// The database does not answer.
     pub async fn reload(&mut self) -> Result<(), IndexError> {
+        if self.part.is_some() {
+            self.state = State::default();
+            return self.take_up_part().await;
+        }
         let pools = self.state.pools();
-        self.state = State::load(&self.db, self.options.chain_id, pools, &self.campaigns).await?;
+        self.state = State::load(&self.db, pools, &self.campaigns).await?;
         Ok(())
     }
 
@@ -235,7 +301,8 @@ impl<S: LogSource + 'static> Follower<S> {
         }
         self.contracts_asked_at = now;
         let trackers = self.state.trackers();
-        let learnt = contracts::learn(&*self.source, &self.db, self.options.chain_id, trackers).await;
+        let db = self.db.under(self.state.all_leases());
+        let learnt = contracts::learn(&*self.source, &db, self.options.chain_id, trackers).await;
         if let Err(error) = learnt {
             tracing::warn!(%error, "which earners are contracts is not known yet");
         }
@@ -290,6 +357,7 @@ impl<S: LogSource + 'static> Follower<S> {
         target: BlockNumber,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<(), IndexError> {
+        let db = self.db.under(self.state.leases(pools));
         let group = self.state.group(pools);
         let known = self.state.take_known(pools);
         let options = FetchOptions {
@@ -319,20 +387,39 @@ impl<S: LogSource + 'static> Follower<S> {
                 if batch.is_full() || batch.reaches(blocks.last) {
                     let closed = batch.close(pools, &mut self.state)?;
                     writer.begin(closed).await?.into_iter().for_each(&mut told);
+                    if self.part.as_ref().is_some_and(Part::has_changed) {
+                        // What was read ahead is read again by whoever holds the pools then.
+                        return Ok(false);
+                    }
                 }
             }
-            Ok::<(), IndexError>(())
+            Ok::<bool, IndexError>(true)
         };
         let read = read.await;
         // Whatever stopped the reading, what was folded before it is kept.
         writer.finish().await?.into_iter().for_each(&mut told);
-        read?;
-        self.state.put_known(pools, fetcher.to_known());
+        if read? {
+            self.state.put_known(pools, fetcher.to_known());
+        }
         Ok(())
+    }
+
+    /// Every pool of the chain that is stored, whoever follows it.
+    async fn pools_of_chain(&self) -> Result<Vec<PoolId>, IndexError> {
+        let stored = pools::list(&self.db).await?;
+        let ours = stored.into_iter().filter(|row| row.chain_id == self.options.chain_id);
+        Ok(ours.map(|row| row.pool).collect())
     }
 
     /// Keeps what the node says of the chain's ends, for those who only read the database.
     async fn record(&mut self, heads: &Heads) -> Result<(), IndexError> {
+        let db = match &self.part {
+            None => self.db.clone(),
+            Some(part) => match part.head() {
+                Some(lease) => self.db.under([lease]),
+                None => return Ok(()),
+            },
+        };
         if self.recorded.as_ref() == Some(heads) {
             return Ok(());
         }
@@ -345,8 +432,27 @@ impl<S: LogSource + 'static> Follower<S> {
             finalized_number: heads.finalized,
             seen_at: (self.options.now)(),
         };
-        chain::record(&self.db, &row).await?;
+        chain::record(&db, &row).await?;
         self.recorded = Some(heads.clone());
         Ok(())
     }
+}
+
+/// The pools with what their contracts say, on a node of the right chain; their tokens are learnt on the way.
+async fn checked(
+    source: &impl LogSource,
+    db: &Db,
+    pools: Vec<Pool>,
+    campaigns: &[Campaign],
+    options: &FollowOptions,
+) -> Result<Vec<Pool>, IndexError> {
+    preflight::check_chain(source, options.chain_id).await?;
+    let pools = facts::stored(db, pools).await?;
+    let found = preflight::check_pools(source, &pools).await?;
+    let pools = facts::settle(db, pools, found).await?;
+    for pool in &pools {
+        state::register(db, options.chain_id, pool).await?;
+    }
+    tokens::learn(source, db, options.chain_id, &pools, campaigns).await?;
+    Ok(pools)
 }

@@ -11,6 +11,7 @@
 //! - [`complete`]: whether a node left logs out, by blooms and receipts.
 //! - [`fork`]: which of our blocks left the chain, without IO.
 //! - [`mod@verify`]: what is stored against what the contracts say at the same block.
+//! - [`workers`]: which pools are this worker's, when several share a database.
 //! - [`follow`]: the loop that commits what was fetched, in order, and rewinds when the chain changes its mind.
 
 pub mod complete;
@@ -29,5 +30,6 @@ pub mod rpc;
 pub mod source;
 pub mod tokens;
 pub mod verify;
+pub mod workers;
 
 pub use error::IndexError;

@@ -4,7 +4,7 @@ use accrual_rewards::unit::{BlockNumber, UnixSeconds};
 use alloy_primitives::B256;
 
 use crate::cell::{Row, bigint, bound};
-use crate::db::{on, within};
+use crate::db::{Tx, on, within};
 use crate::{Db, StoreError};
 
 /// One chain, as its node described it.
@@ -56,6 +56,13 @@ pub async fn record(db: &Db, row: &ChainRow) -> Result<(), StoreError> {
         .bind(seen_at)
         .execute(conn).await.map(|_| ()))?;
     tx.commit().await
+}
+
+const LOCK: &str = "update chain set chain_id = chain_id where chain_id = $1";
+
+/// Waits for whoever holds the chain, and holds it until the transaction ends.
+pub(crate) async fn lock(tx: &mut Tx<'_>, chain_id: u64) -> Result<(), StoreError> {
+    within!(tx, conn => sqlx::query(LOCK).bind(bound(chain_id)).execute(conn).await.map(|_| ()))
 }
 
 const GET: &str = "

@@ -5,8 +5,8 @@ use accrual_rewards::id::PoolId;
 
 use crate::series::{self, SeriesRows};
 use crate::{
-    BlockRef, Db, EventPlace, Header, Snapshot, StoreError, blocks, checkpoints, distributor, events,
-    snapshots,
+    BlockRef, Db, EventPlace, Header, Snapshot, StoreError, blocks, chain, checkpoints, distributor, events,
+    leases, snapshots,
 };
 
 /// New blocks of one chain, for one or more pools that move on together.
@@ -40,6 +40,7 @@ pub struct PoolExtension<'a> {
 /// Stores new blocks and moves the checkpoints of their pools, all of it or nothing.
 ///
 /// # Errors
+/// [`StoreError::LeaseLost`] when `db` is written to under leases and one of them changed hands,
 /// [`StoreError::CheckpointMoved`] when a pool does not stand where the writer left it,
 /// [`StoreError::UnknownPool`], [`StoreError::BlockChanged`], [`StoreError::Full`], [`StoreError::Locked`],
 /// [`StoreError::Damaged`] when events lie above a checkpoint.
@@ -93,10 +94,18 @@ fn assert_in_order(extension: &Extension<'_>) {
 /// Takes blocks back: what lies above `to` is deleted, and `pools` that stood above it stand at it. Headers
 /// above `to` go for the whole chain, so `pools` must name every pool of it. A pool at or below `to` stays.
 ///
+/// Pools that other workers hold are taken back too: they find their checkpoints moved and take up from there. Whoever
+/// writes meanwhile is waited for, and of two that take back one waits for the other.
+///
 /// # Errors
-/// [`StoreError::BlockChanged`] when another block is stored at `to`'s height, [`StoreError::Locked`].
+/// [`StoreError::BlockChanged`] when another block is stored at `to`'s height, [`StoreError::Locked`],
+/// [`StoreError::LeaseLost`].
 pub async fn rewind(db: &Db, chain_id: u64, pools: &[PoolId], to: &Header) -> Result<(), StoreError> {
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_unasked().await?;
+    // Before the leases, so that no two of these hold some of them each and wait for the rest.
+    chain::lock(&mut tx, chain_id).await?;
+    leases::make_sure(&mut tx).await?;
+    leases::keep_all(&mut tx).await?;
     for pool in pools {
         if checkpoints::take_back(&mut tx, pool, to).await? {
             events::delete_above(&mut tx, pool, to.number).await?;

@@ -10,12 +10,16 @@ use sqlx::{ConnectOptions, Connection, Database, Pool, Postgres, Sqlite, Transac
 
 use crate::steps::{self, Step, Steps};
 use crate::url::Location;
+use crate::leases::{self, Lease};
 use crate::{DbUrl, StoreError, explain};
 
 /// How long a statement waits for another writer before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a server has to answer the first call.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A transaction in which nothing happens for so long is ended by the server: its client was paused or cut off, and what it
+/// has locked is wanted by others.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 const SQLITE_READERS_MAX: u32 = 4;
 const POSTGRES_CONNECTIONS_MAX: u32 = 8;
 
@@ -36,6 +40,8 @@ pub struct Pools<P> {
     pub(crate) url: DbUrl,
     pub(crate) mode: Mode,
     pub(crate) steps: Option<Arc<dyn Steps>>,
+    /// What is made sure of in each transaction.
+    pub(crate) leases: Arc<[Lease]>,
 }
 
 /// What the database is opened for.
@@ -149,8 +155,34 @@ impl Db {
         explain::explain(self.engine(), self.at(), error)
     }
 
+    /// The same database, written to only while `leases` are still held: each transaction makes sure of that first, and
+    /// keeps them from changing hands until it ends.
+    #[must_use]
+    pub fn under(&self, leases: impl IntoIterator<Item = Lease>) -> Self {
+        let mut db = self.clone();
+        match &mut db {
+            Self::Sqlite(pools) => pools.leases = leases.into_iter().collect(),
+            Self::Postgres(pools) => pools.leases = leases.into_iter().collect(),
+        }
+        db
+    }
+
+    pub(crate) fn leases(&self) -> &[Lease] {
+        match self {
+            Self::Sqlite(pools) => &pools.leases,
+            Self::Postgres(pools) => &pools.leases,
+        }
+    }
+
     /// Begins a transaction that writes. Dropped without [`Tx::commit`], nothing of it stays.
     pub(crate) async fn begin(&self) -> Result<Tx<'_>, StoreError> {
+        let mut tx = self.begin_unasked().await?;
+        leases::make_sure(&mut tx).await?;
+        Ok(tx)
+    }
+
+    /// As [`Db::begin`], before it is known whether the leases are held still.
+    pub(crate) async fn begin_unasked(&self) -> Result<Tx<'_>, StoreError> {
         let begin = async {
             self.before(Step::Begin).await?;
             let begun = match self {
@@ -266,7 +298,7 @@ async fn open_sqlite(url: &DbUrl, mode: Mode) -> Result<Db, StoreError> {
             .max_connections(SQLITE_READERS_MAX)
             .connect_lazy_with(options.pragma("query_only", "on")),
     };
-    Ok(Db::Sqlite(Pools { writer, reader, url: url.clone(), mode, steps: None }))
+    Ok(Db::Sqlite(Pools { writer, reader, url: url.clone(), mode, steps: None, leases: Arc::new([]) }))
 }
 
 fn sqlite_options(url: &DbUrl, mode: Mode) -> SqliteConnectOptions {
@@ -295,17 +327,22 @@ fn sqlite_options(url: &DbUrl, mode: Mode) -> SqliteConnectOptions {
 async fn open_server(url: &DbUrl, text: &str, mode: Mode) -> Result<Db, StoreError> {
     let bad = |_| StoreError::BadUrl { url: url.to_string(), why: "its parts cannot be read" };
     let lock_timeout_ms = BUSY_TIMEOUT.as_millis().to_string();
+    let idle_timeout_ms = IDLE_TIMEOUT.as_millis().to_string();
     let mut options: PgConnectOptions = text.parse().map_err(bad)?;
     options = options
         .application_name("accrual")
-        .options([("lock_timeout", lock_timeout_ms.as_str())])
+        .options([
+            ("lock_timeout", lock_timeout_ms.as_str()),
+            ("idle_in_transaction_session_timeout", idle_timeout_ms.as_str()),
+        ])
         .disable_statement_logging();
     if mode == Mode::Read {
         options = options.options([("default_transaction_read_only", "on")]);
     }
     knock(url, &options).await?;
     let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS_MAX).connect_lazy_with(options);
-    Ok(Db::Postgres(Pools { writer: pool.clone(), reader: pool, url: url.clone(), mode, steps: None }))
+    let (writer, reader) = (pool.clone(), pool);
+    Ok(Db::Postgres(Pools { writer, reader, url: url.clone(), mode, steps: None, leases: Arc::new([]) }))
 }
 
 /// One connection, made and closed: a pool would retry a refused one for half a minute.

@@ -8,7 +8,7 @@ use crate::db::on;
 use crate::{Db, StoreError};
 
 /// The tables that can be shown: name, columns with the key first, and how many of them are the key.
-const TABLES: [(&str, &[&str], usize); 44] = [
+const TABLES: [(&str, &[&str], usize); 47] = [
     (
         "chain",
         &[
@@ -72,6 +72,9 @@ const TABLES: [(&str, &[&str], usize); 44] = [
         &["pool_id", "block_number", "verified_at", "compared", "differences", "first_difference"],
         1,
     ),
+    ("workers", &["worker_id", "host", "takes_all", "started_at_ms", "seen_at_ms"], 1),
+    ("rolled_up", &["campaign_id", "before_at"], 1),
+    ("leases", &["name", "worker_id", "token", "since_ms"], 1),
     (
         "nodes",
         &[

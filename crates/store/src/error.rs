@@ -63,6 +63,14 @@ pub enum StoreError {
         /// What the server said.
         reason: String,
     },
+    /// What is to be read from is no copy that its server keeps up to date.
+    #[error("{at} is no standby of database.url ({why}): correct database.read_url, or leave it out")]
+    NotAStandby {
+        /// The database.
+        at: String,
+        /// What it is instead.
+        why: &'static str,
+    },
     /// The tables were never made, or are older than this program.
     #[error("{at} has schema {found} and this accrual needs {known}: run `accrual migrate`")]
     NotMigrated {
@@ -129,6 +137,18 @@ pub enum StoreError {
         expected: String,
         /// Where it stands.
         found: String,
+    },
+    /// Somebody else may write it now.
+    #[error(
+        "{name} in {at} is held by {holder}, no longer by this worker: nothing of this was written, and whoever holds it goes on"
+    )]
+    LeaseLost {
+        /// The database.
+        at: String,
+        /// The lease: a pool's or a task's.
+        name: String,
+        /// Who holds it now.
+        holder: String,
     },
     /// Merkl's Distributor stands elsewhere than its reader left it, or the chain changed while it was read.
     #[error(

@@ -1,7 +1,9 @@
 //! Small chains to store.
 
+use accrual_api::PoolInfo;
 use accrual_rewards::event::{PlacedEvent, PoolEvent};
 use accrual_rewards::id::{Holding, PoolId, Venue};
+use accrual_rewards::tracker::Pool;
 use accrual_rewards::unit::{
     Amount, BlockNumber, Liquidity, SignedAmount, SqrtPriceX96, Tick, TickRange, UnixSeconds,
 };
@@ -25,6 +27,23 @@ pub(crate) fn pool_row(id: &str) -> PoolRow {
         token0: None,
         token1: None,
     }
+}
+
+/// The pool as the API is told of it.
+pub(crate) fn info(id: &str) -> PoolInfo {
+    let row = pool_row(id);
+    let pool = Pool {
+        id: row.pool,
+        venue: row.venue,
+        address: row.address,
+        position_manager: row.position_manager,
+        created_block: row.created_block,
+        vault: None,
+        feeds: Vec::new(),
+        wrappers: Vec::new(),
+        facts: Default::default(),
+    };
+    PoolInfo { pool, token0: None, token1: None }
 }
 
 pub(crate) async fn register(db: &Db, ids: &[&str]) {

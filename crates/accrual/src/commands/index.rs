@@ -5,10 +5,12 @@ use accrual_indexer::distributor::DistributorReader;
 use accrual_indexer::follow::Target;
 use accrual_indexer::follow::rewind::rewind_to;
 use accrual_indexer::rpc::RpcSource;
+use accrual_indexer::workers::{DISTRIBUTOR, HEAD, RETENTION, Worker};
 use accrual_rewards::unit::BlockNumber;
 use accrual_store::Db;
 use tokio_util::sync::CancellationToken;
 
+use super::worker::Joined;
 use crate::cli::Index;
 use crate::config::{Config, instant};
 use crate::failure::{Failure, Outcome};
@@ -26,8 +28,10 @@ pub(super) async fn index(args: Index) -> Outcome {
         tracing::warn!(block = to.number.0, "what was read above this block is forgotten, and read again");
     }
     let shown = Shown::new(args.progress);
+    // One that is to reach a point reads by itself, whoever else is at it; they go on when it is done.
+    let worker = Joined::join(&config, &db, target.is_some(), &[HEAD, DISTRIBUTOR, RETENTION]).await?;
     let outcome = tokio::select! {
-        outcome = read(&config, &db, target, &shown, &shutdown) => outcome,
+        outcome = read(&config, &db, &worker, target, &shown, &shutdown) => outcome,
         () = shutdown.cancelled() => match target {
             None => Ok(()),
             Some(_) => {
@@ -36,6 +40,7 @@ pub(super) async fn index(args: Index) -> Outcome {
         },
     };
     shown.finish();
+    worker.leave().await;
     // So that SQLite folds its log into the file: whoever then copies the file alone has everything.
     db.close().await;
     outcome
@@ -44,23 +49,26 @@ pub(super) async fn index(args: Index) -> Outcome {
 async fn read(
     config: &Config,
     db: &Db,
+    worker: &Worker,
     target: Option<Target>,
     shown: &Shown,
     shutdown: &CancellationToken,
 ) -> Outcome {
-    let mut follower = super::follower(config, db.clone(), target.is_none()).await?;
+    let mut follower = super::follower_of(worker, config, db.clone(), target.is_none()).await?;
     match target {
         None => {
             let update = |progress| shown.update(progress);
             tokio::join!(
                 follower.follow(shutdown, &update),
-                super::follow_distributor(config, db.clone(), shutdown),
-                super::verify::follow(config.clone(), db.clone(), shutdown.clone())
+                super::follow_distributor(config, db, worker, shutdown),
+                super::follow_retention(config, db, worker, shutdown),
+                super::verify::follow(config, db, worker.held(), shutdown)
             );
         }
         Some(target) => {
             sync(&mut follower, target, shown).await?;
-            if let Some(reader) = super::distributor(config, db.clone(), false).await? {
+            let lease = worker.held().borrow().task(DISTRIBUTOR);
+            if let Some(reader) = super::distributor(config, db.under(lease), false).await? {
                 read_behind(&reader).await?;
             }
         }

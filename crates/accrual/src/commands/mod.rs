@@ -12,9 +12,11 @@ mod mcp;
 mod migrate;
 mod replay;
 mod report;
+mod retention;
 mod serve;
 mod tree;
 mod verify;
+mod worker;
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -24,9 +26,10 @@ use accrual_api::{Clock, PoolInfo, TokenInfo, Tokens};
 use accrual_indexer::distributor::{DistributorOptions, DistributorReader};
 use accrual_indexer::follow::{FollowOptions, Follower};
 use accrual_indexer::rpc::{RpcNodes, RpcOptions, RpcSource};
+use accrual_indexer::workers::{DISTRIBUTOR, RETENTION, Worker, while_held};
 use accrual_rewards::unit::UnixSeconds;
 use accrual_store::backup::check_health;
-use accrual_store::{Db, Mode, nodes};
+use accrual_store::{Db, Lease, Mode, nodes};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Command;
@@ -131,9 +134,32 @@ fn token_infos(config: &Config) -> Vec<TokenInfo> {
 
 /// A follower over the configured nodes; `patient` ones wait for ever for a node to answer.
 async fn follower(config: &Config, db: Db, patient: bool) -> Result<Follower<RpcSource>, Failure> {
+    let source = remembering(config, &db, patient).await?;
+    let options = follow_options(config);
+    Ok(Follower::open(source, db, config.pools(), config.campaigns.clone(), options).await?)
+}
+
+/// As [`follower`], of the pools that `worker` holds.
+async fn follower_of(
+    worker: &Worker,
+    config: &Config,
+    db: Db,
+    patient: bool,
+) -> Result<Follower<RpcSource>, Failure> {
+    let source = remembering(config, &db, patient).await?;
+    let (pools, campaigns) = (config.pools(), config.campaigns.clone());
+    Ok(Follower::open_part(source, db, pools, campaigns, follow_options(config), worker).await?)
+}
+
+/// A source that knows what the nodes were found to take before this process began.
+async fn remembering(config: &Config, db: &Db, patient: bool) -> Result<RpcSource, Failure> {
     let source = source(config, patient)?;
-    source.remember(&nodes::all(&db, config.chain.id).await?);
-    let options = FollowOptions {
+    source.remember(&nodes::all(db, config.chain.id).await?);
+    Ok(source)
+}
+
+fn follow_options(config: &Config) -> FollowOptions {
+    FollowOptions {
         chain_id: config.chain.id,
         finality: config.chain.finality,
         log_range_blocks_max: config.chain.log_range_blocks_max,
@@ -143,8 +169,7 @@ async fn follower(config: &Config, db: Db, patient: bool) -> Result<Follower<Rpc
         commit_events_max: config.commit_events_max,
         snapshot_events: config.snapshot_events,
         now,
-    };
-    Ok(Follower::open(source, db, config.pools(), config.campaigns.clone(), options).await?)
+    }
 }
 
 /// A reader of the configured Distributor, with a source of its own; `None` where none is configured.
@@ -162,18 +187,29 @@ async fn distributor(
     Ok(Some(DistributorReader::open(source(config, patient)?, db, options).await?))
 }
 
-/// Reads the configured Distributor until `shutdown`, beside the pools. One that is none is said and left alone: the pools
-/// do not wait for it.
-async fn follow_distributor(config: &Config, db: Db, shutdown: &CancellationToken) {
-    let opened = tokio::select! {
-        opened = distributor(config, db, true) => opened,
-        () = shutdown.cancelled() => return,
+/// Reads the configured Distributor beside the pools, while this worker holds it, until `shutdown`. One that is none is
+/// said and left alone: the pools do not wait for it.
+async fn follow_distributor(config: &Config, db: &Db, worker: &Worker, shutdown: &CancellationToken) {
+    let read = |lease: Lease, stop: CancellationToken| async move {
+        let opened = tokio::select! {
+            opened = distributor(config, db.under([lease]), true) => opened,
+            () = stop.cancelled() => return,
+        };
+        match opened {
+            Ok(Some(reader)) => reader.follow(&stop).await,
+            Ok(None) => {}
+            Err(failure) => tracing::error!(%failure, "the Distributor is not read"),
+        }
     };
-    match opened {
-        Ok(Some(reader)) => reader.follow(shutdown).await,
-        Ok(None) => {}
-        Err(failure) => tracing::error!(%failure, "the Distributor is not read"),
-    }
+    while_held(worker.held(), DISTRIBUTOR, shutdown, read).await;
+}
+
+/// Thins out what is old while this worker holds that, until `shutdown`.
+async fn follow_retention(config: &Config, db: &Db, worker: &Worker, shutdown: &CancellationToken) {
+    let thin = |lease: Lease, stop: CancellationToken| async move {
+        retention::follow(config, &db.under([lease]), stop).await;
+    };
+    while_held(worker.held(), RETENTION, shutdown, thin).await;
 }
 
 fn source(config: &Config, patient: bool) -> Result<RpcSource, Failure> {

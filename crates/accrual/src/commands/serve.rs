@@ -2,14 +2,18 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use accrual_api::app::AccessSettings;
 use accrual_api::{Api, Clock, Peppers, Settings, SignIn};
-use accrual_store::Db;
+use accrual_indexer::workers::{COMPARISON, DISTRIBUTOR, HEAD, RETENTION, Worker, while_held};
+use accrual_store::replica::Reading;
+use accrual_store::{Db, Lease, StoreError};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::worker::Joined;
 use crate::cli::ProgressMode;
 use crate::config::Config;
 use crate::failure::{Failure, Outcome};
@@ -38,13 +42,16 @@ pub(super) async fn run(path: &Path) -> Outcome {
     let listener = listen(config.server.listen).await?;
     let db = super::open_to_follow(&config).await?;
     let api = api(&config, db.clone()).await?;
+    let tasks = [HEAD, DISTRIBUTOR, RETENTION, COMPARISON];
+    let worker = Joined::join(&config, &db, false, &tasks).await?;
     announce(&listener)?;
-    let following = tokio::spawn(follow(config.clone(), db.clone(), shutdown.clone()));
-    let comparing = tokio::spawn(compare(config, db.clone(), shutdown.clone()));
+    let following = tokio::spawn(follow(config.clone(), db.clone(), worker.shared(), shutdown.clone()));
+    let comparing = tokio::spawn(compare(config, db.clone(), worker.shared(), shutdown.clone()));
     let served = accrual_api::serve(api, listener, shutdown.clone()).await;
     shutdown.cancel();
     let followed = following.await?;
     comparing.await?;
+    worker.leave().await;
     db.close().await;
     served?;
     followed
@@ -52,9 +59,9 @@ pub(super) async fn run(path: &Path) -> Outcome {
 
 /// Follows until `shutdown`. While no node answers, the API serves what is stored; a node or a pool that is not what
 /// the configuration says ends both.
-async fn follow(config: Config, db: Db, shutdown: CancellationToken) -> Outcome {
+async fn follow(config: Config, db: Db, worker: Arc<Worker>, shutdown: CancellationToken) -> Outcome {
     let opened = tokio::select! {
-        opened = super::follower(&config, db.clone(), true) => opened,
+        opened = super::follower_of(&worker, &config, db.clone(), true) => opened,
         () = shutdown.cancelled() => return Ok(()),
     };
     let mut follower = opened.inspect_err(|_| shutdown.cancel())?;
@@ -62,15 +69,20 @@ async fn follow(config: Config, db: Db, shutdown: CancellationToken) -> Outcome 
     let update = |progress| shown.update(progress);
     tokio::join!(
         follower.follow(&shutdown, &update),
-        super::follow_distributor(&config, db.clone(), &shutdown),
-        super::verify::follow(config.clone(), db.clone(), shutdown.clone())
+        super::follow_distributor(&config, &db, &worker, &shutdown),
+        super::follow_retention(&config, &db, &worker, &shutdown),
+        super::verify::follow(&config, &db, worker.held(), &shutdown)
     );
     Ok(())
 }
 
-/// Holds our figures against Merkl's until `shutdown`, where it is configured.
-async fn compare(config: Config, db: Db, shutdown: CancellationToken) {
-    crate::reconcile::watch::follow(&config, &db, super::now_ms, shutdown).await;
+/// Holds our figures against Merkl's until `shutdown`, where it is configured and while this worker is the one to do so.
+async fn compare(config: Config, db: Db, worker: Arc<Worker>, shutdown: CancellationToken) {
+    let (config, db) = (&config, &db);
+    let compare = |lease: Lease, stop: CancellationToken| async move {
+        crate::reconcile::watch::follow(config, &db.under([lease]), super::now_ms, stop).await;
+    };
+    while_held(worker.held(), COMPARISON, &shutdown, compare).await;
 }
 
 /// Binds `address`, or says who to ask when that fails.
@@ -88,10 +100,24 @@ pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> 
 
 /// The API with what is stored already in its book, so that it can answer from its first second on.
 pub(super) async fn api(config: &Config, db: Db) -> Result<Api, Failure> {
-    let api = Api::new(db, settings(config, peppers(config)?)?)?;
+    let api = Api::new(reading(config, db).await?, settings(config, peppers(config)?)?)?;
     api.book().refresh().await?;
     api.keys().refresh().await?;
     Ok(api)
+}
+
+/// The database, with its standby to read from where one is configured. One that does not answer now is not asked again
+/// before the next start: what it is cannot be known.
+async fn reading(config: &Config, db: Db) -> Result<Reading, Failure> {
+    let Some(standby) = &config.standby else { return Ok(db.into()) };
+    match Reading::with_standby(db.clone(), &standby.url, standby.lag_max).await {
+        Ok(reading) => Ok(reading),
+        Err(error @ StoreError::NotAStandby { .. }) => Err(error.into()),
+        Err(error) => {
+            tracing::warn!(%error, "everything is read from the primary");
+            Ok(db.into())
+        }
+    }
 }
 
 /// What the API is told; `peppers` are those of the keys that it is to accept.

@@ -5,12 +5,14 @@ use std::time::Duration;
 use accrual_indexer::rpc::RpcSource;
 use accrual_indexer::source::LogSource;
 use accrual_indexer::verify::{Verified, verify as hold_against_chain};
+use accrual_indexer::workers::Held;
 use accrual_indexer::{IndexError, preflight};
 use accrual_rewards::tracker::Pool;
 use accrual_rewards::unit::BlockNumber;
 use accrual_store::verifications::{self, Verification};
 use accrual_store::{Db, blocks, checkpoints, rebuild};
 use anyhow::anyhow;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Verify;
@@ -85,17 +87,22 @@ async fn one(
     Ok(hold_against_chain(source, &tracker, number, hash).await?)
 }
 
-/// Verifies every pool each time it has moved on by the configured number of blocks, and keeps what came of it for the
+/// Verifies every pool that this worker holds each time it has moved on by the configured number of blocks, and keeps what came of it for the
 /// metrics and for whoever is told. Trouble with a node is logged and tried again; nothing else waits for it.
-pub(super) async fn follow(config: Config, db: Db, shutdown: CancellationToken) {
+pub(super) async fn follow(
+    config: &Config,
+    db: &Db,
+    held: watch::Receiver<Held>,
+    shutdown: &CancellationToken,
+) {
     let Some(every_blocks) = config.verify_every_blocks else { return };
-    let source = match super::source(&config, true) {
+    let source = match super::source(config, true) {
         Ok(source) => source,
         Err(failure) => return tracing::error!(%failure, "nothing is verified"),
     };
     while !shutdown.is_cancelled() {
         let round = async {
-            if let Err(failure) = due(&config, &db, &source, every_blocks).await {
+            if let Err(failure) = due(config, db, &held, &source, every_blocks).await {
                 tracing::warn!(%failure, "a pool is not verified for now");
             }
             tokio::time::sleep(PAUSE).await;
@@ -107,10 +114,17 @@ pub(super) async fn follow(config: Config, db: Db, shutdown: CancellationToken) 
     }
 }
 
-async fn due(config: &Config, db: &Db, source: &RpcSource, every_blocks: u64) -> Outcome {
+async fn due(
+    config: &Config,
+    db: &Db,
+    held: &watch::Receiver<Held>,
+    source: &RpcSource,
+    every_blocks: u64,
+) -> Outcome {
     let last = verifications::all(db).await?;
     for entry in &config.pools {
         let pool = &entry.pool;
+        let Some(lease) = held.borrow().pool(&pool.id) else { continue };
         let Some(checkpoint) = checkpoints::get(db, &pool.id).await? else { continue };
         let verified = last.get(&pool.id).map(|last| last.block_number);
         // A rewind below the last one makes it due too.
@@ -119,7 +133,7 @@ async fn due(config: &Config, db: &Db, source: &RpcSource, every_blocks: u64) ->
             continue;
         }
         match one(config, db, source, pool, None).await {
-            Ok(verified) => keep(db, &verified).await?,
+            Ok(verified) => keep(&db.under([lease]), &verified).await?,
             Err(failure) if is_passing(&failure) => tracing::debug!(%failure, "verified with a later block"),
             Err(failure) => return Err(failure),
         }

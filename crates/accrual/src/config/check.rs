@@ -24,7 +24,7 @@ use alloy_primitives::{Address, address};
 
 use super::file::{self, File};
 use super::load::{ConfigError, Written};
-use super::{Chain, Config, Distributor, Merkl, PoolEntry, Server, SignIn, Token};
+use super::{Chain, Config, Distributor, Merkl, PoolEntry, Retention, Server, SignIn, Standby, Token};
 use crate::reconcile::Terms;
 
 pub(super) type Checked<T> = Result<T, ConfigError>;
@@ -39,6 +39,7 @@ pub(super) fn check(file: File, written: &Written) -> Checked<Config> {
         .map_err(|error| written.error("database.url", error.to_string()))?;
     Ok(Config {
         database,
+        standby: standby(&file.database, written)?,
         server: server(&file.server, written)?,
         keys: keys::keys(&file.keys, written)?,
         plans: plans::plans(&file.plans, written)?,
@@ -48,6 +49,8 @@ pub(super) fn check(file: File, written: &Written) -> Checked<Config> {
         commit_events_max: usize::try_from(file.index.commit_events_max.max(1)).unwrap_or(usize::MAX),
         snapshot_events: u64::from(file.index.snapshot_events.max(1)),
         verify_every_blocks: Some(u64::from(file.index.verify_every_blocks)).filter(|blocks| *blocks > 0),
+        lease: lease(&file.index, written)?,
+        retention: retention(&file.retention, written)?,
         sign_in: sign_in(&file.sign_in, chain.id, written)?,
         tokens: tokens(&file.tokens, written)?,
         prices,
@@ -112,6 +115,43 @@ fn chain(file: &file::Chain, written: &Written) -> Checked<Chain> {
         poll_interval: Duration::from_millis(u64::from(file.poll_interval_ms.max(10))),
         block_seconds: file.block_seconds.map(u64::from).or(known_block_seconds(file.id)),
     })
+}
+
+fn standby(file: &file::Database, written: &Written) -> Checked<Option<Standby>> {
+    let Some(text) = &file.read_url else { return Ok(None) };
+    let url = DbUrl::from_str(text).map_err(|error| written.error("database.read_url", error.to_string()))?;
+    if file.read_lag_seconds_max == 0 {
+        return Err(written.error("database.read_lag_seconds_max", "is 0: a standby is always a little behind"));
+    }
+    Ok(Some(Standby { url, lag_max: Duration::from_secs(u64::from(file.read_lag_seconds_max)) }))
+}
+
+/// Bills are made of a month's hours, and servers that were cut off add calls of days ago.
+fn retention(file: &file::Retention, written: &Written) -> Checked<Retention> {
+    let kept = |count: u32| Some(count).filter(|count| *count > 0);
+    for (key, days, days_min) in
+        [("account_hours_days", file.account_hours_days, 7), ("usage_hours_days", file.usage_hours_days, 32)]
+    {
+        if kept(days).is_some_and(|days| days < days_min) {
+            let what = format!("is {days}: 0 keeps all, else at least {days_min}");
+            return Err(written.error(&format!("retention.{key}"), what));
+        }
+    }
+    Ok(Retention {
+        account_hours_days: kept(file.account_hours_days),
+        usage_hours_days: kept(file.usage_hours_days),
+        snapshots_per_pool: kept(file.snapshots_per_pool),
+    })
+}
+
+/// Shorter, a busy database would take a worker for dead that is not; longer, pools would wait for nothing.
+fn lease(file: &file::Index, written: &Written) -> Checked<Duration> {
+    const SECONDS: std::ops::RangeInclusive<u32> = 2..=300;
+    if !SECONDS.contains(&file.lease_seconds) {
+        let what = format!("is {}: it is {} to {}", file.lease_seconds, SECONDS.start(), SECONDS.end());
+        return Err(written.error("index.lease_seconds", what));
+    }
+    Ok(Duration::from_secs(u64::from(file.lease_seconds)))
 }
 
 /// Chains whose blocks come at an even pace, so that the time of a block between two others is known.

@@ -15,6 +15,8 @@ pub(crate) struct File {
     #[serde(default)]
     pub(crate) index: Index,
     #[serde(default)]
+    pub(crate) retention: Retention,
+    #[serde(default)]
     pub(crate) keys: Keys,
     #[serde(default)]
     pub(crate) sign_in: SignIn,
@@ -45,6 +47,8 @@ pub(crate) struct File {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Database {
     pub(crate) url: String,
+    pub(crate) read_url: Option<String>,
+    pub(crate) read_lag_seconds_max: u32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -87,6 +91,16 @@ pub(crate) struct Index {
     pub(crate) commit_events_max: u32,
     pub(crate) snapshot_events: u32,
     pub(crate) verify_every_blocks: u32,
+    pub(crate) lease_seconds: u32,
+}
+
+/// 0 keeps all.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Retention {
+    pub(crate) account_hours_days: u32,
+    pub(crate) usage_hours_days: u32,
+    pub(crate) snapshots_per_pool: u32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -353,7 +367,7 @@ impl Default for Finality {
 
 impl Default for Database {
     fn default() -> Self {
-        Self { url: "sqlite://accrual.db".to_owned() }
+        Self { url: "sqlite://accrual.db".to_owned(), read_url: None, read_lag_seconds_max: 5 }
     }
 }
 
@@ -425,6 +439,7 @@ impl Default for Index {
             commit_events_max: 20_000,
             snapshot_events: 50_000,
             verify_every_blocks: 0,
+            lease_seconds: 6,
         }
     }
 }

@@ -40,6 +40,7 @@ pub(crate) use load::ConfigError;
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub(crate) database: DbUrl,
+    pub(crate) standby: Option<Standby>,
     pub(crate) chain: Chain,
     pub(crate) server: Server,
     pub(crate) keys: Keys,
@@ -50,6 +51,8 @@ pub(crate) struct Config {
     pub(crate) commit_events_max: usize,
     pub(crate) snapshot_events: u64,
     pub(crate) verify_every_blocks: Option<u64>,
+    pub(crate) lease: Duration,
+    pub(crate) retention: Retention,
     pub(crate) sign_in: Option<SignIn>,
     pub(crate) tokens: Vec<Token>,
     pub(crate) pools: Vec<PoolEntry>,
@@ -62,6 +65,24 @@ pub(crate) struct Config {
     pub(crate) distributor: Option<Distributor>,
     pub(crate) webhooks: WebhookSettings,
     pub(crate) mcp: McpSettings,
+}
+
+/// What is not kept for ever; `None` keeps all.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Retention {
+    /// Hours of accounts in campaigns that are older become days.
+    pub(crate) account_hours_days: Option<u32>,
+    /// Hours of calls that are older become days.
+    pub(crate) usage_hours_days: Option<u32>,
+    /// So many of the newest snapshots stay.
+    pub(crate) snapshots_per_pool: Option<u32>,
+}
+
+/// A standby of the database that the API reads from.
+#[derive(Debug, Clone)]
+pub(crate) struct Standby {
+    pub(crate) url: DbUrl,
+    pub(crate) lag_max: Duration,
 }
 
 #[derive(Debug, Clone)]

@@ -19,8 +19,8 @@ const LOOK: Duration = Duration::from_secs(5);
 const DAY_SECONDS: u64 = 86_400;
 
 /// Compares every campaign that names Merkl's id each `merkl.every_seconds`, until `shutdown`; nothing without
-/// `merkl.url`. When it was compared last is read from the database, so that a restart does not ask anew, and of
-/// several servers that look at once one or two ask.
+/// `merkl.url`. When it was compared last is read from the database, so that a restart does not ask anew; of
+/// several workers the one that holds the lease on it asks.
 pub(crate) async fn follow(config: &Config, db: &Db, now_ms: fn() -> u64, shutdown: CancellationToken) {
     let Some(url) = &config.merkl.url else { return };
     let from = Origin::Url(url.clone());

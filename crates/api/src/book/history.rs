@@ -38,7 +38,7 @@ impl Book {
         if asked == Asked::Block(newest.moment.number) || asked == Asked::Time(newest.moment.at) {
             return Ok(newest);
         }
-        let moment = moment::resolve(&self.db, self.chain_id, self.block_seconds, asked).await;
+        let moment = moment::resolve(self.covering(&newest).await?, self.chain_id, self.block_seconds, asked).await;
         self.at_moment(info, &newest, moment.map_err(not_stored)?).await
     }
 
@@ -85,7 +85,7 @@ impl Book {
     }
 
     async fn check_on_chain(&self, cursor: &Cursor) -> Result<(), ApiError> {
-        let stored = blocks::get(&self.db, self.chain_id, cursor.block).await?;
+        let stored = blocks::get(self.reading.primary(), self.chain_id, cursor.block).await?;
         let hash = stored.map(|header| header.hash);
         if hash.is_some() && hash == cursor.hash {
             return Ok(());
@@ -113,8 +113,9 @@ impl Book {
         if let Some(kept) = self.history.get(&info.pool.id, moment.number, newest.rewinds) {
             return Ok(kept);
         }
-        let tracker = rebuild::tracker_at(&self.db, &info.pool, &self.campaigns, moment.number).await?;
-        let checkpoint = checkpoints::get(&self.db, &info.pool.id).await?;
+        let db = self.covering(newest).await?;
+        let tracker = rebuild::tracker_at(db, &info.pool, &self.campaigns, moment.number).await?;
+        let checkpoint = checkpoints::get(db, &info.pool.id).await?;
         if checkpoint.map(|checkpoint| checkpoint.rewinds) != Some(newest.rewinds) {
             return Err(ApiError::BehindChain("The chain was rewound just now: ask again.".to_owned()));
         }

@@ -67,6 +67,8 @@ struct Span {
     list: String,
     /// Where the plan begins, when that cut the stretch.
     cut_at: Option<UnixSeconds>,
+    /// The first hour that is kept, when older ones became days.
+    hours_since: Option<UnixSeconds>,
 }
 
 /// Rows, and where the next ones begin.
@@ -108,6 +110,10 @@ struct HistoryMeta {
     /// Whether the plan has cut the range; absent where it has not.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     history_cut_by_plan: bool,
+    /// The first hour that is kept; older ones became days (`interval=1d`). Absent where none of what was asked for did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    hours_since_at: Option<Rfc3339>,
     /// How many of the account's older positions `stretches` does not tell of.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = 0)]
@@ -170,7 +176,7 @@ impl Asked {
             Some(cursor) => cursor.at,
             None => UnixSeconds(begins.0.div_ceil(step).saturating_mul(step)),
         };
-        Ok(Span { step, first, to, limit: self.limit, list, cut_at: is_cut.then_some(begins) })
+        Ok(Span { step, first, to, limit: self.limit, list, cut_at: is_cut.then_some(begins), hours_since: None })
     }
 }
 
@@ -183,6 +189,15 @@ impl Span {
 
     fn rows_max(&self) -> u32 {
         u32::try_from(self.limit).expect("a limit is below 501") + 2
+    }
+
+    /// Begins with the first hour whose row and the one before it are kept, where older ones became days before `by_day`.
+    fn skip_days(&mut self, by_day: Option<UnixSeconds>) {
+        let since = by_day.map(|before| UnixSeconds(before.0.saturating_add(self.step)));
+        if let Some(since) = since.filter(|since| self.step < Interval::Day.seconds() && self.first < *since) {
+            self.first = since;
+            self.hours_since = Some(since);
+        }
     }
 
     /// Whether the row of the running hour at `at` belongs to a page that ends with `last`.
@@ -217,7 +232,7 @@ async fn respond<Row: Serialize + CsvRow>(
     let response = match Format::of(asked.format, headers) {
         Format::Csv => csv::answer(&page.rows),
         Format::Json => {
-            let recorded = series::get(api.db(), &pool.info.pool.id).await?;
+            let recorded = series::get(api.book().covering(pool).await?, &pool.info.pool.id).await?;
             let meta = HistoryMeta {
                 meta: api.meta(&api.book().state(), Some(pool.moment), next),
                 interval: asked.interval.as_str(),
@@ -225,6 +240,7 @@ async fn respond<Row: Serialize + CsvRow>(
                 price_sources,
                 history_starts_at: span.cut_at.map(Rfc3339),
                 history_cut_by_plan: span.cut_at.is_some(),
+                hours_since_at: span.hours_since.map(Rfc3339),
                 stretches_left_out: page.stretches.as_ref().map(|one| one.left_out),
             };
             Json(HistoryList { data: page.rows, stretches: page.stretches.map(|one| one.timelines), meta })

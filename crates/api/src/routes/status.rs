@@ -1,13 +1,14 @@
 //! `GET /status`, `GET /status.json`, `GET /metrics`: how the service is and was, for everybody.
 
 mod page;
+mod workers;
 
 use std::collections::BTreeMap;
 
 use accrual_rewards::unit::UnixSeconds;
 use accrual_store::nodes::{self, NodeRow};
 use accrual_store::status::{self, StateSeconds};
-use accrual_store::{Db, StoreError};
+use accrual_store::{Db, StoreError, leases};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
@@ -23,6 +24,7 @@ use crate::status::KEPT_DAYS;
 use crate::status::budget::{Budget, OBJECTIVE_PPM, WINDOW_DAYS};
 use crate::status::components::{Component, Look};
 use crate::view::Rfc3339;
+use workers::WorkerView;
 
 const HOUR: u64 = 3_600;
 const DAY: u64 = 86_400;
@@ -45,6 +47,8 @@ pub(crate) struct StatusView {
     error_budget: Option<BudgetView>,
     /// The newest first; those of 90 days.
     incidents: Vec<IncidentView>,
+    /// Who follows the chain; empty while the database does not answer.
+    workers: Vec<WorkerView>,
     /// Where the account begins; null before the first look, and while the database does not answer.
     history_since_at: Option<Rfc3339>,
     /// What the operator wants every reader to know; absent where there is nothing.
@@ -183,6 +187,7 @@ pub(crate) struct Kept {
     window: StateSeconds,
     incidents: Vec<status::IncidentRow>,
     nodes: Vec<NodeRow>,
+    workers: Vec<WorkerView>,
 }
 
 /// How the service is and was
@@ -276,6 +281,7 @@ impl Kept {
             window: status::sum(db, Component::Api.as_str(), back(WINDOW_DAYS)).await?,
             incidents: status::incidents(db, back(KEPT_DAYS), INCIDENTS_MAX).await?,
             nodes: nodes::all(db, chain_id).await?,
+            workers: workers::views(&leases::standing(db).await?),
         })
     }
 }
@@ -308,6 +314,7 @@ impl StatusView {
             nodes: kept.nodes.into_iter().map(NodeView::of).collect(),
             error_budget,
             incidents: kept.incidents.into_iter().map(|row| IncidentView::of(row, look.at)).collect(),
+            workers: kept.workers,
             history_since_at: kept.since.map(Rfc3339),
             notice: api.settings().notice.clone(),
         }

@@ -143,9 +143,10 @@ async fn timelines_in<'a>(
 }
 
 async fn all_events(api: &Api, pool: &PoolState) -> Result<Vec<PlacedEvent>, ApiError> {
+    let db = api.book().covering(pool).await?;
     let (mut all, mut after) = (Vec::new(), None);
     loop {
-        let page = events::page(api.db(), &pool.info.pool.id, after, pool.moment.number, PAGE).await?;
+        let page = events::page(db, &pool.info.pool.id, after, pool.moment.number, PAGE).await?;
         let Some(last) = page.last() else { return Ok(all) };
         after = Some(EventPlace::from(last));
         all.extend(page);

@@ -11,6 +11,9 @@ use crate::keys::Freshness;
 /// A message that waits longer than this to be sent is late.
 const MESSAGE_LATE_SECONDS: u64 = 300;
 
+const STANDBY_BEHIND: &str =
+    "the standby that is read from is behind, or does not answer: everything is read from the primary";
+
 /// A part of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Component {
@@ -172,7 +175,14 @@ fn service(parts: &[Seen], now: UnixSeconds, away_seconds: u64) -> Seen {
 async fn database(api: &Api, now: UnixSeconds) -> Seen {
     let down = |reason| Seen::ill(Component::Database, State::Down, reason);
     match api.db().check_schema().await {
-        Ok(()) => Seen::well(Component::Database, now),
+        Ok(()) => match api.book().reading().lag() {
+            Some(lag) if !lag.is_used => Seen {
+                lag_seconds: lag.behind.map(|behind| behind.as_secs()),
+                last_success_at: Some(now),
+                ..Seen::ill(Component::Database, State::Degraded, STANDBY_BEHIND.to_owned())
+            },
+            _ => Seen::well(Component::Database, now),
+        },
         Err(StoreError::NotMigrated { found, known, .. } | StoreError::NewerSchema { found, known, .. }) => {
             down(format!("the database has schema {found}, this release needs {known}"))
         }

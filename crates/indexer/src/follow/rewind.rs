@@ -12,7 +12,7 @@ use crate::source::{Heads, LogSource};
 /// Headers that are compared at once.
 const STEP: u32 = 64;
 
-impl<S: LogSource> Follower<S> {
+impl<S: LogSource + 'static> Follower<S> {
     /// If our newest block left the chain: back to the newest block that both have.
     pub(super) async fn rewind_if_forked(&mut self, heads: &Heads) -> Result<(), IndexError> {
         let Some(newest) = self.state.newest_checkpoint() else { return Ok(()) };
@@ -27,8 +27,14 @@ impl<S: LogSource> Follower<S> {
             return Ok(());
         }
         let fork = self.find_fork(stored.number).await?;
+        let is_unchanged = blocks::get(&self.db, self.options.chain_id, stored.number).await? == Some(stored);
+        if !is_unchanged {
+            // Another worker saw it too, and was first.
+            return self.reload().await;
+        }
         tracing::warn!(from = newest.number.0, to = fork.number.0, "the chain changed: rewinding");
-        commit::rewind(&self.db, self.options.chain_id, &self.state.pool_ids(), &fork).await?;
+        let db = self.db.under(self.state.all_leases());
+        commit::rewind(&db, self.options.chain_id, &self.pools_of_chain().await?, &fork).await?;
         metrics::counter!("accrual_index_rewinds_total").increment(1);
         self.reload().await
     }

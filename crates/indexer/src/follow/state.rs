@@ -8,7 +8,9 @@ use accrual_rewards::tracker::{Pool, PoolTracker};
 use accrual_rewards::unit::{BlockNumber, UnixSeconds};
 use accrual_store::record::Recorder;
 use accrual_store::series::SeriesRows;
-use accrual_store::{BlockRef, Checkpoint, Db, Header, PoolRow, Snapshot, checkpoints, pools, rebuild};
+use accrual_store::{
+    BlockRef, Checkpoint, Db, Header, Lease, PoolRow, Snapshot, checkpoints, pools, rebuild,
+};
 use alloy::primitives::{Address, U256};
 
 use super::recorder;
@@ -16,13 +18,16 @@ use crate::decode::join::KnownIds;
 use crate::decode::route;
 use crate::error::IndexError;
 use crate::source::BlockRange;
+use crate::workers::Held;
 
+#[derive(Default)]
 pub(super) struct State {
     followed: Vec<Followed>,
 }
 
 struct Followed {
     pool: Pool,
+    lease: Option<Lease>,
     tracker: PoolTracker,
     checkpoint: Option<Checkpoint>,
     fingerprint: String,
@@ -31,36 +36,49 @@ struct Followed {
 }
 
 impl State {
-    pub(super) async fn load(
-        db: &Db,
-        chain_id: u64,
-        pools: Vec<Pool>,
-        campaigns: &[Campaign],
-    ) -> Result<Self, IndexError> {
+    /// Every pool as the database stands, for one worker that needs no leases.
+    pub(super) async fn load(db: &Db, pools: Vec<Pool>, campaigns: &[Campaign]) -> Result<Self, IndexError> {
         let mut followed = Vec::with_capacity(pools.len());
         for pool in pools {
-            pools::register(db, &row(chain_id, &pool)).await?;
-            if pools::facts(db, &pool).await?.as_ref() != Some(&pool.facts) {
-                pools::set_facts(db, &pool.id, &pool.facts).await?;
-            }
-            let checkpoint = checkpoints::get(db, &pool.id).await?;
-            let tracker = match &checkpoint {
-                Some(checkpoint) => rebuild::tracker_at(db, &pool, campaigns, checkpoint.number).await?,
-                None => PoolTracker::new(pool.clone(), campaigns.iter().cloned()),
-            };
-            let fingerprint = rebuild::fingerprint(&pool, campaigns);
-            let recorder = recorder::open(db, &pool, campaigns).await?;
-            followed.push(Followed { pool, tracker, checkpoint, fingerprint, recorder, known: None });
+            followed.push(Followed::load(db, pool, campaigns).await?);
         }
         Ok(Self { followed })
     }
 
-    pub(super) fn pools(&self) -> Vec<Pool> {
-        self.followed.iter().map(|followed| followed.pool.clone()).collect()
+    /// Takes up a pool that this worker holds now.
+    pub(super) async fn take_up(
+        &mut self,
+        db: &Db,
+        pool: Pool,
+        campaigns: &[Campaign],
+        lease: Lease,
+    ) -> Result<(), IndexError> {
+        let followed = Followed::load(&db.under([lease.clone()]), pool, campaigns).await?;
+        self.followed.push(Followed { lease: Some(lease), ..followed });
+        Ok(())
     }
 
-    pub(super) fn pool_ids(&self) -> Vec<PoolId> {
-        self.followed.iter().map(|followed| followed.pool.id.clone()).collect()
+    /// Lets go of the pools that are held no longer, or under another lease by now.
+    pub(super) fn keep_held(&mut self, held: &Held) {
+        self.followed.retain(|one| one.lease.is_some() && one.lease == held.pool(&one.pool.id));
+    }
+
+    pub(super) fn has(&self, pool: &PoolId) -> bool {
+        self.followed.iter().any(|one| one.pool.id == *pool)
+    }
+
+    /// What the pools with these places are written under.
+    pub(super) fn leases(&self, pools: &[usize]) -> Vec<Lease> {
+        pools.iter().filter_map(|pool| self.followed[*pool].lease.clone()).collect()
+    }
+
+    /// What all pools are written under.
+    pub(super) fn all_leases(&self) -> Vec<Lease> {
+        self.followed.iter().filter_map(|one| one.lease.clone()).collect()
+    }
+
+    pub(super) fn pools(&self) -> Vec<Pool> {
+        self.followed.iter().map(|followed| followed.pool.clone()).collect()
     }
 
     pub(super) fn first_block(&self) -> BlockNumber {
@@ -164,6 +182,15 @@ impl State {
     }
 }
 
+/// Says what is followed, and what its contract says of itself.
+pub(super) async fn register(db: &Db, chain_id: u64, pool: &Pool) -> Result<(), IndexError> {
+    pools::register(db, &row(chain_id, pool)).await?;
+    if pools::facts(db, pool).await?.as_ref() != Some(&pool.facts) {
+        pools::set_facts(db, &pool.id, &pool.facts).await?;
+    }
+    Ok(())
+}
+
 fn row(chain_id: u64, pool: &Pool) -> PoolRow {
     PoolRow {
         pool: pool.id.clone(),
@@ -178,6 +205,17 @@ fn row(chain_id: u64, pool: &Pool) -> PoolRow {
 }
 
 impl Followed {
+    async fn load(db: &Db, pool: Pool, campaigns: &[Campaign]) -> Result<Self, IndexError> {
+        let checkpoint = checkpoints::get(db, &pool.id).await?;
+        let tracker = match &checkpoint {
+            Some(checkpoint) => rebuild::tracker_at(db, &pool, campaigns, checkpoint.number).await?,
+            None => PoolTracker::new(pool.clone(), campaigns.iter().cloned()),
+        };
+        let fingerprint = rebuild::fingerprint(&pool, campaigns);
+        let recorder = recorder::open(db, &pool, campaigns).await?;
+        Ok(Self { pool, lease: None, tracker, checkpoint, fingerprint, recorder, known: None })
+    }
+
     fn next_block(&self) -> BlockNumber {
         self.checkpoint.as_ref().map_or(self.pool.created_block, |checkpoint| checkpoint.number.next())
     }

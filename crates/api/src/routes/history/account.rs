@@ -2,6 +2,7 @@
 
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::unit::{Amount, UnixSeconds};
+use accrual_store::retention;
 use accrual_store::series::{self, Hours};
 use alloy_primitives::Address;
 use axum::extract::{Path, State};
@@ -63,7 +64,8 @@ pub(crate) async fn account(
     // Hours whose figures could not be known are not stored, and would pass for hours in which nothing was earned.
     pool.report(&campaign.id)?;
     let what = format!("account/{account:#x}/{}", campaign.id);
-    let span = asked.span(&api, &pool, &what, window(campaign, asked.interval.seconds()))?;
+    let mut span = asked.span(&api, &pool, &what, window(campaign, asked.interval.seconds()))?;
+    span.skip_days(retention::accounts_by_day_before(api.db(), &campaign.id).await?);
     let mut page = page(&api, campaign, account, &pool, &span).await?;
     if explain {
         page.stretches = Some(stretches::of_account(&api, &pool, campaign, account).await?);
@@ -114,12 +116,13 @@ async fn page(
     span: &Span,
 ) -> Result<Page<AccountHistoryRow>, ApiError> {
     let decimals = api.token(campaign.reward_token).decimals;
-    let recorded = series::get(api.db(), &campaign.pool).await?.and_then(|row| row.at);
+    let db = api.book().covering(pool).await?;
+    let recorded = series::get(db, &campaign.pool).await?.and_then(|row| row.at);
     let last = recorded.unwrap_or_default().min(span.to);
     let opens = campaign.window.starts_at.0.div_ceil(span.step).saturating_mul(span.step);
     let first = UnixSeconds(span.first.0.max(opens));
-    let before = series::account_before(api.db(), &campaign.id, account, first).await?;
-    let stored = series::account_points(api.db(), &campaign.id, account, Hours { from: first, to: last });
+    let before = series::account_before(db, &campaign.id, account, first).await?;
+    let stored = series::account_points(db, &campaign.id, account, Hours { from: first, to: last });
     let stored = stored.await?;
     let (mut total, mut has_stake) = before.map_or((Amount::ZERO, false), |row| (row.earned, row.has_stake));
     let (mut rows, mut next, mut seen, mut at) = (Vec::new(), None, 0, first);

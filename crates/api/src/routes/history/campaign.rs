@@ -143,12 +143,13 @@ impl<'a> Told<'a> {
         span: &Span,
     ) -> Result<Self, ApiError> {
         let (hours, max) = (span.hours(), span.rows_max());
-        let found = series::campaign_points(api.db(), &campaign.id, hours, span.step, max).await?;
+        let db = api.book().covering(pool).await?;
+        let found = series::campaign_points(db, &campaign.id, hours, span.step, max).await?;
         let rows = found.iter().map(|row| parsed(&row.body)).collect::<Result<Vec<CampaignPoint>, _>>()?;
         let tokens = api.tokens_of(&campaign.pool).into_iter().chain([campaign.reward_token]);
         let mut pools: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for other in pools_behind(api, tokens) {
-            for row in series::pool_points(api.db(), &other, hours, span.step, max).await? {
+            for row in series::pool_points(db, &other, hours, span.step, max).await? {
                 pools.entry(row.at).or_default().push((other.clone(), parsed(&row.body)?));
             }
         }

@@ -143,13 +143,14 @@ struct Told<'a> {
 impl<'a> Told<'a> {
     async fn read(api: &'a Api, pool: &'a PoolState, span: &Span) -> Result<Self, ApiError> {
         let id = &pool.info.pool.id;
-        let rows = stored(api.db(), id, span).await?;
+        let db = api.book().covering(pool).await?;
+        let rows = stored(db, id, span).await?;
         let read = Hours { from: span.hours().from, to: rows.last().map_or(span.to, |row| row.at) };
         let own = |campaign: &&'a Campaign| campaign.pool == *id;
         let mut campaigns: Vec<(&Campaign, BTreeMap<_, _>)> = Vec::new();
         for campaign in api.book().campaigns().iter().filter(own) {
             let found =
-                series::campaign_points(api.db(), &campaign.id, read, span.step, span.rows_max()).await?;
+                series::campaign_points(db, &campaign.id, read, span.step, span.rows_max()).await?;
             let points = found.iter().map(|row| Ok((row.at, parsed::<CampaignPoint>(&row.body)?)));
             campaigns.push((campaign, points.collect::<Result<_, ApiError>>()?));
         }
@@ -160,7 +161,7 @@ impl<'a> Told<'a> {
             if other == *id {
                 continue;
             }
-            for point in stored(api.db(), &other, span).await? {
+            for point in stored(db, &other, span).await? {
                 others.entry(point.at).or_default().push((other.clone(), point));
             }
         }
