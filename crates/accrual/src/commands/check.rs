@@ -5,7 +5,7 @@ use std::path::Path;
 use accrual_access::audit::{Head, Notes, Walk};
 use accrual_indexer::preflight;
 use accrual_indexer::source::LogSource;
-use accrual_store::{Db, Mode, audit, backup, checkpoints};
+use accrual_store::{Db, Mode, audit, backup, checkpoints, keys};
 
 use crate::cli::{Check, CheckWhat};
 use crate::config::Config;
@@ -43,6 +43,9 @@ async fn check_db(config: &Config) -> Outcome {
     println!("db: {} answers, its tables are of this version", config.database);
     for checkpoint in checkpoints::all(&db).await? {
         println!("db: pool {} is read up to block {}", checkpoint.pool, checkpoint.number);
+    }
+    for (version, count) in keys::by_pepper(&db, super::now()).await? {
+        println!("db: keys that can be used under pepper {version}: {count}");
     }
     db.close().await;
     Ok(())
