@@ -34,7 +34,10 @@ fn every_licence_is_allowed() {
     let mut used = BTreeSet::new();
     for (name, package) in others(&metadata) {
         let licence = package["license"].as_str().unwrap_or_default();
-        assert!(is_allowed(licence, &allowed, &mut used), "{name} is under {licence:?}, which deny.toml does not allow");
+        assert!(
+            is_allowed(licence, &allowed, &mut used),
+            "{name} is under {licence:?}, which deny.toml does not allow"
+        );
     }
     let unused: Vec<_> = allowed.difference(&used).collect();
     assert!(unused.is_empty(), "deny.toml allows {unused:?}, which nothing needs");

@@ -50,11 +50,12 @@ fn assert_is_key(variable: &str) {
     let parts: Vec<String> =
         variable.strip_prefix("ACCRUAL__").unwrap().split("__").map(str::to_lowercase).collect();
     let example = read("config/accrual.example.toml");
-    let section = example.split(&format!("\n[{}]\n", parts[0])).nth(1).unwrap_or_else(|| panic!("{variable}"));
+    let section =
+        example.split(&format!("\n[{}]\n", parts[0])).nth(1).unwrap_or_else(|| panic!("{variable}"));
     let section = section.split("\n[").next().unwrap();
-    let is_there = section.lines().any(|line| {
-        line.trim_start_matches("# ").split_once(" = ").is_some_and(|(key, _)| key == parts[1])
-    });
+    let is_there = section
+        .lines()
+        .any(|line| line.trim_start_matches("# ").split_once(" = ").is_some_and(|(key, _)| key == parts[1]));
     assert!(is_there, "{variable} is no key of the configuration");
 }
 
@@ -114,14 +115,18 @@ fn the_unit_gives_no_more_than_is_needed() {
 fn instructions(text: &str) -> Vec<(String, String)> {
     let joined = text.replace("\\\n", " ");
     let lines = joined.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines.map(|line| line.split_once(' ').unwrap()).map(|(word, rest)| (word.to_owned(), rest.to_owned())).collect()
+    lines
+        .map(|line| line.split_once(' ').unwrap())
+        .map(|(word, rest)| (word.to_owned(), rest.to_owned()))
+        .collect()
 }
 
 #[tokio::test]
 async fn the_container_builds_from_what_there_is_and_starts_unprivileged() {
     let instructions = instructions(&read(CONTAINER));
     let mut copied = BTreeSet::new();
-    for (_, rest) in instructions.iter().filter(|(word, rest)| word == "COPY" && !rest.starts_with("--from")) {
+    for (_, rest) in instructions.iter().filter(|(word, rest)| word == "COPY" && !rest.starts_with("--from"))
+    {
         let words: Vec<&str> = rest.split_whitespace().collect();
         for source in &words[..words.len() - 1] {
             assert!(root().join(source).exists(), "{CONTAINER} copies {source}, which is not there");
@@ -166,7 +171,8 @@ fn included() -> BTreeSet<String> {
             } else if entry.extension().is_some_and(|end| end == "rs") {
                 let text = std::fs::read_to_string(&entry).unwrap();
                 let paths = text.split("include_str!(\"").skip(1).filter_map(|rest| rest.split('"').next());
-                let outside = paths.filter(|path| path.starts_with("../../../")).map(|path| path.replace("../", ""));
+                let outside =
+                    paths.filter(|path| path.starts_with("../../../")).map(|path| path.replace("../", ""));
                 // A path that ends in a test's own fixtures leads nowhere from the top.
                 found.extend(outside.filter(|path| root().join(path).exists()));
             }

@@ -1,9 +1,11 @@
 //! What it costs the processor to admit a call: the key read from the headers and checked, the plan, a place in the minute
-//! and a call of the month, what the answer says of them, and the count behind the answer. The database is not asked.
+//! and a call of the month, what the answer says of them, and the count behind the answer. The database is not asked. And how long
+//! it takes until a new key is there to be used, on SQLite in a file.
 //!
 //! `cargo bench -p accrual-api --bench admission`
 
 use std::hint::black_box;
+use std::time::Instant;
 
 use accrual_access::change::Purpose;
 use accrual_access::plan::{History, Plan, Plans};
@@ -30,13 +32,19 @@ const ROUNDS: usize = 5;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let db = Db::open(&"sqlite::memory:".parse().expect("an address"), Mode::Write).await.expect("it opens");
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite://{}", folder.path().join("b.db").display()).parse().expect("an address");
+    let db = Db::open(&url, Mode::Write).await.expect("it opens");
     db.migrate().await.expect("it migrates");
     let api = Api::new(db, settings()).expect("an API");
-    let mut requests = Vec::new();
+    let (mut requests, mut issued) = (Vec::new(), Vec::new());
     for client in 0..CLIENTS {
+        let begun = Instant::now();
         requests.push(request(&key(&api, &format!("client-{client}")).await));
+        issued.push(begun.elapsed());
     }
+    issued.sort_unstable();
+    println!("a new key: median {:?}, slowest {:?}", issued[CLIENTS / 2], issued[CLIENTS - 1]);
     api.keys().refresh().await.expect("the keys are read");
     let mut keys = Vec::new();
     for request in &mut requests {
@@ -51,7 +59,9 @@ async fn main() {
     for _ in 0..ROUNDS {
         parts[0].push(
             per_call(async |at| {
-                black_box(ActiveKey::from_request_parts(&mut requests[at], &api).await.expect("it is accepted"));
+                black_box(
+                    ActiveKey::from_request_parts(&mut requests[at], &api).await.expect("it is accepted"),
+                );
             })
             .await,
         );

@@ -127,7 +127,8 @@ pub(crate) fn groups() -> Vec<Group> {
         .route("/llms.txt", get(docs::llms))
         .route("/.well-known/api-catalog", get(docs::catalog))
         .route("/.well-known/security.txt", get(docs::security));
-    let probes = Routes::new().route("/health/live", get(health::live)).route("/health/ready", get(health::ready));
+    let probes =
+        Routes::new().route("/health/live", get(health::live)).route("/health/ready", get(health::ready));
     let signing_in = Routes::new()
         .route("/v1/sign_in/nonce", get(sign_in::nonce).post(sign_in::nonce))
         .route("/v1/sign_in", post(sign_in::sign_in));

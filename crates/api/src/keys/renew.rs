@@ -27,8 +27,8 @@ pub(super) struct Noted(Mutex<HashMap<KeyId, Minted>>);
 impl Noted {
     fn note(&self, key: &KeyId, mint: impl FnOnce() -> Minted) {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if noted.len() < NOTED_MAX && !noted.contains_key(key) {
-            noted.insert(key.clone(), mint());
+        if noted.len() < NOTED_MAX {
+            noted.entry(key.clone()).or_insert_with(mint);
         }
     }
 

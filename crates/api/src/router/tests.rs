@@ -76,7 +76,8 @@ async fn a_body_that_never_ends_is_a_problem() {
     let request = Request::post("/slow").body(Body::from_stream(drip)).unwrap();
     let begun = tokio::time::Instant::now();
     let answer = router.oneshot(request).await.unwrap();
-    assert_eq!((answer.status().as_u16(), begun.elapsed()), (503, REQUEST_TIMEOUT));
+    assert_eq!(answer.status(), 503);
+    assert_eq!(begun.elapsed().as_secs(), REQUEST_TIMEOUT.as_secs());
 }
 
 /// As many as may be served without a key wait for ever; the next is sent away, while a key and a probe are served.
@@ -105,6 +106,7 @@ async fn a_crowd_without_keys_keeps_nobody_else_out() {
 #[test]
 fn only_probes_are_served_to_any_number() {
     let vital = groups().into_iter().filter(|group| group.is_vital);
-    let paths: Vec<&str> = vital.flat_map(|group| group.routes.places().to_vec()).map(|place| place.path).collect();
+    let paths: Vec<&str> =
+        vital.flat_map(|group| group.routes.places().to_vec()).map(|place| place.path).collect();
     assert_eq!(paths, ["/health/live", "/health/ready"]);
 }

@@ -76,6 +76,9 @@ async fn nothing_moves_while_a_server_lacks_the_new_pepper() {
     assert_eq!((call(&late, &key).await, call(&both, &key).await), (200, 200));
     // It stops, and comes back with both peppers, the old one first as it may be.
     accrual_store::replicas::leave(&rig.db, late.keys().replica_id()).await.unwrap();
+    // By then what it held of the minute is free again.
+    rig.set_now(START + 12 + 131);
+    both.keys().beat().await.unwrap();
     let late = server(&rig, &format!("{OLD}\n{NEW}")).await;
     assert_eq!(call(&both, &key).await, 200);
     assert_eq!(both.keys().renew_macs().await.unwrap(), 1);
