@@ -200,6 +200,35 @@ fn rust_names(path: &str) -> Vec<String> {
     names
 }
 
+/// Each row of a table of docs/security.md that says what is held names the tests that hold it.
+#[test]
+fn each_line_of_defence_names_the_test_that_holds_it() {
+    let document = read("docs/security.md");
+    let (mut rows, mut risks) = (0, 0);
+    for line in document.lines().filter(|line| line.starts_with("| ")) {
+        let is_held = !paths(line).is_empty();
+        risks += usize::from(line.starts_with("| API") && is_held);
+        rows += usize::from(is_held);
+    }
+    assert_eq!(risks, 10, "every one of the ten has its test");
+    assert!(rows >= 20, "{rows} rows name a test");
+    let limits = document.split("## Limits").nth(1).unwrap().split("\n## ").next().unwrap();
+    let bare = limits.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
+    for row in bare.take_while(|line| line.starts_with("| ")) {
+        assert!(!paths(row).is_empty(), "no test is named in: {row}");
+    }
+    for test in paths(&document) {
+        assert_is_test(test);
+    }
+}
+
+/// That `path::function` is a test, or that `path` holds some.
+fn assert_is_test(test: &str) {
+    let (path, function) = test.split_once("::").unwrap_or((test, ""));
+    let named = if function.is_empty() { "#[test]".to_owned() } else { format!("fn {function}(") };
+    assert!(read(path).contains(&named), "{path} has no {named}");
+}
+
 /// The back-ticked paths of one paragraph.
 fn paths(paragraph: &str) -> Vec<&str> {
     paragraph
@@ -221,12 +250,7 @@ fn each_invariant_names_the_test_that_keeps_it() {
     for invariant in invariants {
         let tests = paths(invariant);
         assert!(!tests.is_empty(), "no test is named in: {invariant}");
-        for test in tests {
-            let (path, function) = test.split_once("::").unwrap_or((test, ""));
-            let text = read(path);
-            let named = if function.is_empty() { "#[test]".to_owned() } else { format!("fn {function}(") };
-            assert!(text.contains(&named), "{path} has no {named}");
-        }
+        tests.into_iter().for_each(assert_is_test);
     }
 }
 

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests stop the test")]
 
 mod cli;
+mod dependencies;
+mod deploy;
 mod documents;
 mod figures;
 mod indexing;

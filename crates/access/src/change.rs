@@ -246,6 +246,21 @@ pub fn edit(family: &Family, id: &KeyId, edit: &Edit, now: UnixSeconds) -> Resul
     }))
 }
 
+/// The MAC that a call has made of its key's secret under a newer pepper, instead of the stored one. It is the same key:
+/// nothing else of it changes, and nothing at all of one that can no longer be used or that has a pepper as new.
+///
+/// # Errors
+/// [`Refused::NoSuchKey`].
+pub fn renew_mac(family: &Family, minted: Minted, now: UnixSeconds) -> Result<Change, Refused> {
+    let key = family.key(&minted.id)?;
+    if !key.holds_place(now) || key.pepper_version >= minted.pepper_version {
+        return Ok(Change::default());
+    }
+    Ok(Change::of("key.renew_mac", key, |key| {
+        (key.secret_mac, key.pepper_version) = (minted.secret_mac, minted.pepper_version);
+    }))
+}
+
 /// A client that is new, or is there already: the audit says that it was asked for.
 pub fn create_client(family: &Family) -> Change {
     let after = audited_client(&family.client);

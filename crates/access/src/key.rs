@@ -6,16 +6,15 @@
 use std::fmt;
 use std::str::FromStr;
 
-use hmac::{Hmac, KeyInit, Mac};
-use secrecy::{ExposeSecret, SecretSlice, SecretString};
-use sha2::Sha256;
+use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
+
+pub use crate::pepper::{BadPeppers, Pepper, Peppers, ShortPepper};
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const ID_CHARS: usize = 12;
 const SECRET_CHARS: usize = 43;
 const CHECK_CHARS: usize = 6;
-const PEPPER_BYTES_MIN: usize = 32;
 
 /// What a key is good for: the real thing, or trying things out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,9 +25,9 @@ pub enum KeyEnv {
     Test,
 }
 
-/// A key's public name: 12 of `0-9A-Za-z`. Safe to log.
+/// A key's public name: 12 of `0-9A-Za-z`. Safe to log. Held in place, since a million of them are looked through.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId(String);
+pub struct KeyId([u8; ID_CHARS]);
 
 /// A whole key, secret included. `Debug` shows the public part only; there is no `Display`.
 #[derive(Clone)]
@@ -52,24 +51,10 @@ pub struct MalformedKey;
 )]
 pub struct MalformedKeyId;
 
-/// What turns a secret into what is stored. Comes from the environment or a file, never from the database.
-#[derive(Clone)]
-pub struct Pepper {
-    version: u32,
-    bytes: SecretSlice<u8>,
-}
-
-/// A pepper that protects nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the pepper has {found} bytes and needs at least 32: make one with `openssl rand -hex 32`")]
-pub struct ShortPepper {
-    found: usize,
-}
-
 impl ApiKey {
     /// A new key from `random`, which fills a buffer with bytes of the operating system's generator.
     pub fn generate(env: KeyEnv, random: &mut dyn FnMut(&mut [u8])) -> Self {
-        let id = KeyId(base62(ID_CHARS, random));
+        let id = KeyId::read(&base62(ID_CHARS, random)).expect("it is of an id's characters");
         let secret = base62(SECRET_CHARS, random).into();
         Self { env, id, secret }
     }
@@ -86,9 +71,14 @@ impl ApiKey {
 
     /// The text to hand to its owner, once.
     pub fn reveal(&self) -> SecretString {
-        let body = format!("{}_{}_{}", self.env.prefix(), self.id, self.secret.expose_secret());
-        let check = check(&body);
-        (body + &check).into()
+        let mut text = format!("{}_{}_{}", self.env.prefix(), self.id, self.secret.expose_secret());
+        text.extend(check(&text).map(char::from));
+        text.into()
+    }
+
+    /// The part that is to be kept from everybody.
+    pub(crate) fn secret(&self) -> &[u8] {
+        self.secret.expose_secret().as_bytes()
     }
 
     /// Whether this is the same key. Takes as long for any two keys.
@@ -99,13 +89,13 @@ impl ApiKey {
     fn parse(text: &str) -> Option<Self> {
         let (env, rest) = KeyEnv::strip(text)?;
         let (id, rest) = rest.split_once('_')?;
-        let base62 = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if id.len() != ID_CHARS || rest.len() != SECRET_CHARS + CHECK_CHARS || !base62(id) || !base62(rest) {
+        let id = KeyId::read(id)?;
+        if rest.len() != SECRET_CHARS + CHECK_CHARS || !is_base62(rest) {
             return None;
         }
         let (body, stated) = text.split_at(text.len() - CHECK_CHARS);
-        let secret = rest[..SECRET_CHARS].to_owned().into();
-        (check(body) == stated).then(|| Self { env, id: KeyId(id.to_owned()), secret })
+        let secret = &rest[..SECRET_CHARS];
+        (check(body) == stated.as_bytes()).then(|| Self { env, id, secret: secret.into() })
     }
 }
 
@@ -136,8 +126,12 @@ fn base62(count: usize, random: &mut dyn FnMut(&mut [u8])) -> String {
     text
 }
 
+fn is_base62(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
 /// CRC-32 (IEEE) of `body` as six characters of base62, the first the most significant.
-fn check(body: &str) -> String {
+fn check(body: &str) -> [u8; CHECK_CHARS] {
     let mut rest = crc32fast::hash(body.as_bytes());
     let mut digits = [b'0'; CHECK_CHARS];
     for digit in digits.iter_mut().rev() {
@@ -145,7 +139,7 @@ fn check(body: &str) -> String {
         *digit = ALPHABET[index];
         rest /= 62;
     }
-    digits.iter().map(|digit| char::from(*digit)).collect()
+    digits
 }
 
 /// `text` with the secret part of anything that looks like a key replaced by `***`: what may be echoed or logged.
@@ -211,13 +205,17 @@ impl FromStr for KeyEnv {
 impl KeyId {
     /// The text itself.
     pub fn as_str(&self) -> &str {
-        &self.0
+        std::str::from_utf8(&self.0).expect("letters and digits")
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        text.as_bytes().try_into().ok().filter(|_| is_base62(text)).map(Self)
     }
 }
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -225,126 +223,13 @@ impl std::str::FromStr for KeyId {
     type Err = MalformedKeyId;
 
     fn from_str(text: &str) -> Result<Self, MalformedKeyId> {
-        let good = text.len() == ID_CHARS && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if good { Ok(Self(text.to_owned())) } else { Err(MalformedKeyId) }
+        Self::read(text).ok_or(MalformedKeyId)
     }
 }
 
 impl fmt::Debug for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Pepper {
-    /// The pepper that is called `version` in the database.
-    ///
-    /// # Errors
-    /// Fewer than 32 bytes.
-    pub fn new(version: u32, bytes: Vec<u8>) -> Result<Self, ShortPepper> {
-        let found = bytes.len();
-        let bytes = SecretSlice::from(bytes);
-        if found < PEPPER_BYTES_MIN { Err(ShortPepper { found }) } else { Ok(Self { version, bytes }) }
-    }
-
-    /// Its name in the database.
-    pub fn version(&self) -> u32 {
-        self.version
-    }
-
-    /// What is stored of a key: HMAC-SHA-256 of its secret, as 64 lower-case hex digits.
-    pub fn secret_mac(&self, key: &ApiKey) -> String {
-        let mac = self.mac(key.secret.expose_secret().as_bytes());
-        alloy_primitives::hex::encode(mac)
-    }
-
-    /// The same as 32 bytes.
-    pub fn secret_mac_bytes(&self, key: &ApiKey) -> [u8; 32] {
-        self.mac(key.secret.expose_secret().as_bytes())
-    }
-
-    /// Whether `stored` is the MAC of `key`. Takes as long for any two texts of one length.
-    pub fn admits(&self, key: &ApiKey, stored: &str) -> bool {
-        self.secret_mac(key).as_bytes().ct_eq(stored.as_bytes()).into()
-    }
-
-    /// HMAC-SHA-256 of any message, for what else the server signs.
-    pub fn mac(&self, message: &[u8]) -> [u8; 32] {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(self.bytes.expose_secret()).expect("HMAC takes any length");
-        mac.update(message);
-        mac.finalize().into_bytes().into()
-    }
-}
-
-/// The peppers that are known: the newest makes new MACs, all of them check old ones.
-#[derive(Debug, Clone)]
-pub struct Peppers(Vec<Pepper>);
-
-impl Peppers {
-    /// The peppers of a text: a line each, `VERSION:SECRET`, the current one first; a single line without a version is
-    /// version 1.
-    ///
-    /// # Errors
-    /// [`BadPeppers`], which never shows a secret.
-    pub fn parse(text: &str) -> Result<Self, BadPeppers> {
-        let lines = text.split(['\n', ',']).map(str::trim).filter(|line| !line.is_empty());
-        let parse = |(index, line): (usize, &str)| {
-            let (version, secret) = match line.split_once(':') {
-                Some((version, secret)) => {
-                    (version.parse().map_err(|_| BadPeppers::Version(index + 1))?, secret)
-                }
-                None => (1, line),
-            };
-            Pepper::new(version, secret.as_bytes().to_vec())
-                .map_err(|short| BadPeppers::Short(index + 1, short))
-        };
-        let peppers: Vec<Pepper> = lines.enumerate().map(parse).collect::<Result<_, _>>()?;
-        let mut versions: Vec<u32> = peppers.iter().map(|pepper| pepper.version).collect();
-        versions.sort_unstable();
-        if peppers.is_empty() {
-            return Err(BadPeppers::None);
-        }
-        if versions.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(BadPeppers::Twice);
-        }
-        Ok(Self(peppers))
-    }
-
-    /// The one that new MACs are made with.
-    pub fn current(&self) -> &Pepper {
-        &self.0[0]
-    }
-
-    /// The one of that version.
-    pub fn version(&self, version: u32) -> Option<&Pepper> {
-        self.0.iter().find(|pepper| pepper.version == version)
-    }
-}
-
-impl From<Pepper> for Peppers {
-    fn from(pepper: Pepper) -> Self {
-        Self(vec![pepper])
-    }
-}
-
-/// A text that holds no peppers.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant's sentence names its fields")]
-pub enum BadPeppers {
-    #[error("there is no pepper: make one with `openssl rand -hex 32`")]
-    None,
-    #[error("line {0} has no version before its colon: write it as 2:SECRET, the current pepper first")]
-    Version(usize),
-    #[error("line {0}: {1}")]
-    Short(usize, ShortPepper),
-    #[error("two peppers have the same version: give the new one the next number")]
-    Twice,
-}
-
-impl fmt::Debug for Pepper {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pepper {{ version: {}, bytes: *** }}", self.version)
+        f.write_str(self.as_str())
     }
 }
 
@@ -371,7 +256,7 @@ mod tests {
             (format!("acr_live_zzzzzzzzzzzz_{}", "z".repeat(43)), "1QI5u8"),
         ];
         for (body, expected) in cases {
-            assert_eq!(check(&body), expected, "{body}");
+            assert_eq!(check(&body), expected.as_bytes(), "{body}");
             let key: ApiKey = format!("{body}{expected}").parse().unwrap();
             assert_eq!(key.reveal().expose_secret(), &format!("{body}{expected}"));
         }
@@ -415,44 +300,6 @@ mod tests {
         for harmless in ["/v1/pools", "acr_live", "acr_test_é", "x acr_live_abc y"] {
             assert_eq!(redact(harmless), harmless);
         }
-    }
-
-    #[test]
-    fn a_mac_needs_the_secret_and_the_pepper() {
-        let mut random = counting();
-        let (key, other) =
-            (ApiKey::generate(KeyEnv::Live, &mut random), ApiKey::generate(KeyEnv::Live, &mut random));
-        let (pepper, salt) = (Pepper::new(1, vec![7; 32]).unwrap(), Pepper::new(1, vec![8; 32]).unwrap());
-        let stored = pepper.secret_mac(&key);
-        assert_eq!(stored.len(), 64);
-        assert!(pepper.admits(&key, &stored));
-        assert!(!pepper.admits(&other, &stored));
-        assert!(!salt.admits(&key, &stored));
-        assert!(!format!("{pepper:?}").contains('7'));
-        assert_eq!(Pepper::new(1, vec![7; 31]).err(), Some(ShortPepper { found: 31 }));
-    }
-
-    #[test]
-    fn peppers_have_versions() {
-        let (old, new) = ("a".repeat(32), "b".repeat(32));
-        let one = Peppers::parse(&format!("{old}\n")).unwrap();
-        assert_eq!((one.current().version(), one.version(2).is_none()), (1, true));
-        let two = Peppers::parse(&format!("2:{new}\n1:{old}")).unwrap();
-        assert_eq!(two.current().version(), 2);
-        let key = ApiKey::generate(KeyEnv::Live, &mut counting());
-        let stored = one.current().secret_mac(&key);
-        assert!(two.version(1).unwrap().admits(&key, &stored) && !two.current().admits(&key, &stored));
-        let cases = [
-            (String::new(), BadPeppers::None),
-            (format!("x:{old}"), BadPeppers::Version(1)),
-            (format!("{old},short"), BadPeppers::Short(2, ShortPepper { found: 5 })),
-            (format!("1:{old},1:{new}"), BadPeppers::Twice),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(Peppers::parse(&text).unwrap_err(), expected);
-        }
-        assert!(!format!("{two:?}").contains(&old));
-        assert_eq!(Peppers::from(Pepper::new(7, vec![1; 32]).unwrap()).current().version(), 7);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Who may ask, with which key, and how much: pure. Time and randomness come in as arguments.
 //!
-//! - [`key`]: the form of a key and the MAC that is stored of it; [`scope`], [`network`]: what a key may do and whence.
+//! - [`key`]: the form of a key; [`pepper`]: the MAC that is stored of it; [`scope`], [`network`]: what a key may do and
+//!   whence.
 //! - [`siwe`]: who signs in with an Ethereum wallet, by EIP-4361.
 //! - [`record`]: what is known of a key, and whether it is accepted at an instant.
 //! - [`table`]: every key in memory.
@@ -21,6 +22,7 @@ pub mod key;
 pub mod month;
 pub mod network;
 pub mod notice;
+pub mod pepper;
 pub mod plan;
 pub mod quota;
 pub mod rate_headers;

@@ -318,7 +318,8 @@ mod tests {
     #[test]
     fn a_marketplace_means_one_plan_at_a_time() {
         let named = |row: Plan| Plan { marketplace_name: Some("PRO".to_owned()), ..row };
-        let plans = vec![named(row("a", 0, Some(10))), named(row("b", 10, None)), row("c", 0, None)];
+        let other = Plan { marketplace_name: Some("BASIC".to_owned()), ..row("d", 0, None) };
+        let plans = vec![named(row("a", 0, Some(10))), named(row("b", 10, None)), row("c", 0, None), other];
         let plans = Plans::new(plans).unwrap();
         let name = |at| plans.marketplace("PRO", UnixSeconds(at)).map(|row| row.name.as_str());
         assert_eq!([0, 9, 10].map(name), [Some("a"), Some("a"), Some("b")]);

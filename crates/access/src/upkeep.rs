@@ -19,11 +19,19 @@ const EXPIRING_PERCENT: u8 = 80;
 /// given up first: whoever was to deliver its key has died.
 pub const RETRY_SECONDS: u64 = 3_600;
 
-/// How old keys may become.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// How old keys may become, and how they are exchanged then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
     /// Exchange a key when it is so old.
     pub age_seconds_max: Option<u64>,
+    /// How long the old key is accepted beside the new one.
+    pub overlap_seconds: u64,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { age_seconds_max: None, overlap_seconds: OVERLAP_SECONDS_DEFAULT }
+    }
 }
 
 /// What is due in a client's family, one change after the other.
@@ -36,7 +44,7 @@ pub fn due(family: &Family, policy: Policy, now: UnixSeconds) -> Result<Change, 
         change.append(overlap(family, rotation, now)?);
     }
     for rotation in family.rotations.iter().filter(|rotation| is_staged_by_policy(rotation)) {
-        change.append(staged(family, rotation, now)?);
+        change.append(staged(family, rotation, policy, now)?);
     }
     // Of the keys as they are by now: a row that is written twice must not lose what was changed first.
     let mut family = family.clone();
@@ -77,9 +85,9 @@ fn is_staged_by_policy(rotation: &Rotation) -> bool {
 
 /// A rotation whose server died between staging and starting it. A new key that somebody uses has arrived, so it is never
 /// taken back: the overlap begins. One that nobody used until the next try is due is given up, for that try to replace.
-fn staged(family: &Family, rotation: &Rotation, now: UnixSeconds) -> Result<Change, Refused> {
+fn staged(family: &Family, rotation: &Rotation, policy: Policy, now: UnixSeconds) -> Result<Change, Refused> {
     if family.key(&rotation.new)?.first_used_at.is_some() {
-        return start(family, &rotation.old, OVERLAP_SECONDS_DEFAULT, now);
+        return start(family, &rotation.old, policy.overlap_seconds, now);
     }
     if now.since(rotation.created_at) >= RETRY_SECONDS {
         return undo(family, rotation, "rotation.cancel", now);

@@ -492,7 +492,7 @@ fn reminders_while_the_old_key_is_used() {
 
 #[test]
 fn keys_grow_old() {
-    let policy = Policy { age_seconds_max: Some(100) };
+    let policy = Policy { age_seconds_max: Some(100), ..Policy::default() };
     let mut home = Home::new();
     let key = home.create(&Home::purpose()).unwrap();
     let other = home.create(&Purpose { expires_at: Some(at(50)), ..Home::purpose() }).unwrap();
@@ -515,7 +515,7 @@ fn keys_grow_old() {
 
 #[test]
 fn a_key_that_was_never_delivered_is_taken_back_when_the_next_try_is_due() {
-    let policy = Policy { age_seconds_max: Some(100) };
+    let policy = Policy { age_seconds_max: Some(100), ..Policy::default() };
     let mut home = Home::new();
     let old = home.create(&Home::purpose()).unwrap();
     home.now = 100;
@@ -546,7 +546,7 @@ fn a_key_that_was_never_delivered_is_taken_back_when_the_next_try_is_due() {
 
 #[test]
 fn a_key_that_was_delivered_before_its_server_died_is_never_taken_back() {
-    let policy = Policy { age_seconds_max: Some(100) };
+    let policy = Policy { age_seconds_max: Some(100), overlap_seconds: 7_200 };
     let mut home = Home::new();
     let old = home.create(&Home::purpose()).unwrap();
     home.now = 100;
@@ -555,7 +555,10 @@ fn a_key_that_was_delivered_before_its_server_died_is_never_taken_back() {
     home.call(&new);
     home.keep_up(policy);
     assert_eq!((home.state(&old), home.state(&new)), ("ending", "active"), "who uses it has it");
-    home.now = 200 + DAY;
+    home.now = 199 + 7_200;
+    home.keep_up(policy);
+    assert_eq!((home.state(&old), home.state(&new)), ("ending", "active"), "as long as its rule says");
+    home.now = 200 + 7_200;
     home.keep_up(policy);
     assert_eq!((home.state(&old), home.state(&new)), ("ended", "active"));
 }

@@ -309,14 +309,13 @@ fn presented(headers: &HeaderMap) -> Result<ApiKey, ApiError> {
     let bearer = headers.get_all(header::AUTHORIZATION).iter().filter_map(bearer);
     let texts = headers.get_all(KEY_HEADER).iter().map(HeaderValue::as_bytes).chain(bearer);
     let parse = |text| std::str::from_utf8(text).ok()?.trim().parse().ok();
-    let keys: Option<Vec<ApiKey>> = texts.map(parse).collect();
-    let keys = keys.ok_or(ApiError::KeyMalformed)?;
-    let (first, others) = keys.split_first().ok_or(ApiError::KeyMissing)?;
-    if others.iter().all(|other| first.is_same(other)) {
-        Ok(first.clone())
-    } else {
-        Err(ApiError::CredentialsConflict)
+    let mut keys = texts.map(|text| parse(text).ok_or(ApiError::KeyMalformed));
+    let first: ApiKey = keys.next().ok_or(ApiError::KeyMissing)??;
+    let mut agree = true;
+    for other in keys {
+        agree &= first.is_same(&other?);
     }
+    if agree { Ok(first) } else { Err(ApiError::CredentialsConflict) }
 }
 
 /// What follows `Bearer` in an `Authorization` header of that scheme.
@@ -341,7 +340,9 @@ fn admitted(api: &Api, key: &ApiKey) -> Option<Found> {
     let pepper = found.as_ref().and_then(|found| peppers.version(found.pepper_version));
     let mac = pepper.unwrap_or(peppers.current()).secret_mac_bytes(key);
     let right = found.as_ref().is_some_and(|found| found.is_mac(&mac));
-    found.filter(|found| right && pepper.is_some() && found.env == key.env())
+    let found = found.filter(|found| right && pepper.is_some() && found.env == key.env())?;
+    api.keys().used_under(key, found.pepper_version);
+    Some(found)
 }
 
 /// When the key ends, if it is accepted now by a table that can still be believed.

@@ -1,13 +1,12 @@
 //! The HTTP API and the page that uses it.
 //!
-//! - [`mod@serve`], [`mod@router`]: the server and all its routes.
+//! - [`mod@serve`], [`mod@router`]: the server and all its routes; [`connections`], `crowd`: how many are let in.
 //! - [`app`]: what every request shares; [`clock`]: time as an argument.
 //! - [`book`]: pools and campaigns in memory, as of their checkpoints.
 //! - [`key`], [`keys`], [`auth`]: the form of a key, its life in the database, who may ask for what; [`limits`], [`usage`]:
 //!   how much, and how much it was; `marketplace`: who comes through a gateway.
 //! - [`sign_in`]: a key for whoever signs with an Ethereum wallet.
 //! - [`answer`], [`error`], [`view`]: what callers see; `accept`, `finished`: in which form, and as finished bytes.
-//! - [`answer`], [`error`], [`view`]: what callers see.
 //! - [`document`]: the description of it all, made from the code; `listed`: routes that know their own list.
 //! - [`params`], [`cursor`]: what callers may send; `csv` and `prices`: rows as tables, USD for tokens.
 //! - [`announced`]: what was said of a campaign before.
@@ -28,6 +27,8 @@ pub mod auth;
 mod body;
 pub mod book;
 pub mod clock;
+pub mod connections;
+mod crowd;
 pub mod csv;
 pub mod cursor;
 pub mod deliver;
@@ -60,8 +61,9 @@ pub use accrual_access::{key, scope};
 pub use app::{Api, PoolInfo, Settings, TokenInfo};
 pub use book::{Pair, Token, Tokens};
 pub use clock::Clock;
+pub use connections::ConnectionLimits;
 pub use live::StreamLimits;
 pub use mcp::McpSettings;
 pub use router::router;
-pub use serve::serve;
+pub use serve::{serve, serve_within};
 pub use sign_in::SignIn;

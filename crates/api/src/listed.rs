@@ -29,6 +29,8 @@ pub(crate) struct Group {
     pub(crate) is_on: fn(&Settings) -> bool,
     /// Whether answers are finished once, and for how long they are good.
     pub(crate) keep: Option<Keep>,
+    /// Whether it is served however many others ask: what decides whether the server is left to live.
+    pub(crate) is_vital: bool,
     /// The routes.
     pub(crate) routes: Routes,
 }
@@ -59,7 +61,7 @@ pub(crate) struct Methods {
 impl Group {
     /// A group that every server has; no other site's script may read its answers.
     pub(crate) fn new(access: Access, routes: Routes) -> Self {
-        Self { access, is_shared: false, is_on: |_| true, keep: None, routes }
+        Self { access, is_shared: false, is_on: |_| true, keep: None, is_vital: false, routes }
     }
 
     /// The same where other sites' scripts may read the answers.
@@ -70,6 +72,11 @@ impl Group {
     /// The same with answers as finished bytes.
     pub(crate) fn kept(self, keep: Keep) -> Self {
         Self { keep: Some(keep), ..self }
+    }
+
+    /// The same, served however many others ask.
+    pub(crate) fn vital(self) -> Self {
+        Self { is_vital: true, ..self }
     }
 
     /// The same where only servers with certain settings have it.

@@ -15,6 +15,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::answer::{self, NOTICE};
 use crate::app::Api;
 use crate::auth::{self, Needs};
+use crate::crowd::Crowd;
 use crate::error::ApiError;
 use crate::finished::{self, Keep};
 use crate::limits::Cost;
@@ -34,10 +35,15 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// The whole service.
 pub fn router(api: &Api) -> Router {
     let on = groups().into_iter().filter(|group| (group.is_on)(api.settings()));
+    let crowd = Crowd::default();
     let routes = on.fold(Router::new(), |whole, group| {
         let routes = group.routes.into_router();
         let routes = group.keep.map_or(routes.clone(), |keep| finished(api, keep, routes));
-        let routes = guarded(api, group.access, routes);
+        let routes = match group.access {
+            Access::Key(needs) => guarded(api, needs, routes),
+            Access::Open if group.is_vital => routes,
+            Access::Open => crowded(&crowd, routes),
+        };
         whole.merge(if group.is_shared { routes.layer(cors()) } else { routes })
     });
     dressed(api, routes.merge(mcp::routes(api)))
@@ -120,9 +126,9 @@ pub(crate) fn groups() -> Vec<Group> {
         .route("/docs/keys", get(docs::keys))
         .route("/llms.txt", get(docs::llms))
         .route("/.well-known/api-catalog", get(docs::catalog))
-        .route("/.well-known/security.txt", get(docs::security))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready));
+        .route("/.well-known/security.txt", get(docs::security));
+    let probes =
+        Routes::new().route("/health/live", get(health::live)).route("/health/ready", get(health::ready));
     let signing_in = Routes::new()
         .route("/v1/sign_in/nonce", get(sign_in::nonce).post(sign_in::nonce))
         .route("/v1/sign_in", post(sign_in::sign_in));
@@ -141,6 +147,7 @@ pub(crate) fn groups() -> Vec<Group> {
         Group::new(free(Some(Scope::Admin)), admin),
         Group::new(free(Some(Scope::Webhooks)), webhooks),
         Group::new(Access::Open, open),
+        Group::new(Access::Open, probes).vital(),
         Group::new(Access::Open, signing_in).when(|settings| settings.sign_in.is_some()),
     ]
 }
@@ -151,9 +158,14 @@ fn finished(api: &Api, keep: Keep, routes: Router<Api>) -> Router<Api> {
     routes.route_layer(from_fn(move |request, next| finished::finish(api.clone(), keep, request, next)))
 }
 
-/// Lets through only keys that are good for these routes, where they need one.
-fn guarded(api: &Api, access: Access, routes: Router<Api>) -> Router<Api> {
-    let Access::Key(needs) = access else { return routes };
+/// Serves so many callers without a key at a time.
+fn crowded(crowd: &Crowd, routes: Router<Api>) -> Router<Api> {
+    let crowd = crowd.clone();
+    routes.route_layer(from_fn(move |request, next| crowd.clone().admit(request, next)))
+}
+
+/// Lets through only keys that are good for these routes.
+fn guarded(api: &Api, needs: Needs, routes: Router<Api>) -> Router<Api> {
     let api = api.clone();
     routes.route_layer(from_fn(move |request, next| auth::guard(api.clone(), needs, request, next)))
 }

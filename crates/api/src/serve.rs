@@ -1,12 +1,12 @@
 //! The server: the book that follows the database, the listener that answers from it, and the uses of keys that it keeps.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::Api;
+use crate::connections::{self, ConnectionLimits};
 use crate::router::router;
 use crate::webhooks;
 
@@ -30,13 +30,26 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), ApiServeError> {
+    serve_within(api, listener, ConnectionLimits::default(), shutdown).await
+}
+
+/// The same with other limits of connections than the usual ones.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_within(
+    api: Api,
+    listener: TcpListener,
+    limits: ConnectionLimits,
+    shutdown: CancellationToken,
+) -> Result<(), ApiServeError> {
     let stop = shutdown.child_token();
     // After the last answer: what is counted and served until then must still be written.
     let drained = CancellationToken::new();
     let follow = api.book().follow(api.settings().poll_interval, stop.clone());
     let watch_standby = api.book().watch_standby(stop.clone());
     let answer = async {
-        let served = answer_until(&api, listener, stop.clone()).await;
+        let served = answer_until(&api, listener, limits, stop.clone()).await;
         // A listener that failed takes the book's follower with it.
         stop.cancel();
         drained.cancel();
@@ -56,9 +69,14 @@ pub async fn serve(
     Ok(served?)
 }
 
-async fn answer_until(api: &Api, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
-    let service = router(api).into_make_service_with_connect_info::<SocketAddr>();
-    let listen = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+async fn answer_until(
+    api: &Api,
+    listener: TcpListener,
+    limits: ConnectionLimits,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    let trusted = &api.settings().trusted_proxies;
+    let listen = connections::answer(listener, router(api), limits, trusted, stop.clone());
     let drained = async {
         stop.cancelled().await;
         api.live().close();

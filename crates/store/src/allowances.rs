@@ -2,7 +2,16 @@
 //!
 //! A slot of the minute has one holder at a time, and goes to another only when it served nothing in the last 60 seconds.
 //! A server that falls silent may go on serving from its slots for [`LEASE_MS`] and must then stop, so nobody takes them
-//! before [`SILENT_MS`]. All that concerns a client's slots is done under the lock of one row, whatever the month.
+//! before [`SILENT_MS`].
+//!
+//! Nobody can tell a server that was killed from one that is merely cut off from the database, and the second goes on
+//! serving: a minute without the database must stop nobody. Counted from when it was last heard of: up to 3 s later it may
+//! have read the epoch once more (each second, a beat every second or third of them), which begins its lease; 65 s after that
+//! it may serve its last call; 60 s after that the call leaves the minute. That is 128 s, and 2 s are for clocks that
+//! differ. Any less breaks the exact minute or the promise of the minute without the database. What a killed server costs
+//! meanwhile is bounded by what it held: alone, at most half of the plan until it needs more.
+//!
+//! All that concerns a client's slots is done under the lock of one row, whatever the month.
 
 use accrual_access::quota::next_block;
 use accrual_rewards::unit::UnixSeconds;
@@ -15,7 +24,7 @@ use crate::{Db, StoreError};
 /// the beat before it.
 pub const LEASE_MS: u64 = 65_000;
 /// From a server that was silent for so long its slots are taken: its lease is over, then a minute, then some seconds
-/// for clocks that differ.
+/// for what it read after its last beat and for clocks that differ. The module's words have the sum.
 pub const SILENT_MS: u64 = LEASE_MS + MINUTE_MS + 5_000;
 const MINUTE_MS: u64 = 60_000;
 

@@ -182,7 +182,7 @@ const TABLES: [(&str, &[&str], usize); 47] = [
     ),
     ("idempotency", &["actor", "idempotency_key", "request_hash", "created_at", "body"], 2),
     ("notices", &["notice_id", "kind", "client_id", "at", "body", "is_fanned_out"], 1),
-    ("replicas", &["replica_id", "epoch", "started_at", "seen_at_ms", "usage_batch"], 1),
+    ("replicas", &["replica_id", "epoch", "started_at", "seen_at_ms", "usage_batch", "peppers"], 1),
     ("usage_minutes", &["key_id", "at", "calls"], 2),
     ("usage_hours", &["key_id", "at", "endpoint", "status", "client_id", "calls", "counted"], 4),
     ("key_callers", &["key_id", "network", "agent", "endpoint", "first_at", "last_at", "calls"], 4),

@@ -71,14 +71,16 @@ const WRITE: &str = "
         overlap_ends_at, revoked_at, replaces_id, replaced_by_id, generation, note, allowed_networks, brownout_at,
         brownout_ends_at, noticed_percent, epoch)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
-    on conflict (id) do update set scopes = excluded.scopes, expires_at = excluded.expires_at,
+    on conflict (id) do update set secret_mac = excluded.secret_mac, pepper_version = excluded.pepper_version,
+        scopes = excluded.scopes, expires_at = excluded.expires_at,
         state = excluded.state, overlap_ends_at = excluded.overlap_ends_at, revoked_at = excluded.revoked_at,
         replaced_by_id = excluded.replaced_by_id, note = excluded.note,
         allowed_networks = excluded.allowed_networks, brownout_at = excluded.brownout_at,
         brownout_ends_at = excluded.brownout_ends_at, noticed_percent = excluded.noticed_percent,
         epoch = excluded.epoch";
 
-/// Writes the key as it shall be. What it was made with (client, MAC, generation) stays, and so does what use has noted.
+/// Writes the key as it shall be. What it was made with (client, environment, generation) stays, and so does what use has
+/// noted.
 pub(crate) async fn write(tx: &mut Tx<'_>, key: &KeyRecord, epoch: u64) -> Result<(), StoreError> {
     let time = |at: UnixSeconds| bigint("time", at.0);
     let validity = &key.validity;
@@ -179,6 +181,28 @@ fn row(db: &Db, cells: Cells) -> Result<KeyRecord, StoreError> {
         last_used_agent: cells.last_used_agent,
         note: cells.note,
     })
+}
+
+const BY_PEPPER: &str = "
+    select pepper_version, count(*) from api_keys
+    where state not in ('revoked', 'ended') and (expires_at is null or expires_at > $1)
+        and (state <> 'ending' or overlap_ends_at > $1)
+    group by pepper_version order by pepper_version";
+
+/// How many keys that can still be used are stored under each pepper, the lowest version first.
+///
+/// # Errors
+/// [`StoreError::Damaged`], or the database's own.
+pub async fn by_pepper(db: &Db, now: UnixSeconds) -> Result<Vec<(u32, u64)>, StoreError> {
+    let rows: Vec<(i64, i64)> =
+        on!(db, pool => sqlx::query_as(BY_PEPPER).bind(bound(now.0)).fetch_all(pool).await)?;
+    let row = Row { db, table: "api_keys", key: "by pepper" };
+    let read = |(version, keys): (i64, i64)| {
+        let known =
+            u32::try_from(version).map_err(|_| row.damaged(format!("pepper_version is {version}")))?;
+        Ok((known, row.number("count", keys)?))
+    };
+    rows.into_iter().map(read).collect()
 }
 
 const TOUCH: &str = "

@@ -38,31 +38,41 @@ pub async fn epoch(db: &Db) -> Result<u64, StoreError> {
     Row { db, table: "auth_epoch", key: 1 }.number("epoch", epoch)
 }
 
+/// What a server says of itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Beat<'a> {
+    /// Its name.
+    pub replica_id: &'a str,
+    /// The newest change that it has read.
+    pub epoch: u64,
+    /// The versions of the peppers that it can check keys with.
+    pub peppers: &'a [u32],
+    /// Now, in milliseconds since 1970.
+    pub now_ms: u64,
+}
+
 const BEAT: &str = "
-    insert into replicas (replica_id, epoch, started_at, seen_at_ms, usage_batch) values ($1, $2, $3 / 1000, $3, 0)
-    on conflict (replica_id) do update set epoch = excluded.epoch, seen_at_ms = excluded.seen_at_ms";
+    insert into replicas (replica_id, epoch, started_at, seen_at_ms, usage_batch, peppers)
+    values ($1, $2, $3 / 1000, $3, 0, $4)
+    on conflict (replica_id) do update
+    set epoch = excluded.epoch, seen_at_ms = excluded.seen_at_ms, peppers = excluded.peppers";
 const SETTLE: &str = "
     update key_changes set everywhere_at_ms = $1 where everywhere_at_ms is null
     and epoch <= (select min(epoch) from replicas where seen_at_ms > $2)";
 const LIVE: &str = "select count(*) from replicas where seen_at_ms > $1";
 
-/// Says that a server runs and has read up to `epoch`, and notes which changes are everywhere by now: read by every server
+/// Says that a server runs and how far it has read, and notes which changes are everywhere by now: read by every server
 /// that was heard of after `live_since_ms`. How many those are.
 ///
 /// # Errors
 /// The database's own.
-pub async fn beat(
-    db: &Db,
-    replica_id: &str,
-    epoch: u64,
-    now_ms: u64,
-    live_since_ms: u64,
-) -> Result<usize, StoreError> {
-    let (epoch, now_ms) = (bigint("epoch", epoch)?, bigint("time", now_ms)?);
+pub async fn beat(db: &Db, beat: &Beat<'_>, live_since_ms: u64) -> Result<usize, StoreError> {
+    let (epoch, now_ms) = (bigint("epoch", beat.epoch)?, bigint("time", beat.now_ms)?);
+    let peppers = beat.peppers.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
     let live_since_ms = bound(live_since_ms);
     let mut tx = db.begin().await?;
     within!(&mut tx, conn => sqlx::query(BEAT)
-        .bind(replica_id).bind(epoch).bind(now_ms).execute(conn).await.map(|_| ()))?;
+        .bind(beat.replica_id).bind(epoch).bind(now_ms).bind(peppers.as_str()).execute(conn).await.map(|_| ()))?;
     within!(&mut tx, conn => sqlx::query(SETTLE)
         .bind(now_ms).bind(live_since_ms).execute(conn).await.map(|_| ()))?;
     let (live,): (i64,) =
@@ -97,6 +107,19 @@ pub async fn list(db: &Db) -> Result<Vec<ReplicaRow>, StoreError> {
         Ok(ReplicaRow { replica_id, epoch, seen_at_ms })
     };
     rows.into_iter().map(row).collect()
+}
+
+const PEPPERS: &str = "select peppers from replicas where seen_at_ms > $1";
+
+/// Whether every server that was heard of after `since_ms` can check keys with the pepper of that version.
+///
+/// # Errors
+/// The database's own.
+pub async fn all_know(db: &Db, pepper_version: u32, since_ms: u64) -> Result<bool, StoreError> {
+    let rows: Vec<(String,)> =
+        on!(db, pool => sqlx::query_as(PEPPERS).bind(bound(since_ms)).fetch_all(pool).await)?;
+    let wanted = pepper_version.to_string();
+    Ok(rows.iter().all(|(known,)| known.split(',').any(|version| version == wanted)))
 }
 
 const CHANGE: &str = "select made_at_ms, everywhere_at_ms from key_changes where epoch = $1";

@@ -3,7 +3,7 @@
 use accrual_access::audit::Walk;
 use accrual_access::change::{self, Change, Edit, Family, Minted, Purpose, Refused};
 use accrual_access::key::{ApiKey, KeyEnv, KeyId, Pepper};
-use accrual_access::record::{ClientRecord, KeyState};
+use accrual_access::record::{ClientRecord, KeyRecord, KeyState};
 use accrual_access::rotation::{self, Kind, Stage, Terms};
 use accrual_access::scope::Scope;
 use accrual_rewards::unit::UnixSeconds;
@@ -213,7 +213,8 @@ async fn a_change_is_everywhere_when_every_live_server_has_read_it() {
         assert_eq!(everywhere(1).await, None);
         assert_eq!(replicas::key_change(db, 2).await.unwrap(), None);
         let beat = async |name, epoch, now: u64| {
-            replicas::beat(db, name, epoch, now, now.saturating_sub(5_000)).await.unwrap()
+            let beat = replicas::Beat { replica_id: name, epoch, peppers: &[3], now_ms: now };
+            replicas::beat(db, &beat, now.saturating_sub(5_000)).await.unwrap()
         };
         assert_eq!(beat("a", 0, 10_100).await, 1);
         assert_eq!(beat("b", 1, 10_200).await, 2);
@@ -236,6 +237,73 @@ async fn a_change_is_everywhere_when_every_live_server_has_read_it() {
         assert_eq!(names().await, ["a", "b"]);
         replicas::leave(db, "b").await.unwrap();
         assert_eq!(names().await, ["a"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_mac_under_a_newer_pepper_changes_nothing_else_and_undoes_nothing() {
+    on_each_engine(async |fresh| {
+        let db = &fresh.db;
+        let newer = Pepper::new(4, vec![2; 32]).unwrap();
+        let (first, second) = (create(db, "desk", 1, 10).await, create(db, "desk", 2, 10).await);
+        let renew = async |seed: u8, pepper: &Pepper| {
+            let minted = Minted::of(&key(seed).0, pepper);
+            let id = minted.id.clone();
+            let made = change(db, Whose::Key(&id), &by(20), |family| {
+                Ok::<_, Refused>((change::renew_mac(family, minted, UnixSeconds(20))?, String::new(), ()))
+            });
+            made.await.unwrap()
+        };
+        let before = keys::by_id(db, first.as_str()).await.unwrap().unwrap();
+        renew(1, &newer).await;
+        let after = keys::by_id(db, first.as_str()).await.unwrap().unwrap();
+        assert!(newer.admits(&key(1).0, &after.secret_mac), "the same secret under the new pepper");
+        let expected = KeyRecord {
+            secret_mac: after.secret_mac.clone(),
+            pepper_version: 4,
+            epoch: before.epoch + 2,
+            ..before.clone()
+        };
+        assert_eq!(after, expected);
+        let counts = async |now| keys::by_pepper(db, UnixSeconds(now)).await.unwrap();
+        assert_eq!(counts(20).await, [(3, 1), (4, 1)]);
+
+        let older = Pepper::new(3, vec![1; 32]).unwrap();
+        let nothing = |outcome: Outcome<()>| matches!(outcome, Outcome::Made { epoch: None, .. });
+        assert!(nothing(renew(1, &older).await), "never back");
+        change(db, Whose::Key(&second), &by(21), |family| {
+            Ok::<_, Refused>((change::revoke(family, &second, UnixSeconds(21))?, String::new(), ()))
+        })
+        .await
+        .unwrap();
+        assert!(nothing(renew(2, &newer).await), "a call that was before a revoke and is written after it");
+        let revoked = keys::by_id(db, second.as_str()).await.unwrap().unwrap();
+        assert_eq!((revoked.validity.state, revoked.pepper_version), (KeyState::Revoked, 3));
+        assert_eq!(counts(21).await, [(4, 1)], "nobody needs the old pepper any longer");
+        assert_eq!(counts(1_000_000).await, [], "what has expired needs none");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_pepper_is_known_to_all_or_not() {
+    on_each_engine(async |fresh| {
+        let db = &fresh.db;
+        let beat = async |name, peppers: &[u32], now_ms| {
+            let beat = replicas::Beat { replica_id: name, epoch: 0, peppers, now_ms };
+            replicas::beat(db, &beat, 0).await.unwrap();
+        };
+        beat("a", &[12, 2], 10_000).await;
+        beat("b", &[2], 10_000).await;
+        let all_know = async |version, since| replicas::all_know(db, version, since).await.unwrap();
+        assert!(all_know(2, 9_000).await);
+        assert!(!all_know(12, 9_000).await, "one does not, though 12 ends in 2");
+        assert!(!all_know(1, 9_000).await);
+        beat("b", &[12, 2], 10_500).await;
+        assert!(all_know(12, 9_000).await, "it was started again");
+        beat("c", &[], 10_500).await;
+        assert!(!all_know(12, 10_000).await && all_know(12, 10_500).await, "silent ones are not asked");
     })
     .await;
 }

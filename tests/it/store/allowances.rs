@@ -27,7 +27,8 @@ fn want<'a>(replica_id: &'a str, allowed: u64, minute: u32, now_ms: u64) -> Want
 }
 
 async fn beat(db: &Db, name: &str, now_ms: u64) {
-    replicas::beat(db, name, 0, now_ms, now_ms - 5_000).await.unwrap();
+    let beat = replicas::Beat { replica_id: name, epoch: 0, peppers: &[1], now_ms };
+    replicas::beat(db, &beat, now_ms - 5_000).await.unwrap();
 }
 
 #[tokio::test]

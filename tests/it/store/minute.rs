@@ -13,7 +13,8 @@ fn month() -> UnixSeconds {
 }
 
 async fn beat(db: &Db, server: &str, now_ms: u64) {
-    replicas::beat(db, server, 0, now_ms, now_ms - 5_000).await.unwrap();
+    let beat = replicas::Beat { replica_id: server, epoch: 0, peppers: &[1], now_ms };
+    replicas::beat(db, &beat, now_ms - 5_000).await.unwrap();
 }
 
 fn want(server: &str, slots_held: u32, now_ms: u64) -> Want<'_> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use accrual_access::audit::{Head, Notes, Walk};
 use accrual_indexer::preflight;
 use accrual_indexer::source::LogSource;
-use accrual_store::{Db, Mode, audit, backup, checkpoints, leases};
+use accrual_store::{Db, Mode, audit, backup, checkpoints, keys, leases};
 
 use crate::cli::{Check, CheckWhat};
 use crate::config::Config;
@@ -46,6 +46,9 @@ async fn check_db(config: &Config) -> Outcome {
     }
     for line in super::worker::lines(&leases::standing(&db).await?, config.lease) {
         println!("db: {line}");
+    }
+    for (version, count) in keys::by_pepper(&db, super::now()).await? {
+        println!("db: keys that can be used under pepper {version}: {count}");
     }
     db.close().await;
     Ok(())

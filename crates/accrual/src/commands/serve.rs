@@ -31,7 +31,7 @@ pub(super) async fn serve(path: &Path) -> Outcome {
     let db = super::open_to_serve(&config).await?;
     let api = api(&config, db.clone()).await?;
     announce(&listener)?;
-    let served = accrual_api::serve(api, listener, shutdown).await;
+    let served = accrual_api::serve_within(api, listener, config.server.connections, shutdown).await;
     db.close().await;
     Ok(served?)
 }
@@ -46,8 +46,9 @@ pub(super) async fn run(path: &Path) -> Outcome {
     let worker = Joined::join(&config, &db, false, &tasks).await?;
     announce(&listener)?;
     let following = tokio::spawn(follow(config.clone(), db.clone(), worker.shared(), shutdown.clone()));
+    let connections = config.server.connections;
     let comparing = tokio::spawn(compare(config, db.clone(), worker.shared(), shutdown.clone()));
-    let served = accrual_api::serve(api, listener, shutdown.clone()).await;
+    let served = accrual_api::serve_within(api, listener, connections, shutdown.clone()).await;
     shutdown.cancel();
     let followed = following.await?;
     comparing.await?;

@@ -14,7 +14,7 @@ use accrual_access::address_guard::AddressGuard;
 use accrual_api::app::SecurityContact;
 use accrual_api::mcp::BadSite;
 use accrual_api::webhooks::WebhookSettings;
-use accrual_api::{McpSettings, StreamLimits};
+use accrual_api::{ConnectionLimits, McpSettings, StreamLimits};
 use accrual_indexer::complete::Completeness;
 use accrual_indexer::follow::Finality;
 use accrual_rewards::reconcile::Margins;
@@ -253,12 +253,21 @@ fn server(file: &file::Server, written: &Written) -> Checked<Server> {
         per_client_max: count("server.streams_per_client_max", file.streams_per_client_max)?,
         all_max: count("server.streams_max", file.streams_max)?,
     };
+    let connections_max = usize::try_from(file.connections_max).unwrap_or(usize::MAX);
+    if connections_max <= streams.all_max {
+        let what = format!(
+            "is {connections_max}: streams alone could take them all; it must be above server.streams_max, {}",
+            streams.all_max
+        );
+        return Err(written.error("server.connections_max", what));
+    }
     let security = security(file, written)?;
     Ok(Server {
         listen,
         notice: file.notice.clone(),
         stale_after_seconds,
         trusted_proxies,
+        connections: ConnectionLimits { all_max: connections_max, ..ConnectionLimits::default() },
         streams,
         security,
     })

@@ -20,7 +20,7 @@ use accrual_access::plan::Plans;
 use accrual_api::app::SecurityContact;
 use accrual_api::keys::KeyRules;
 use accrual_api::webhooks::WebhookSettings;
-use accrual_api::{McpSettings, StreamLimits};
+use accrual_api::{ConnectionLimits, McpSettings, StreamLimits};
 use accrual_indexer::complete::Completeness;
 use accrual_indexer::follow::Finality;
 use accrual_rewards::announced::{Announced, Announcement};
@@ -103,6 +103,7 @@ pub(crate) struct Server {
     pub(crate) notice: Option<String>,
     pub(crate) stale_after_seconds: u64,
     pub(crate) trusted_proxies: Networks,
+    pub(crate) connections: ConnectionLimits,
     pub(crate) streams: StreamLimits,
     pub(crate) security: Option<SecurityContact>,
 }

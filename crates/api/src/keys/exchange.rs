@@ -55,7 +55,7 @@ impl Keys {
         let terms = Terms {
             is_staged: true,
             auto_finish: true,
-            overlap_seconds: rule.overlap_seconds,
+            overlap_seconds: rule.policy.overlap_seconds,
             ..Terms::new(Kind::Policy)
         };
         let Issued { made, key: fresh } = match self.rotate(key, &terms, &asker).await {
@@ -69,7 +69,7 @@ impl Keys {
         let Some(fresh) = fresh else { return Ok(false) };
         match self.hand_over(rule, &made, &fresh, courier).await {
             Ok(()) => {
-                let start = Step::Start { overlap_seconds: rule.overlap_seconds };
+                let start = Step::Start { overlap_seconds: rule.policy.overlap_seconds };
                 self.step(key, start, &asker).await?;
                 tracing::info!(%key, successor = %made.new, client = rule.client, "exchanged a key of full age");
                 Ok(true)

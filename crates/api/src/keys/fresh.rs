@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use accrual_access::key::KeyId;
 use accrual_store::listen::Listener;
+use accrual_store::replicas::Beat;
 use accrual_store::{StoreError, clients, keys, replicas};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -148,7 +149,9 @@ impl Keys {
         let epoch = self.0.table.confirmed().map_or(0, |confirmed| confirmed.epoch);
         let now_ms = self.0.clock.now_ms();
         let live_since = now_ms.saturating_sub(self.0.rules.propagation_seconds_max.saturating_mul(1_000));
-        let live = replicas::beat(&self.0.db, &self.0.replica_id, epoch, now_ms, live_since).await?;
+        let peppers: Vec<u32> = self.0.peppers.versions().collect();
+        let beat = Beat { replica_id: &self.0.replica_id, epoch, peppers: &peppers, now_ms };
+        let live = replicas::beat(&self.0.db, &beat, live_since).await?;
         self.0.fresh.live.store(live, Ordering::Relaxed);
         self.tell_settled(epoch).await
     }

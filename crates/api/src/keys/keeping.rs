@@ -30,6 +30,7 @@ impl Keys {
                 () = tokio::time::sleep(INTERVAL) => {}
             }
             let done = async {
+                self.renew_macs().await?;
                 self.upkeep().await?;
                 match &courier {
                     Some(courier) => self.exchange_aged(courier).await,

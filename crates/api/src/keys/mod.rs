@@ -8,6 +8,7 @@ mod fresh;
 mod habits;
 mod heads;
 mod keeping;
+mod renew;
 mod view;
 
 use std::path::PathBuf;
@@ -55,12 +56,10 @@ pub struct KeyRules {
 pub struct ClientRule {
     /// The client's name.
     pub client: String,
-    /// How old its keys may become.
+    /// How old its keys may become, and how long an old one is accepted beside its successor.
     pub policy: Policy,
     /// Where a new key goes, since nobody else gets to see it.
     pub deliver: Deliver,
-    /// How long the old key is accepted beside it.
-    pub overlap_seconds: u64,
 }
 
 impl KeyRules {
@@ -69,7 +68,7 @@ impl KeyRules {
         self.rotate.iter().find(|rule| rule.client == client)
     }
 
-    /// How old the keys of a client may become.
+    /// How old the keys of a client may become, and how they are exchanged then.
     pub fn policy_of(&self, client: &str) -> Policy {
         self.rule(client).map_or(self.policy, |rule| rule.policy)
     }
@@ -107,6 +106,7 @@ struct Inner {
     clock: Clock,
     table: KeyTable,
     fresh: fresh::State,
+    old_macs: renew::Noted,
     replica_id: String,
 }
 
@@ -234,7 +234,8 @@ impl Keys {
     pub fn new(db: Db, peppers: Peppers, rules: KeyRules, clock: Clock) -> Result<Self, NoRandom> {
         let replica_id = random_id()?.to_string();
         let (table, fresh) = (KeyTable::default(), fresh::State::default());
-        Ok(Self(Arc::new(Inner { db, peppers, rules, clock, table, fresh, replica_id })))
+        let old_macs = renew::Noted::default();
+        Ok(Self(Arc::new(Inner { db, peppers, rules, clock, table, fresh, old_macs, replica_id })))
     }
 
     /// What is configured.

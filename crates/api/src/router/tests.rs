@@ -64,3 +64,49 @@ async fn a_request_that_takes_too_long_is_a_problem() {
     let body = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
     assert!(std::str::from_utf8(&body).unwrap().contains(r#""code":"reduced_capacity""#));
 }
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_a_problem() {
+    async fn takes(_: axum::body::Bytes) {}
+    let api = api().await;
+    tokio::time::pause();
+    let router = dressed(&api, Router::new().route("/slow", axum::routing::post(takes)));
+    let first = futures::stream::iter([Ok::<_, std::io::Error>("{")]);
+    let drip = futures::StreamExt::chain(first, futures::stream::pending());
+    let request = Request::post("/slow").body(Body::from_stream(drip)).unwrap();
+    let begun = tokio::time::Instant::now();
+    let answer = router.oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), 503);
+    assert_eq!(begun.elapsed().as_secs(), REQUEST_TIMEOUT.as_secs());
+}
+
+/// As many as may be served without a key wait for ever; the next is sent away, while a key and a probe are served.
+#[tokio::test]
+async fn a_crowd_without_keys_keeps_nobody_else_out() {
+    async fn at_once() {}
+    let crowd = Crowd::of(2);
+    let hang = Router::new().route("/open", axum::routing::get(std::future::pending::<()>));
+    let with_keys = Router::new().route("/keyed", axum::routing::get(at_once));
+    let api = api().await;
+    let router = dressed(&api, crowded(&crowd, hang).merge(with_keys));
+    let ask = |path| router.clone().oneshot(Request::get(path).body(Body::empty()).unwrap());
+    let waiting = [tokio::spawn(ask("/open")), tokio::spawn(ask("/open"))];
+    tokio::task::yield_now().await;
+    let refused = ask("/open").await.unwrap();
+    assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (503, &"2".parse().unwrap()));
+    assert_eq!(ask("/keyed").await.unwrap().status(), 200);
+    for one in waiting {
+        one.abort();
+        assert!(one.await.unwrap_err().is_cancelled());
+    }
+    assert!(ask("/keyed").await.is_ok());
+}
+
+/// Who is in the crowd: every route without a key but the probes.
+#[test]
+fn only_probes_are_served_to_any_number() {
+    let vital = groups().into_iter().filter(|group| group.is_vital);
+    let paths: Vec<&str> =
+        vital.flat_map(|group| group.routes.places().to_vec()).map(|place| place.path).collect();
+    assert_eq!(paths, ["/health/live", "/health/ready"]);
+}

@@ -8,13 +8,15 @@ use accrual_api::ApiKey;
 use accrual_api::keys::{Asker, ClientRule, Keys};
 use accrual_api::scope::Scope;
 use accrual_api::webhooks::courier::Courier;
+use accrual_rewards::unit::UnixSeconds;
 use accrual_store::dump;
 use secrecy::ExposeSecret;
 
 use crate::rig::{Rig, START};
 
 const AGE: u64 = 90 * 86_400;
-const OVERLAP: u64 = 86_400;
+/// Not the default.
+const OVERLAP: u64 = 2 * 86_400;
 
 /// A server that exchanges the keys of client `worker` into a file, and the worker's first key.
 struct Works {
@@ -27,9 +29,8 @@ impl Works {
         let deliver = format!("file:{}", file.display()).parse().unwrap();
         let rule = ClientRule {
             client: "worker".to_owned(),
-            policy: Policy { age_seconds_max: Some(AGE) },
+            policy: Policy { age_seconds_max: Some(AGE), overlap_seconds: OVERLAP },
             deliver,
-            overlap_seconds: OVERLAP,
         };
         let rig = Rig::told(|settings| settings.key_rules.rotate = vec![rule]).await;
         let old = rig.issue("worker", &[Scope::ReadPublic]).await;
@@ -147,4 +148,29 @@ async fn a_server_that_dies_before_it_delivers_harms_nobody() {
     assert_eq!(works.state(works.old.id()).await, "active");
     assert_eq!(works.at(AGE + RETRY_SECONDS).await, 1, "given up and tried again, with no gap between");
     assert_eq!(works.call(std::fs::read_to_string(&file).unwrap().trim()).await, 200);
+}
+
+#[tokio::test]
+async fn a_server_that_dies_after_it_delivered_leaves_the_rules_own_overlap() {
+    let folder = tempfile::tempdir().unwrap();
+    let works = Works::new(&folder.path().join("worker.key")).await;
+    works.rig.set_now(START + 12 + AGE);
+    let terms = Terms { is_staged: true, ..Terms::new(Kind::Policy) };
+    let keys = works.rig.api.keys();
+    let staged = keys.rotate(works.old.id(), &terms, &Asker::default()).await.unwrap();
+    let (old, new) = (text(&works.old), text(&staged.key.unwrap()));
+    assert_eq!(works.call(&new).await, 200, "it has arrived");
+    works
+        .rig
+        .api
+        .usage()
+        .write(&works.rig.db, keys.replica_id(), UnixSeconds(START + 12 + AGE))
+        .await
+        .unwrap();
+    assert_eq!(works.at(AGE + 5).await, 0, "another server goes on");
+    assert_eq!(works.state(works.old.id()).await, "ending");
+    works.at(AGE + 5 + OVERLAP - 1).await;
+    assert_eq!(works.call(&old).await, 200, "to the overlap's last second");
+    works.at(AGE + 5 + OVERLAP).await;
+    assert_eq!((works.call(&old).await, works.call(&new).await), (401, 200));
 }

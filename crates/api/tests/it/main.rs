@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy counts helpers of integration tests as no tests")]
 
 mod auth;
+mod connections;
 mod damaged;
 mod data;
 mod deliver;
@@ -15,6 +16,7 @@ mod limits;
 mod mcp;
 mod names;
 mod overview;
+mod peppers;
 mod problems;
 mod proofs;
 mod receiver;

@@ -44,7 +44,10 @@ pub(super) fn keys(file: &file::Keys, written: &Written) -> Checked<Keys> {
         propagation_seconds_max: u64::from(file.propagation_seconds_max),
         refuse_all_when_unconfirmed,
         env,
-        policy: Policy { age_seconds_max: file.age_days_max.map(|days| u64::from(days) * DAY_SECONDS) },
+        policy: Policy {
+            age_seconds_max: file.age_days_max.map(|days| u64::from(days) * DAY_SECONDS),
+            ..Policy::default()
+        },
         rotate: rules_of_clients(&file.rotate, written)?,
         audit_heads_file: file.audit_heads_file.clone(),
     };
@@ -73,9 +76,8 @@ fn rules_of_clients(rules: &[file::RotateRule], written: &Written) -> Checked<Ve
         }
         checked.push(ClientRule {
             client: rule.client.clone(),
-            policy: Policy { age_seconds_max: Some(age_seconds) },
+            policy: Policy { age_seconds_max: Some(age_seconds), overlap_seconds },
             deliver: parse_at(&at("deliver"), &rule.deliver, written)?,
-            overlap_seconds,
         });
     }
     Ok(checked)
