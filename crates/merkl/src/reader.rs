@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use accrual_rewards::reconcile::{TheirRow, Theirs};
+use accrual_rewards::reconcile::beside::Beside;
+use accrual_rewards::reconcile::{Teller, TheirRow, Theirs};
 use accrual_rewards::unit::{Amount, UnixSeconds};
 use alloy_primitives::{Address, B256};
 use serde::de::DeserializeOwned;
 
 use crate::source::{MerklError, Source};
 use crate::wire::{AccrualReward, Breakdown, Campaign, LiveRoots, Reward, Root, UserChain};
+
+mod beside;
 
 /// Rows of a page.
 const PAGE_ITEMS: usize = 100;
@@ -29,6 +32,26 @@ pub struct Read {
     pub campaign: Campaign,
     /// Whom they credit.
     pub theirs: Theirs,
+    /// What else they said.
+    pub beside: Beside,
+}
+
+/// What is asked beside a campaign's list.
+#[derive(Debug, Clone, Copy)]
+pub struct Also<'a> {
+    /// How many of the accounts that are credited most have their own page read.
+    pub users_max: usize,
+    /// Whose pages are read whatever they are credited.
+    pub accounts: &'a [Address],
+    /// Whether the roots are asked for.
+    pub roots: bool,
+}
+
+impl Read {
+    /// Who told it.
+    pub fn teller(&self) -> Teller {
+        if self.campaign.accrual.is_some() { Teller::Accrual } else { Teller::Merkl }
+    }
 }
 
 impl<S: Source> Reader<S> {
@@ -43,9 +66,19 @@ impl<S: Source> Reader<S> {
     /// # Errors
     /// They do not answer, do not know it, have computed nothing, or computed it anew meanwhile.
     pub async fn read(&self, campaign: B256) -> Result<Read, MerklError> {
+        self.read_also(campaign, Also { users_max: 0, accounts: &[], roots: false }).await
+    }
+
+    /// The same, with what they say of themselves beside it, all between the same two looks. What of that is refused is told
+    /// in [`Beside::not_told`] and fails nothing.
+    ///
+    /// # Errors
+    /// As [`Reader::read`].
+    pub async fn read_also(&self, campaign: B256, also: Also<'_>) -> Result<Read, MerklError> {
         let before = self.campaign(campaign).await?;
         let computed_until = computed_until(&before)?;
         let rows = self.rewards(campaign).await?;
+        let beside = self.beside(campaign, &rows, computed_until, also).await?;
         let after: Campaign = self.ask(&format!("/v4/campaigns/{}", before.id)).await?;
         let moved = after.campaign_id != campaign || after.computed_until() != Some(computed_until);
         let mut seen = BTreeSet::new();
@@ -62,7 +95,7 @@ impl<S: Source> Reader<S> {
             whitelist: before.params.whitelist.iter().copied().collect(),
             ..theirs
         };
-        Ok(Read { campaign: before, theirs })
+        Ok(Read { campaign: before, theirs, beside })
     }
 
     /// What they say of a campaign, by the chain's id for it.
@@ -105,7 +138,7 @@ impl<S: Source> Reader<S> {
     /// # Errors
     /// They do not answer.
     pub async fn user(&self, account: Address, campaign: B256) -> Result<Vec<TheirRow>, MerklError> {
-        let path = format!("/v4/users/{account}/rewards?chainId={}&breakdownPage=0", self.chain_id);
+        let path = self.user_path(account, 0);
         let chains: Vec<UserChain> = self.ask(&path).await?;
         let all = chains.into_iter().flat_map(|chain| chain.rewards).flat_map(|reward| reward.breakdowns);
         let own = all.filter(|breakdown| breakdown.campaign_id == campaign);
@@ -113,12 +146,20 @@ impl<S: Source> Reader<S> {
         rows.map_err(|why| MerklError::Malformed { path, why })
     }
 
-    /// The newest roots, the newest first.
+    /// An account's own page; their answers are kept for a while unless the chain is named once more.
+    fn user_path(&self, account: Address, page: usize) -> String {
+        let chain = self.chain_id;
+        format!("/v4/users/{account}/rewards?chainId={chain}&reloadChainId={chain}&breakdownPage={page}")
+    }
+
+    /// The newest roots of a time, the newest first.
     ///
     /// # Errors
     /// They do not answer.
-    pub async fn roots(&self) -> Result<Vec<Root>, MerklError> {
-        self.ask(&format!("/v4/roots?chainId={}&page=0&items=20", self.chain_id)).await
+    pub async fn roots(&self, from: UnixSeconds, to: UnixSeconds) -> Result<Vec<Root>, MerklError> {
+        let chain = self.chain_id;
+        self.ask(&format!("/v4/roots?chainId={chain}&fromTimestamp={from}&toTimestamp={to}&page=0&items=100"))
+            .await
     }
 
     /// The roots that count now; `None` when the chain has none.

@@ -250,5 +250,5 @@ async fn users_roots_and_lists() {
     assert_eq!(user.len(), 1, "of this campaign alone");
     assert_eq!((user[0].amount, user[0].pending), (Amount(U256::from(5)), Amount(U256::from(2))));
     assert_eq!(reader.live_roots().await.unwrap().unwrap().end_of_dispute_period, 55);
-    assert_eq!(reader.roots().await.unwrap()[0].epoch, 480_000);
+    assert_eq!(reader.roots(UnixSeconds(1), UnixSeconds(2)).await.unwrap()[0].epoch, 480_000);
 }

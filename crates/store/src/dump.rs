@@ -214,6 +214,7 @@ const TABLES: [(&str, &[&str], usize); 43] = [
             "tolerance_ppm",
             "is_beyond",
             "body",
+            "told_by",
         ],
         1,
     ),
