@@ -2,6 +2,7 @@
 //! each way that figures can differ: each is found, named and measured to the unit, and nothing else is reported.
 
 mod alarms;
+mod forms;
 mod reasons;
 mod stand_in;
 mod two_instances;

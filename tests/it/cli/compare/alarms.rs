@@ -189,7 +189,8 @@ async fn an_alarm_reaches_a_webhook() {
     assert_eq!(api.terminate().await.code, 0);
 
     let mut api = binary::start(command(&["run", "--config", binary::text(&watching)]));
-    api.line_with("API and page: ").await;
+    let line = api.line_with("API and page: ").await;
+    let metrics = format!("{}metrics", line.split_once("page: ").unwrap().1);
     let arrived = async {
         while taken.lock().unwrap().is_empty() {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -201,6 +202,15 @@ async fn an_alarm_reaches_a_webhook() {
     assert_eq!(told["data"]["campaign"], CAMPAIGN);
     assert_eq!(told["data"]["difference_ppm"], 0, "the figures are the same");
     assert_eq!(told["data"]["alarms"], json!(["user_total_differs"]));
+
+    // And whoever watches the metrics sees it at the next look.
+    let gauge = format!("accrual_merkl_alarms{{campaign=\"{CAMPAIGN}\"}} 1");
+    let seen = async {
+        while !super::super::demo::get(&metrics, None).await.1.contains(&gauge) {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), seen).await.expect("the gauge is told");
     assert_eq!(api.terminate().await.code, 0);
     receiving.abort();
     assert_eq!(taken.lock().unwrap().len(), 1, "once");
