@@ -15,6 +15,8 @@ mod beside;
 
 /// Rows of a page.
 const PAGE_ITEMS: usize = 100;
+/// A campaign's leaderboard.
+const LIST: &str = "/v4/rewards";
 /// More rows of a campaign are not read.
 const ROWS_MAX: usize = 1_000_000;
 
@@ -76,18 +78,27 @@ impl<S: Source> Reader<S> {
     /// As [`Reader::read`].
     pub async fn read_also(&self, campaign: B256, also: Also<'_>) -> Result<Read, MerklError> {
         let before = self.campaign(campaign).await?;
-        let computed_until = computed_until(&before)?;
-        let rows = self.rewards(campaign).await?;
+        let lines = self.lines(campaign).await?;
+        let moved = || MerklError::Moved { campaign: campaign.to_string() };
+        // Another accrual moves with every block: each of its lines says as of which, and its pages add nothing to them.
+        let is_accrual = before.accrual.is_some();
+        let computed_until = match as_of(&lines).filter(|_| is_accrual) {
+            Some(instants) if instants.len() > 1 => return Err(moved()),
+            Some(instants) => instants.into_iter().next().unwrap_or_default(),
+            None => computed_until(&before)?,
+        };
+        let rows = rows(lines)?;
+        let also = if is_accrual { Also { users_max: 0, accounts: &[], ..also } } else { also };
         let beside = self.beside(campaign, &rows, computed_until, also).await?;
         let after: Campaign = self.ask(&format!("/v4/campaigns/{}", before.id)).await?;
-        let moved = after.campaign_id != campaign || after.computed_until() != Some(computed_until);
         let mut seen = BTreeSet::new();
         let twice = rows.iter().any(|row| !seen.insert((row.account, row.reason.clone())));
-        if moved || twice {
-            return Err(MerklError::Moved { campaign: campaign.to_string() });
+        let is_later = !is_accrual && after.computed_until() != Some(computed_until);
+        if after.campaign_id != campaign || is_later || twice {
+            return Err(moved());
         }
         let theirs = Theirs::new(UnixSeconds(computed_until), rows).map_err(|error| {
-            MerklError::Malformed { path: "/v4/rewards".to_owned(), why: error.to_string() }
+            MerklError::Malformed { path: LIST.to_owned(), why: error.to_string() }
         })?;
         let theirs = Theirs {
             budget: Some(before.amount),
@@ -127,10 +138,11 @@ impl<S: Source> Reader<S> {
     /// # Errors
     /// They do not answer.
     pub async fn rewards(&self, campaign: B256) -> Result<Vec<TheirRow>, MerklError> {
-        let path = format!("/v4/rewards?chainId={}&campaignId={campaign}", self.chain_id);
-        let rows: Vec<Reward> = self.pages(&path).await?;
-        let rows: Result<_, _> = rows.into_iter().map(TheirRow::try_from).collect();
-        rows.map_err(|why| MerklError::Malformed { path, why })
+        rows(self.lines(campaign).await?)
+    }
+
+    async fn lines(&self, campaign: B256) -> Result<Vec<Reward>, MerklError> {
+        self.pages(&format!("{LIST}?chainId={}&campaignId={campaign}", self.chain_id)).await
     }
 
     /// What one account has of a campaign, as its owner sees it.
@@ -195,6 +207,17 @@ impl<S: Source> Reader<S> {
         serde_json::from_str(&body)
             .map_err(|error| MerklError::Malformed { path: path.to_owned(), why: error.to_string() })
     }
+}
+
+/// The instants that the lines of another accrual are as of, each once; `None` where none says.
+fn as_of(lines: &[Reward]) -> Option<BTreeSet<u64>> {
+    let instants = lines.iter().filter_map(|line| Some(line.accrual.as_ref()?.as_of.as_ref()?.timestamp));
+    Some(instants.collect()).filter(|instants: &BTreeSet<u64>| !instants.is_empty())
+}
+
+fn rows(lines: Vec<Reward>) -> Result<Vec<TheirRow>, MerklError> {
+    let rows: Result<_, _> = lines.into_iter().map(TheirRow::try_from).collect();
+    rows.map_err(|why| MerklError::Malformed { path: LIST.to_owned(), why })
 }
 
 fn computed_until(campaign: &Campaign) -> Result<u64, MerklError> {

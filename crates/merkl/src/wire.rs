@@ -142,6 +142,9 @@ pub struct Reward {
 pub struct AccrualReward {
     /// All that the account earned by it; null when it cannot know.
     pub earned_units: Option<Amount>,
+    /// Where that is true; null before it has read a block.
+    #[serde(default)]
+    pub as_of: Option<AccrualAsOf>,
 }
 
 /// A root.

@@ -178,12 +178,13 @@ fn held(theirs: &TheirRoots, chain: Option<&ChainRoots>) -> (RootsVerdict, Vec<A
         block: chain.through,
     };
     let verdict = if theirs.tree == tree {
-        if agrees(theirs, chain, tree) {
-            RootsVerdict::Same
-        } else {
+        if !live_fits(theirs, chain, tree) {
             alarms.push(differs);
-            RootsVerdict::Differ
         }
+        if chain.trees.last_tree().is_some_and(|last| last != theirs.last_tree) {
+            alarms.push(unknown(theirs.last_tree));
+        }
+        RootsVerdict::Same
     } else if given.contains_key(&theirs.tree) || theirs.dispute_ends_at < first_at {
         // The newest tree has been there for longer than an answer is kept: nobody can claim by what they tell.
         let since = chain.given.iter().rev().find(|(_, root)| *root == tree).map_or(chain.at, |(at, _)| *at);
@@ -203,16 +204,13 @@ fn held(theirs: &TheirRoots, chain: Option<&ChainRoots>) -> (RootsVerdict, Vec<A
     (if alarms.is_empty() { verdict } else { worse(verdict) }, alarms)
 }
 
-/// The same newest tree: the one before, the end of the time for disputes and the one that counts follow from it.
-fn agrees(theirs: &TheirRoots, chain: &ChainRoots, tree: B256) -> bool {
-    let last = chain.trees.last_tree();
+/// With the same newest tree: while its time for disputes lasts by our block, it may have ended by the time they were asked.
+fn live_fits(theirs: &TheirRoots, chain: &ChainRoots, tree: B256) -> bool {
     let is_over = chain.trees.live(chain.at) == Some(tree);
-    let live_fits = theirs.live == tree || (!is_over && last.is_none_or(|last| last == theirs.live));
-    let end_fits = chain.trees.dispute_ends_at().is_none_or(|end| end == theirs.dispute_ends_at);
-    live_fits && end_fits && last.is_none_or(|last| last == theirs.last_tree)
+    theirs.live == tree || (!is_over && chain.trees.last_tree().is_none_or(|last| last == theirs.live))
 }
 
-/// With a root that was never given, being behind or ahead is no excuse.
+/// With an alarm, being ahead is no excuse, and nothing is the same.
 fn worse(verdict: RootsVerdict) -> RootsVerdict {
     match verdict {
         RootsVerdict::Same | RootsVerdict::Ahead => RootsVerdict::Differ,

@@ -4,7 +4,7 @@
 //! has computed. [`fit`] finds the scoring that comes closest; [`mod@wanted`] says what else should be computed to tell why
 //! accounts differ (the campaign without its override, at the run's edge, with their exclusions..); [`mod@compare`] takes the
 //! answers and gives every account that differs a [`Reason`] from a closed list, with its evidence. [`schedule`] holds
-//! what was paid in all against time, run by run; [`by_run`] does so account by account. [`files`] reads the reward files that
+//! what was paid in all against time, run by run; [`fn@by_run`] does so account by account. [`files`] reads the reward files that
 //! Merkl publishes, and [`beside`] holds what Merkl says against itself and against its contract.
 //!
 //! An account's difference has a reason when what would be ours, were that reason at work, is theirs to within rounding.
@@ -24,7 +24,7 @@ pub use by_run::{AccountRun, Bound, by_run};
 pub use compare::{AccountRow, Alarm, Comparison, Fit, Money, Question, compare, fit, in_question};
 pub use reason::{Evidence, Reason, Whose};
 pub use side::{OurAccount, OurPart, Ours, Teller, TheirAccount, TheirRow, Theirs, TheirsError};
-pub use wanted::{Answer, Known, Wanted, wanted};
+pub use wanted::{Answer, Known, VALUE_MINIMUM_USD, Wanted, wanted};
 
 use alloy_primitives::U256;
 use serde::{Deserialize, Serialize};

@@ -60,11 +60,11 @@ pub const VALUE_MINIMUM_USD: Decimal = Decimal::TEN;
 
 /// What is worth computing beside `ours`, which is of `campaign` with the scoring that fits best, as of their instant.
 pub fn wanted(campaign: &Campaign, theirs: &Theirs, ours: &Ours, known: Known<'_>) -> Vec<Wanted> {
-    let mut all = Vec::new();
+    // The first that fits counts: a published rule before guessing whom they leave out.
+    let mut all = vec![other_minimum(campaign, ours.at, known)];
     all.extend(other_terms(campaign, theirs, ours));
     all.extend(earlier_versions(campaign, ours.at));
     all.extend(other_instants(campaign, theirs, ours, known));
-    all.push(other_minimum(campaign, ours.at, known));
     all
 }
 
