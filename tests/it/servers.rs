@@ -83,6 +83,7 @@ fn settings() -> Settings {
         stale_after_seconds: 60,
         webhooks: Default::default(),
         sign_in: None,
+        announced: Default::default(),
         security: None,
         mcp: Default::default(),
     }

@@ -112,6 +112,7 @@ fn settings(campaigns: Vec<Campaign>) -> Settings {
         webhooks: Default::default(),
         mcp: Default::default(),
         sign_in: None,
+        announced: Default::default(),
         security: None,
     }
 }

@@ -1,13 +1,19 @@
 //! What was announced of a campaign beside what its own figures come to.
 
+use std::collections::BTreeMap;
+
 use accrual_rewards::announced::{Announced, Announcement, together};
 use accrual_rewards::campaign::Campaign;
+use accrual_rewards::id::CampaignId;
 use accrual_rewards::unit::Amount;
 use rust_decimal::Decimal;
 use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::Api;
 
 /// What was announced, and what follows from it. Null is what was not told, or does not follow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AnnouncedView {
     /// What it was to hand out.
     pub budget_units: Option<Amount>,
@@ -32,7 +38,7 @@ pub struct AnnouncedView {
 }
 
 /// What was announced of several campaigns.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TogetherView {
     /// The total that was named.
     pub total_units: Option<Amount>,
@@ -47,7 +53,7 @@ pub struct TogetherView {
 }
 
 /// One campaign of several.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PartView {
     /// The campaign's id, or how people call it where it cannot be followed.
     pub name: String,
@@ -61,7 +67,26 @@ pub struct PartView {
     pub implied_apr_percent: Option<Decimal>,
 }
 
+/// What is configured of announcements.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AnnouncedSettings {
+    /// Campaign by campaign, where something was announced.
+    pub campaigns: BTreeMap<CampaignId, Announced>,
+    /// What was announced of several together.
+    pub together: Option<Announcement>,
+}
+
 impl AnnouncedView {
+    /// What was announced of `campaign`, where something was.
+    pub(crate) fn told(api: &Api, campaign: &Campaign) -> Option<Self> {
+        let AnnouncedSettings { campaigns, together } = &api.settings().announced;
+        let own = campaigns.get(&campaign.id)?;
+        let decimals = api.token(campaign.reward_token).decimals;
+        let followed = api.book().campaigns().iter();
+        let followed = followed.filter_map(|one| Some((one, campaigns.get(&one.id)?)));
+        Some(Self::new(campaign, own, decimals, together.as_ref(), followed))
+    }
+
     /// What was announced of `campaign`, and of all campaigns of its token: `followed` are those with their words.
     pub fn new<'a>(
         campaign: &Campaign,

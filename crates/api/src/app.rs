@@ -19,6 +19,7 @@ use alloy_primitives::Address;
 use axum::http::HeaderValue;
 use secrecy::SecretString;
 
+use crate::announced::AnnouncedSettings;
 use crate::book::{Book, Pair, State, Token};
 use crate::clock::Clock;
 use crate::finished::Kept;
@@ -45,6 +46,8 @@ pub struct Settings {
     pub pools: Vec<PoolInfo>,
     /// The campaigns to serve.
     pub campaigns: Vec<Campaign>,
+    /// What was announced of them.
+    pub announced: AnnouncedSettings,
     /// What the configuration says of tokens; the others are learnt from the database.
     pub tokens: Vec<TokenInfo>,
     /// Where each token's price comes from.

@@ -4,6 +4,7 @@
 //! `accrual run` the follower counts into the same one. Labels are routes, states and plans; never a key, a client or an
 //! address, since whoever reads metrics need not know who calls.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gau
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::app::Api;
+use crate::reconciliation::Gauge;
 use crate::status::components::{Look, State};
 
 const HTTP_REQUESTS: &str = "accrual_http_requests_total";
@@ -32,6 +34,14 @@ const COMPONENT_STATE: &str = "accrual_component_state";
 const COMPONENT_LAG: &str = "accrual_component_lag_seconds";
 const COMPONENT_LAG_BLOCKS: &str = "accrual_component_lag_blocks";
 const REPLICAS: &str = "accrual_replicas_live";
+const MERKL_DIFFERENCE: &str = "accrual_merkl_difference_ppm";
+const MERKL_UNPAID: &str = "accrual_merkl_unpaid_ppm";
+const MERKL_BEYOND: &str = "accrual_merkl_beyond";
+const MERKL_ALARMS: &str = "accrual_merkl_alarms";
+const MERKL_AGE: &str = "accrual_merkl_age_seconds";
+const VERIFIED_BLOCK: &str = "accrual_verified_block_number";
+const VERIFIED_AGE: &str = "accrual_verified_age_seconds";
+const VERIFIED_DIFFERENCES: &str = "accrual_verified_differences";
 /// Counted by the store and the follower; described here, since here they are told.
 const ELSEWHERE: [(&str, &str); 7] = [
     ("accrual_db_errors_total", "Statements that the database refused or did not answer, by engine."),
@@ -116,6 +126,14 @@ fn describe() {
     describe_gauge!(COMPONENT_LAG, "Seconds that a part is behind.");
     describe_gauge!(COMPONENT_LAG_BLOCKS, "Blocks that a part is behind.");
     describe_gauge!(REPLICAS, "Servers that were heard of within the bound.");
+    describe_gauge!(MERKL_DIFFERENCE, "All accounts' differences from Merkl, in millionths of what was paid.");
+    describe_gauge!(MERKL_UNPAID, "What time has set free and Merkl has not paid, in millionths of it.");
+    describe_gauge!(MERKL_BEYOND, "1 when the newest comparison is beyond its tolerance or has an alarm.");
+    describe_gauge!(MERKL_ALARMS, "Alarms of the newest comparison with Merkl.");
+    describe_gauge!(MERKL_AGE, "Seconds since the instant that the newest comparison is as of.");
+    describe_gauge!(VERIFIED_BLOCK, "The block at which a pool was last held against its contracts.");
+    describe_gauge!(VERIFIED_AGE, "Seconds since a pool was last held against its contracts.");
+    describe_gauge!(VERIFIED_DIFFERENCES, "Values that differed from the pool's contracts then.");
     for (name, text) in ELSEWHERE {
         describe_counter!(name, text);
     }
@@ -182,6 +200,28 @@ pub(crate) fn tell(api: &Api, look: &Look) {
     }
     gauge!(REPLICAS).set(count(u64::try_from(api.keys().live_replicas()).unwrap_or(u64::MAX)));
     recorder().run_upkeep();
+}
+
+/// Tells what came of comparing with Merkl last, campaign by campaign.
+pub(crate) fn compared(gauges: &[Gauge]) {
+    for one in gauges {
+        let of = |name: &'static str| gauge!(name, "campaign" => one.campaign.clone());
+        of(MERKL_DIFFERENCE).set(count(one.difference_ppm));
+        of(MERKL_UNPAID).set(count(one.unpaid_ppm));
+        of(MERKL_BEYOND).set(u32::from(one.is_beyond));
+        of(MERKL_ALARMS).set(count(u64::try_from(one.alarms_count).unwrap_or(u64::MAX)));
+        of(MERKL_AGE).set(Duration::from_secs(one.age_seconds));
+    }
+}
+
+/// Tells what came of verifying each pool last.
+pub(crate) fn verified(verifications: &BTreeMap<PoolId, Verification>, now: UnixSeconds) {
+    for (pool, last) in verifications {
+        let of = |name: &'static str| gauge!(name, "pool" => pool.to_string());
+        of(VERIFIED_BLOCK).set(count(last.block_number.0));
+        of(VERIFIED_AGE).set(Duration::from_secs(now.since(last.verified_at)));
+        of(VERIFIED_DIFFERENCES).set(count(last.differences));
+    }
 }
 
 /// All that is counted, as text; what memory knows as it is now.

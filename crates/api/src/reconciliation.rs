@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::reconcile::schedule::{Gap, Run};
-use accrual_rewards::reconcile::{AccountRow, Alarm, Evidence, Fit, Reason, TheirAccount};
+use accrual_rewards::reconcile::beside::{Checks, RootsCheck};
+use accrual_rewards::reconcile::{
+    AccountRow, AccountRun, Alarm, Comparison, Evidence, Fit, Reason, Teller, TheirAccount, ppm_up,
+};
 use accrual_rewards::unit::{Amount, SignedAmount, UnixSeconds};
 use accrual_store::StoreError;
 use accrual_store::comparisons::{self, Kept};
@@ -26,6 +29,8 @@ pub struct ComparisonView {
     pub merkl_campaign_id: Option<String>,
     /// Where their figures came from.
     pub source: String,
+    /// Who told them: `merkl`, `file` (published by Merkl) or `accrual` (another one's own count); null where it was not kept.
+    pub told_by: Option<&'static str>,
     /// The kept answers that it was made from; null for files.
     pub reading: Option<String>,
     /// When it was made.
@@ -64,6 +69,32 @@ pub struct ComparisonView {
     pub gaps: Vec<GapView>,
     /// What must not be.
     pub alarms: Vec<AlarmView>,
+    /// What was looked at beside the figures.
+    pub checks: ChecksView,
+}
+
+/// What they say of themselves, as far as it was looked at.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ChecksView {
+    /// Accounts whose own pages were held against the campaign's list.
+    pub users_count: u64,
+    /// The roots that they tell against the Distributor's; null where they were not told.
+    pub roots: Option<RootsView>,
+    /// What was asked and not told, each as a sentence.
+    pub not_told: Vec<String>,
+}
+
+/// The root that they tell against the one that the Distributor pays by.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RootsView {
+    /// `same`; `behind` or `ahead` of the block that is read here; `differ`; `unread` where the Distributor is not read.
+    pub verdict: &'static str,
+    /// Theirs.
+    pub theirs: String,
+    /// The Distributor's; null where its logs do not tell.
+    pub on_chain: Option<String>,
+    /// As of which block; null where it is not read.
+    pub block_number: Option<u64>,
 }
 
 /// How close a scoring comes.
@@ -86,7 +117,7 @@ pub struct RunView {
     from: Rfc3339,
     /// When it ends.
     until: Rfc3339,
-    /// `whole`, or what its bounds are known from.
+    /// `on_time`, `stood_still` (nothing was paid), `caught_up`, `short`, `above` or `fell`.
     kind: &'static str,
     /// What time sets free in it.
     expected_units: Amount,
@@ -145,6 +176,26 @@ pub struct RowView {
     pub reason: Option<&'static str>,
     /// What shows it.
     pub evidence: Option<EvidenceView>,
+    /// In which of their runs it came to differ; empty where the ends of earlier runs are not known.
+    pub runs: Vec<AccountRunView>,
+}
+
+/// One account in one of their runs.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct AccountRunView {
+    /// When it begins; of the first that is known, when the campaign does.
+    pub from: Rfc3339,
+    /// When it ends.
+    pub until: Rfc3339,
+    /// What they credited in it.
+    #[schema(value_type = String, example = "-1200")]
+    pub theirs_units: SignedAmount,
+    /// What the account earned in it by us.
+    #[schema(value_type = String, example = "-1200")]
+    pub ours_units: SignedAmount,
+    /// Theirs less ours.
+    #[schema(value_type = String, example = "-1200")]
+    pub difference_units: SignedAmount,
 }
 
 /// What they say of an account.
@@ -198,6 +249,10 @@ pub struct EvidenceView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub minimum_ppb: Option<u64>,
+    /// The value in US dollars below which positions have no share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub minimum_usd: Option<rust_decimal::Decimal>,
 }
 
 /// A comparison in a list of them.
@@ -242,6 +297,7 @@ impl ComparisonView {
             campaign: campaign.id.to_string(),
             merkl_campaign_id: campaign.merkl_campaign_id.map(|id| id.to_string()),
             source: kept.source.clone(),
+            told_by: kept.told_by.map(Teller::as_str),
             reading: kept.reading_id.clone(),
             compared_at: Rfc3339(kept.at),
             computed_until: Rfc3339(comparison.computed_until),
@@ -261,6 +317,28 @@ impl ComparisonView {
             runs: comparison.runs.iter().map(RunView::of).collect(),
             gaps: comparison.gaps.iter().map(GapView::of).collect(),
             alarms: comparison.alarms.iter().map(AlarmView::of).collect(),
+            checks: ChecksView::of(&comparison.checks),
+        }
+    }
+}
+
+impl ChecksView {
+    fn of(checks: &Checks) -> Self {
+        Self {
+            users_count: checks.users_count,
+            roots: checks.roots.as_ref().map(RootsView::of),
+            not_told: checks.not_told.clone(),
+        }
+    }
+}
+
+impl RootsView {
+    fn of(check: &RootsCheck) -> Self {
+        Self {
+            verdict: check.verdict.as_str(),
+            theirs: check.theirs.to_string(),
+            on_chain: check.on_chain.map(|root| root.to_string()),
+            block_number: check.block.map(|block| block.0),
         }
     }
 }
@@ -318,6 +396,19 @@ impl RowView {
             best_scoring: row.best_scoring.as_str(),
             reason: row.reason.map(Reason::as_str),
             evidence: row.evidence.as_ref().map(EvidenceView::of),
+            runs: row.runs.iter().map(AccountRunView::of).collect(),
+        }
+    }
+}
+
+impl AccountRunView {
+    fn of(run: &AccountRun) -> Self {
+        Self {
+            from: Rfc3339(run.from),
+            until: Rfc3339(run.until),
+            theirs_units: run.theirs,
+            ours_units: run.ours,
+            difference_units: run.difference,
         }
     }
 }
@@ -350,6 +441,9 @@ impl EvidenceView {
             Evidence::OthersLeftOut { accounts } => Self { accounts: listed(accounts), ..base },
             Evidence::BelowMinimum { share_ppb, minimum_ppb } => {
                 Self { share_ppb: Some(*share_ppb), minimum_ppb: Some(*minimum_ppb), ..base }
+            }
+            Evidence::BelowValue { minimum_usd } | Evidence::WithoutMinimum { minimum_usd } => {
+                Self { minimum_usd: Some(*minimum_usd), ..base }
             }
             Evidence::NoTrade { paid_until, last_trade_at } => {
                 Self { since: Some(Rfc3339(*paid_until)), last_trade_at: last_trade_at.map(Rfc3339), ..base }
@@ -405,6 +499,8 @@ pub struct Gauge {
     pub is_beyond: bool,
     /// Alarms.
     pub alarms_count: usize,
+    /// What time had set free and they had not paid, in millionths of it, rounded up.
+    pub unpaid_ppm: u64,
     /// Seconds between the instant that it is as of and now.
     pub age_seconds: u64,
 }
@@ -416,15 +512,21 @@ pub struct Gauge {
 pub async fn gauges(api: &Api) -> Result<Vec<Gauge>, StoreError> {
     let now = api.settings().clock.now();
     let mut gauges = Vec::new();
-    for campaign in api.book().campaigns() {
+    let compared = api.book().campaigns().iter().filter(|one| one.merkl_campaign_id.is_some());
+    for campaign in compared {
         let newest = comparisons::list(api.db(), &campaign.id, UnixSeconds(u64::MAX), 1).await?;
         gauges.extend(newest.first().map(|kept| Gauge {
             campaign: campaign.id.to_string(),
             difference_ppm: kept.comparison.fits.first().map_or(0, |fit| fit.difference_ppm),
             is_beyond: kept.comparison.is_beyond,
             alarms_count: kept.comparison.alarms.len(),
+            unpaid_ppm: unpaid_ppm(&kept.comparison),
             age_seconds: now.since(kept.comparison.computed_until),
         }));
     }
     Ok(gauges)
+}
+
+fn unpaid_ppm(comparison: &Comparison) -> u64 {
+    ppm_up(comparison.money.remainder, comparison.money.expected).unwrap_or_default()
 }

@@ -18,11 +18,12 @@ use std::time::Duration;
 
 use accrual_rewards::unit::UnixSeconds;
 use accrual_store::status::{self, StatusClock};
-use accrual_store::{Db, StoreError};
+use accrual_store::{Db, StoreError, verifications};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::Api;
 use crate::metrics;
+use crate::reconciliation;
 use crate::routes::status::StatusView;
 use account::{Between, book};
 use components::Look;
@@ -90,6 +91,13 @@ impl Looker {
         };
         let look = Look::at(api, now).await;
         metrics::tell(api, &look);
+        // What a database that is away cannot tell stays as it was told last; its own trouble is counted elsewhere.
+        if let Ok(gauges) = reconciliation::gauges(api).await {
+            metrics::compared(&gauges);
+        }
+        if let Ok(verified) = verifications::all(api.db()).await {
+            metrics::verified(&verified, now);
+        }
         let booked = self.book(api.db(), &look, alive_since, now).await;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.failing_since = match &booked {

@@ -13,5 +13,5 @@ pub mod source;
 pub mod wire;
 
 pub use http::{Http, Pace};
-pub use reader::{Read, Reader};
+pub use reader::{Also, Read, Reader};
 pub use source::{Answer, MerklError, Source};

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use accrual_rewards::reconcile::{TheirRow, Theirs};
+use accrual_rewards::reconcile::beside::Beside;
+use accrual_rewards::reconcile::{Teller, TheirRow, Theirs};
 use accrual_rewards::unit::{Amount, UnixSeconds};
 use alloy_primitives::{Address, B256};
 use serde::de::DeserializeOwned;
@@ -10,8 +11,12 @@ use serde::de::DeserializeOwned;
 use crate::source::{MerklError, Source};
 use crate::wire::{AccrualReward, Breakdown, Campaign, LiveRoots, Reward, Root, UserChain};
 
+mod beside;
+
 /// Rows of a page.
 const PAGE_ITEMS: usize = 100;
+/// A campaign's leaderboard.
+const LIST: &str = "/v4/rewards";
 /// More rows of a campaign are not read.
 const ROWS_MAX: usize = 1_000_000;
 
@@ -29,6 +34,26 @@ pub struct Read {
     pub campaign: Campaign,
     /// Whom they credit.
     pub theirs: Theirs,
+    /// What else they said.
+    pub beside: Beside,
+}
+
+/// What is asked beside a campaign's list.
+#[derive(Debug, Clone, Copy)]
+pub struct Also<'a> {
+    /// How many of the accounts that are credited most have their own page read.
+    pub users_max: usize,
+    /// Whose pages are read whatever they are credited.
+    pub accounts: &'a [Address],
+    /// Whether the roots are asked for.
+    pub roots: bool,
+}
+
+impl Read {
+    /// Who told it.
+    pub fn teller(&self) -> Teller {
+        if self.campaign.accrual.is_some() { Teller::Accrual } else { Teller::Merkl }
+    }
 }
 
 impl<S: Source> Reader<S> {
@@ -43,18 +68,37 @@ impl<S: Source> Reader<S> {
     /// # Errors
     /// They do not answer, do not know it, have computed nothing, or computed it anew meanwhile.
     pub async fn read(&self, campaign: B256) -> Result<Read, MerklError> {
+        self.read_also(campaign, Also { users_max: 0, accounts: &[], roots: false }).await
+    }
+
+    /// The same, with what they say of themselves beside it, all between the same two looks. What of that is refused is told
+    /// in [`Beside::not_told`] and fails nothing.
+    ///
+    /// # Errors
+    /// As [`Reader::read`].
+    pub async fn read_also(&self, campaign: B256, also: Also<'_>) -> Result<Read, MerklError> {
         let before = self.campaign(campaign).await?;
-        let computed_until = computed_until(&before)?;
-        let rows = self.rewards(campaign).await?;
+        let lines = self.lines(campaign).await?;
+        let moved = || MerklError::Moved { campaign: campaign.to_string() };
+        // Another accrual moves with every block: each of its lines says as of which, and its pages add nothing to them.
+        let is_accrual = before.accrual.is_some();
+        let computed_until = match as_of(&lines).filter(|_| is_accrual) {
+            Some(instants) if instants.len() > 1 => return Err(moved()),
+            Some(instants) => instants.into_iter().next().unwrap_or_default(),
+            None => computed_until(&before)?,
+        };
+        let rows = rows(lines)?;
+        let also = if is_accrual { Also { users_max: 0, accounts: &[], ..also } } else { also };
+        let beside = self.beside(campaign, &rows, computed_until, also).await?;
         let after: Campaign = self.ask(&format!("/v4/campaigns/{}", before.id)).await?;
-        let moved = after.campaign_id != campaign || after.computed_until() != Some(computed_until);
         let mut seen = BTreeSet::new();
         let twice = rows.iter().any(|row| !seen.insert((row.account, row.reason.clone())));
-        if moved || twice {
-            return Err(MerklError::Moved { campaign: campaign.to_string() });
+        let is_later = !is_accrual && after.computed_until() != Some(computed_until);
+        if after.campaign_id != campaign || is_later || twice {
+            return Err(moved());
         }
         let theirs = Theirs::new(UnixSeconds(computed_until), rows).map_err(|error| {
-            MerklError::Malformed { path: "/v4/rewards".to_owned(), why: error.to_string() }
+            MerklError::Malformed { path: LIST.to_owned(), why: error.to_string() }
         })?;
         let theirs = Theirs {
             budget: Some(before.amount),
@@ -62,7 +106,7 @@ impl<S: Source> Reader<S> {
             whitelist: before.params.whitelist.iter().copied().collect(),
             ..theirs
         };
-        Ok(Read { campaign: before, theirs })
+        Ok(Read { campaign: before, theirs, beside })
     }
 
     /// What they say of a campaign, by the chain's id for it.
@@ -94,10 +138,11 @@ impl<S: Source> Reader<S> {
     /// # Errors
     /// They do not answer.
     pub async fn rewards(&self, campaign: B256) -> Result<Vec<TheirRow>, MerklError> {
-        let path = format!("/v4/rewards?chainId={}&campaignId={campaign}", self.chain_id);
-        let rows: Vec<Reward> = self.pages(&path).await?;
-        let rows: Result<_, _> = rows.into_iter().map(TheirRow::try_from).collect();
-        rows.map_err(|why| MerklError::Malformed { path, why })
+        rows(self.lines(campaign).await?)
+    }
+
+    async fn lines(&self, campaign: B256) -> Result<Vec<Reward>, MerklError> {
+        self.pages(&format!("{LIST}?chainId={}&campaignId={campaign}", self.chain_id)).await
     }
 
     /// What one account has of a campaign, as its owner sees it.
@@ -105,7 +150,7 @@ impl<S: Source> Reader<S> {
     /// # Errors
     /// They do not answer.
     pub async fn user(&self, account: Address, campaign: B256) -> Result<Vec<TheirRow>, MerklError> {
-        let path = format!("/v4/users/{account}/rewards?chainId={}&breakdownPage=0", self.chain_id);
+        let path = self.user_path(account, 0);
         let chains: Vec<UserChain> = self.ask(&path).await?;
         let all = chains.into_iter().flat_map(|chain| chain.rewards).flat_map(|reward| reward.breakdowns);
         let own = all.filter(|breakdown| breakdown.campaign_id == campaign);
@@ -113,12 +158,20 @@ impl<S: Source> Reader<S> {
         rows.map_err(|why| MerklError::Malformed { path, why })
     }
 
-    /// The newest roots, the newest first.
+    /// An account's own page; their answers are kept for a while unless the chain is named once more.
+    fn user_path(&self, account: Address, page: usize) -> String {
+        let chain = self.chain_id;
+        format!("/v4/users/{account}/rewards?chainId={chain}&reloadChainId={chain}&breakdownPage={page}")
+    }
+
+    /// The newest roots of a time, the newest first.
     ///
     /// # Errors
     /// They do not answer.
-    pub async fn roots(&self) -> Result<Vec<Root>, MerklError> {
-        self.ask(&format!("/v4/roots?chainId={}&page=0&items=20", self.chain_id)).await
+    pub async fn roots(&self, from: UnixSeconds, to: UnixSeconds) -> Result<Vec<Root>, MerklError> {
+        let chain = self.chain_id;
+        self.ask(&format!("/v4/roots?chainId={chain}&fromTimestamp={from}&toTimestamp={to}&page=0&items=100"))
+            .await
     }
 
     /// The roots that count now; `None` when the chain has none.
@@ -154,6 +207,17 @@ impl<S: Source> Reader<S> {
         serde_json::from_str(&body)
             .map_err(|error| MerklError::Malformed { path: path.to_owned(), why: error.to_string() })
     }
+}
+
+/// The instants that the lines of another accrual are as of, each once; `None` where none says.
+fn as_of(lines: &[Reward]) -> Option<BTreeSet<u64>> {
+    let instants = lines.iter().filter_map(|line| Some(line.accrual.as_ref()?.as_of.as_ref()?.timestamp));
+    Some(instants.collect()).filter(|instants: &BTreeSet<u64>| !instants.is_empty())
+}
+
+fn rows(lines: Vec<Reward>) -> Result<Vec<TheirRow>, MerklError> {
+    let rows: Result<_, _> = lines.into_iter().map(TheirRow::try_from).collect();
+    rows.map_err(|why| MerklError::Malformed { path: LIST.to_owned(), why })
 }
 
 fn computed_until(campaign: &Campaign) -> Result<u64, MerklError> {

@@ -52,11 +52,14 @@ pub struct AccrualAsOf {
 }
 
 impl Campaign {
-    /// Up to when it is computed: as they say, or where another accrual's own figures are true.
+    /// Up to when it is computed: as they say; of another accrual, where its own figures are true, since what it says of
+    /// Merkl's engine beside them is Merkl's.
     pub fn computed_until(&self) -> Option<u64> {
-        let theirs = self.campaign_status.as_ref().and_then(|status| status.computed_until);
-        let own = || self.accrual.as_ref()?.as_of.as_ref().map(|as_of| as_of.timestamp);
-        theirs.or_else(own).filter(|until| *until > 0)
+        let until = match &self.accrual {
+            Some(own) => own.as_of.as_ref().map(|as_of| as_of.timestamp),
+            None => self.campaign_status.as_ref().and_then(|status| status.computed_until),
+        };
+        until.filter(|until| *until > 0)
     }
 }
 
@@ -139,6 +142,9 @@ pub struct Reward {
 pub struct AccrualReward {
     /// All that the account earned by it; null when it cannot know.
     pub earned_units: Option<Amount>,
+    /// Where that is true; null before it has read a block.
+    #[serde(default)]
+    pub as_of: Option<AccrualAsOf>,
 }
 
 /// A root.
@@ -180,9 +186,32 @@ pub struct UserChain {
 /// What one user has of one token.
 #[derive(Debug, Clone, Deserialize)]
 pub struct UserReward {
-    /// Campaign by campaign.
+    /// Of which token.
+    #[serde(default)]
+    pub token: UserToken,
+    /// In which root; one token may be in several.
+    #[serde(default)]
+    pub root: Option<String>,
+    /// In the newest root, over all campaigns; another accrual may not know it.
+    #[serde(default)]
+    pub amount: Option<Amount>,
+    /// Computed since.
+    #[serde(default)]
+    pub pending: Option<Amount>,
+    /// Another accrual's own figure.
+    #[serde(default)]
+    pub accrual: Option<AccrualReward>,
+    /// Campaign by campaign, a page of them.
     #[serde(default)]
     pub breakdowns: Vec<Breakdown>,
+}
+
+/// A token as a user's page names it.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct UserToken {
+    /// Its contract.
+    #[serde(default)]
+    pub address: Option<Address>,
 }
 
 /// What one user has of one campaign.

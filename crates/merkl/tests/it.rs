@@ -5,7 +5,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use accrual_merkl::{Http, MerklError, Pace, Reader, Source};
+use accrual_merkl::{Also, Http, MerklError, Pace, Reader, Source};
+use accrual_rewards::reconcile::Teller;
 use accrual_rewards::unit::{Amount, UnixSeconds};
 use alloy_primitives::{Address, B256, U256};
 use axum::Router;
@@ -250,5 +251,83 @@ async fn users_roots_and_lists() {
     assert_eq!(user.len(), 1, "of this campaign alone");
     assert_eq!((user[0].amount, user[0].pending), (Amount(U256::from(5)), Amount(U256::from(2))));
     assert_eq!(reader.live_roots().await.unwrap().unwrap().end_of_dispute_period, 55);
-    assert_eq!(reader.roots().await.unwrap()[0].epoch, 480_000);
+    assert_eq!(reader.roots(UnixSeconds(1), UnixSeconds(2)).await.unwrap()[0].epoch, 480_000);
+}
+
+/// Another accrual of `rows` accounts, whose lines are as of what `instant` says of a page, and whose campaign is later already.
+fn another(rows: usize, instant: fn(usize) -> u64) -> impl Fn(usize, &str) -> Response + Send + Sync + 'static {
+    move |_, path| {
+        let as_of = |timestamp: u64| {
+            format!(r#""accrual": {{ "as_of": {{ "block_number": 1, "timestamp": {timestamp} }} }}, "chain""#)
+        };
+        let told = campaign("700").replacen(r#""chain""#, &as_of(999), 1);
+        if path.starts_with("/v4/campaigns?") {
+            return format!("[{told}]").into_response();
+        }
+        if path == "/v4/campaigns/12873" {
+            return told.into_response();
+        }
+        assert!(path.starts_with("/v4/rewards?"), "{path}: no page of an account's is asked for");
+        let page: usize = path.split_once("page=").unwrap().1.parse().unwrap();
+        let row = |place: usize| {
+            let account = Address::from_word(B256::from(U256::from(place + 1)));
+            format!(
+                r#"{{ "recipient": "{account}", "reason": "uniswap_v3", "amount": "3", "claimed": null, "pending": null,
+                    "accrual": {{ "campaign": "x", "earned_units": "10", "as_of": {{ "timestamp": {} }} }} }}"#,
+                instant(page)
+            )
+        };
+        let rows = (page * 100).min(rows)..((page + 1) * 100).min(rows);
+        format!("[{}]", rows.map(row).collect::<Vec<_>>().join(",")).into_response()
+    }
+}
+
+#[tokio::test]
+async fn another_accrual_is_read_as_of_the_block_that_its_lines_name() {
+    let also = Also { users_max: 5, accounts: &[], roots: false };
+    let (url, _) = serve(another(150, |_| 800)).await;
+    let read = reader(&url).read_also(CAMPAIGN, also).await.unwrap();
+    assert_eq!(read.teller(), Teller::Accrual);
+    assert_eq!(read.theirs.computed_until, UnixSeconds(800), "not its campaign's, which moved on, nor Merkl's");
+    assert_eq!(read.theirs.paid, Amount(U256::from(1_500)), "its own count, whatever Merkl credited");
+    let (url, _) = serve(another(150, |page| 800 + u64::try_from(page).unwrap())).await;
+    let error = reader(&url).read_also(CAMPAIGN, also).await.unwrap_err();
+    assert!(matches!(error, MerklError::Moved { .. }), "a block came between its pages: {error}");
+}
+
+#[tokio::test]
+async fn pages_of_accounts_are_read_to_their_end_and_a_refusal_is_noted() {
+    let account = Address::from_word(B256::from(U256::from(100)));
+    let page = |from: usize, to: usize| {
+        let part = |place: usize| {
+            let id = if place == 0 { CAMPAIGN } else { B256::from(U256::from(place)) };
+            format!(r#"{{ "reason": "a", "amount": "1", "claimed": "0", "pending": "1", "campaignId": "{id}" }}"#)
+        };
+        let parts: Vec<String> = (from..to).map(part).collect();
+        format!(
+            r#"[{{ "chain": {{ "id": 8453 }}, "rewards": [{{ "root": "0x1", "token": {{ "address": "{account}" }},
+                "amount": "103", "claimed": "0", "pending": "103", "breakdowns": [{}] }}] }}]"#,
+            parts.join(",")
+        )
+    };
+    let list = whole(100);
+    let (url, stand_in) = serve(move |before, path| {
+        if !path.starts_with("/v4/users/") {
+            return if path == "/v4/roots/live" { StatusCode::FORBIDDEN.into_response() } else { list(before, path) };
+        }
+        assert!(path.starts_with(&format!("/v4/users/{account}/")), "the largest: {path}");
+        assert!(path.contains("reloadChainId=8453"), "{path}");
+        if path.ends_with("breakdownPage=0") { page(0, 100) } else { page(100, 103) }.into_response()
+    })
+    .await;
+    let also = Also { users_max: 1, accounts: &[], roots: true };
+    let read = reader(&url).read_also(CAMPAIGN, also).await.unwrap();
+    let user = &read.beside.users[0];
+    assert_eq!((user.account, user.of_campaign), (account, Amount(U256::from(2))));
+    assert_eq!(user.tokens.len(), 1, "both pages are of one token");
+    assert_eq!((user.tokens[0].total, user.tokens[0].parts), (Amount(U256::from(206)), Amount(U256::from(206))));
+    assert_eq!(read.beside.roots, None);
+    assert_eq!(read.beside.not_told.len(), 1, "{:?}", read.beside.not_told);
+    assert!(read.beside.not_told[0].contains("/v4/roots/live was refused with status 403"));
+    assert_eq!(stand_in.asked.lock().unwrap().len(), 2 + 2 + 2 + 1, "campaign, list, page, roots, campaign");
 }

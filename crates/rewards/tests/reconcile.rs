@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy counts helpers of integration tests as no tests")]
 
+#[path = "reconcile/beside.rs"]
+mod beside;
 #[path = "reconcile/files.rs"]
 mod files;
 #[path = "reconcile/recorded.rs"]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use accrual_rewards::id::CampaignId;
 use accrual_rewards::reconcile::schedule::Seen;
-use accrual_rewards::reconcile::{AccountRow, Comparison};
+use accrual_rewards::reconcile::{AccountRow, Bound, Comparison, Teller, TheirAccount};
 use accrual_rewards::unit::{Amount, UnixSeconds};
 use alloy_primitives::Address;
 
@@ -24,6 +24,8 @@ pub struct Kept {
     pub reading_id: Option<String>,
     /// Where their figures came from.
     pub source: String,
+    /// Who told them; `None` of a comparison from before that was kept.
+    pub told_by: Option<Teller>,
     /// When it was made.
     pub at: UnixSeconds,
     /// What came of it. In lists, and where they are asked for apart, its rows are left out.
@@ -32,8 +34,8 @@ pub struct Kept {
 
 const INSERT: &str = "
     insert into comparisons (comparison_id, campaign_id, reading_id, source, at, computed_until, expected_units,
-        paid_units, ours_units, difference_units, difference_ppm, tolerance_ppm, is_beyond, body)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+        paid_units, ours_units, difference_units, difference_ppm, tolerance_ppm, is_beyond, body, told_by)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
 
 static INSERT_ROWS: Bulk = Bulk::new(
     "insert into comparison_rows (comparison_id, place, account, amount_units, difference_units, reason, body) values",
@@ -68,6 +70,7 @@ pub async fn keep(db: &Db, kept: &Kept) -> Result<(), StoreError> {
         .bind(bound(kept.comparison.tolerance_ppm))
         .bind(kept.comparison.is_beyond)
         .bind(body.as_str())
+        .bind(kept.told_by.map(Teller::as_str))
         .execute(conn).await.map(|_| ()))?;
     let rows: Vec<(i64, &AccountRow)> = (0..).zip(&kept.comparison.rows).collect();
     for (text, rows) in INSERT_ROWS.statements(db.engine(), &rows) {
@@ -91,10 +94,10 @@ pub async fn keep(db: &Db, kept: &Kept) -> Result<(), StoreError> {
     tx.commit().await
 }
 
-type Cells = (String, String, Option<String>, String, i64, String);
+type Cells = (String, String, Option<String>, String, Option<String>, i64, String);
 
 const LIST: &str = "
-    select comparison_id, campaign_id, reading_id, source, at, body from comparisons
+    select comparison_id, campaign_id, reading_id, source, told_by, at, body from comparisons
     where campaign_id = $1 and at <= $2 order by at desc, comparison_id desc limit $3";
 
 /// The newest comparisons of a campaign up to `until`, the newest first, `limit` at most, without their rows.
@@ -110,6 +113,22 @@ pub async fn list(
     let rows: Vec<Cells> = on!(db, pool => sqlx::query_as(LIST)
         .bind(campaign.as_str()).bind(bound(until.0)).bind(i64::from(limit)).fetch_all(pool).await)?;
     rows.into_iter().map(|cells| kept(db, cells)).collect()
+}
+
+const OF_MERKL: &str = "
+    select comparison_id, campaign_id, reading_id, source, told_by, at, body from comparisons
+    where campaign_id = $1 and told_by in ('merkl', 'file')
+    order by computed_until desc, at desc, comparison_id desc limit 1";
+
+/// The comparison of a campaign that is as of the latest instant of all in which Merkl itself told the other side, without its
+/// rows: the newest of what Merkl credited that is known here.
+///
+/// # Errors
+/// [`StoreError::Damaged`], or the database's own.
+pub async fn newest_of_merkl(db: &Db, campaign: &CampaignId) -> Result<Option<Kept>, StoreError> {
+    let row: Option<Cells> = on!(db, pool => sqlx::query_as(OF_MERKL)
+        .bind(campaign.as_str()).fetch_optional(pool).await)?;
+    row.map(|cells| kept(db, cells)).transpose()
 }
 
 const ROWS: &str = "
@@ -142,6 +161,41 @@ pub async fn row(db: &Db, comparison_id: &str, account: Address) -> Result<Optio
     body.map(|body| parsed(db, "comparison_rows", comparison_id, &body)).transpose()
 }
 
+/// Accounts asked about in one statement.
+const ASKED: usize = 100;
+
+/// What the other side said of each of `accounts` in a comparison; those that it did not name are left out.
+///
+/// # Errors
+/// [`StoreError::Damaged`], or the database's own.
+pub async fn theirs(
+    db: &Db,
+    comparison_id: &str,
+    accounts: &[Address],
+) -> Result<BTreeMap<Address, TheirAccount>, StoreError> {
+    let mut told = BTreeMap::new();
+    for some in accounts.chunks(ASKED) {
+        let parameters: Vec<String> = (2..some.len() + 2).map(|number| format!("${number}")).collect();
+        let text = format!(
+            "select body from comparison_rows where comparison_id = $1 and account in ({})",
+            parameters.join(", ")
+        );
+        // Safe: made of constants and numbers alone.
+        let bodies: Vec<String> = on!(db, pool => {
+            let mut query = sqlx::query_scalar(sqlx::AssertSqlSafe(text)).bind(comparison_id);
+            for account in some {
+                query = query.bind(format!("{account:#x}"));
+            }
+            query.fetch_all(pool).await
+        })?;
+        for body in bodies {
+            let row: AccountRow = parsed(db, "comparison_rows", comparison_id, &body)?;
+            told.extend(row.theirs.map(|theirs| (row.account, theirs)));
+        }
+    }
+    Ok(told)
+}
+
 const SEEN: &str = "
     select at, computed_until, paid_units from comparisons where campaign_id = $1 and source = $2 order by at";
 
@@ -160,6 +214,46 @@ pub async fn seen(db: &Db, campaign: &CampaignId, source: &str) -> Result<Vec<Se
         })
     };
     rows.into_iter().map(seen).collect()
+}
+
+const BOUNDS: &str = "
+    select comparison_id, computed_until from comparisons
+    where campaign_id = $1 and source = $2 and computed_until < $3
+    order by computed_until desc, at desc, comparison_id desc limit $4";
+
+/// What each account had been credited, roots and pending together, at the newest instants before `before` as of which a
+/// source was compared, `limit` of them at most, the oldest first; of several comparisons as of one instant the newest counts.
+///
+/// # Errors
+/// [`StoreError::Damaged`], or the database's own.
+pub async fn bounds(
+    db: &Db,
+    campaign: &CampaignId,
+    source: &str,
+    before: UnixSeconds,
+    limit: u32,
+) -> Result<Vec<Bound>, StoreError> {
+    // Several comparisons may be as of one instant, so that more are looked at than are given.
+    let looked_at = limit.saturating_mul(4);
+    let heads: Vec<(String, i64)> = on!(db, pool => sqlx::query_as(BOUNDS)
+        .bind(campaign.as_str()).bind(source).bind(bound(before.0)).bind(i64::from(looked_at))
+        .fetch_all(pool).await)?;
+    let mut bounds: Vec<Bound> = Vec::new();
+    for (comparison_id, until) in heads {
+        let row = Row { db, table: "comparisons", key: &comparison_id };
+        let until = UnixSeconds(row.number("computed_until", until)?);
+        if bounds.last().is_some_and(|last| last.until == until) {
+            continue;
+        }
+        if u32::try_from(bounds.len()).is_ok_and(|count| count == limit) {
+            break;
+        }
+        let rows = rows(db, &comparison_id, 0, u32::MAX).await?;
+        let credited = rows.into_iter().filter_map(|row| Some((row.account, row.theirs?.computed)));
+        bounds.push(Bound { until, accounts: credited.collect() });
+    }
+    bounds.reverse();
+    Ok(bounds)
 }
 
 const AMOUNTS: &str = "
@@ -186,12 +280,16 @@ pub async fn amounts(
     rows.into_iter().map(amount).collect()
 }
 
-fn kept(db: &Db, (comparison_id, campaign, reading_id, source, at, body): Cells) -> Result<Kept, StoreError> {
+fn kept(
+    db: &Db,
+    (comparison_id, campaign, reading_id, source, told_by, at, body): Cells,
+) -> Result<Kept, StoreError> {
     let row = Row { db, table: "comparisons", key: &comparison_id };
     let at = UnixSeconds(row.number("at", at)?);
     let campaign = row.text("campaign_id", &campaign)?;
+    let told_by = told_by.map(|text| row.text("told_by", &text)).transpose()?;
     let comparison = parsed(db, "comparisons", &comparison_id, &body)?;
-    Ok(Kept { campaign, reading_id, source, at, comparison, comparison_id })
+    Ok(Kept { campaign, reading_id, source, told_by, at, comparison, comparison_id })
 }
 
 fn parsed<T: serde::de::DeserializeOwned>(

@@ -235,6 +235,7 @@ const TABLES: [(&str, &[&str], usize); 47] = [
             "tolerance_ppm",
             "is_beyond",
             "body",
+            "told_by",
         ],
         1,
     ),

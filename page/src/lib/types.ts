@@ -74,7 +74,20 @@ export interface Campaign {
   tvl_usd: string | null;
   tvl_reason: string | null;
   apr: CampaignApr;
+  announced: Announced | null;
   as_of: AsOf | null;
+}
+
+export interface Announced {
+  budget_units: string | null;
+  budget_usd: string | null;
+  apr_percent: string | null;
+  tvl_usd: string | null;
+  price_usd: string | null;
+  source: string | null;
+  implied_apr_percent: string | null;
+  implied_price_usd: string | null;
+  budget_differs: boolean | null;
 }
 
 export interface PoolApr {

@@ -19,6 +19,7 @@ const REASONS: Record<string, string> = {
   no_source: "no source for a price is configured",
   no_weight: "what it brings has no weight in the campaign",
   nobody_eligible: "nobody is eligible",
+  not_announced: "nothing was announced of it",
   not_in_lists: "told of a single campaign only",
   not_indexed: "nothing is indexed yet",
   not_started: "the campaign has not begun",
@@ -30,7 +31,7 @@ const REASONS: Record<string, string> = {
 };
 
 /** Reasons for which there is none to tell, rather than one that is not known. */
-const NONE = new Set(["campaign_not_running", "campaign_over", "no_campaign_running", "nobody_eligible", "not_started", "nothing_held"]);
+const NONE = new Set(["campaign_not_running", "campaign_over", "no_campaign_running", "nobody_eligible", "not_announced", "not_started", "nothing_held"]);
 
 export function isNone(code: string | null | undefined): boolean {
   return code != null && NONE.has(code);

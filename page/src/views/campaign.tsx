@@ -11,6 +11,7 @@ import { Amount, Chip, Choice, Empty, Fact, Facts, Hint, Known, Link, Panel, Pen
 import { Bar } from "../ui/bar";
 import { Chart } from "../ui/chart";
 import { RangePicker, useRange } from "../ui/range";
+import { AnnouncedBeside } from "./announced";
 import { Earners } from "./earners";
 import { STATES } from "./overview";
 import { Reconciliation } from "./reconciliation";
@@ -35,6 +36,7 @@ export function Campaign({ id }: { id: string }) {
       <Trouble failure={failure} />
       <Sums campaign={campaign} />
       <Apr campaign={campaign} window={window} />
+      {campaign.announced && <AnnouncedBeside campaign={campaign} announced={campaign.announced} />}
       <Panel title="Over time" aside={<RangePicker />}>
         <Charts campaign={campaign} base={base} />
       </Panel>

@@ -1,7 +1,11 @@
 //! `accrual compare` against a stand-in that speaks Merkl's published shapes, seeded from our own figures and disturbed in
 //! each way that figures can differ: each is found, named and measured to the unit, and nothing else is reported.
 
+mod alarms;
+mod forms;
+mod reasons;
 mod stand_in;
+mod two_instances;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

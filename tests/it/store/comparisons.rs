@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use accrual_rewards::campaign::Scoring;
 use accrual_rewards::reconcile::{
-    AccountRow, Alarm, Comparison, Evidence, Fit, Money, Reason, TheirAccount, difference,
+    AccountRow, Alarm, Bound, Comparison, Evidence, Fit, Money, Reason, Teller, TheirAccount, difference,
 };
 use accrual_rewards::unit::{Amount, UnixSeconds};
 use accrual_store::comparisons::{self, Kept};
@@ -36,6 +36,7 @@ fn row(byte: u8, theirs: u64, ours: u64) -> AccountRow {
         best_scoring: Scoring::PerBlock,
         reason: (!equal).then_some(Reason::MissingInTheirs),
         evidence: (!equal).then_some(Evidence::Absent),
+        runs: Vec::new(),
     }
 }
 
@@ -54,6 +55,7 @@ fn kept(at: u64, until: u64, rows: Vec<AccountRow>) -> Kept {
         campaign: "june".parse().unwrap(),
         reading_id: Some("rd_1".to_owned()),
         source: SOURCE.to_owned(),
+        told_by: Some(Teller::Merkl),
         at: UnixSeconds(at),
         comparison: Comparison {
             computed_until: UnixSeconds(until),
@@ -63,6 +65,7 @@ fn kept(at: u64, until: u64, rows: Vec<AccountRow>) -> Kept {
             runs: Vec::new(),
             gaps: Vec::new(),
             alarms: vec![Alarm::BudgetDiffers { theirs: units(1), ours: units(2) }],
+            checks: Default::default(),
             tolerance_ppm: 1_000,
             is_beyond: true,
             rows,
@@ -117,6 +120,26 @@ async fn comparisons_come_out_as_they_went_in() {
         assert_eq!(amounts(18).await, BTreeMap::from([(one, units(21)), (two, units(9))]));
         assert_eq!(amounts(17).await, BTreeMap::from([(one, units(20)), (two, units(9))]));
         assert_eq!(amounts(7).await, BTreeMap::new());
+
+        let bounds = comparisons::bounds(db, &campaign, SOURCE, UnixSeconds(18), 5).await.unwrap();
+        let before = BTreeMap::from([(one, units(20)), (two, units(9))]);
+        assert_eq!(bounds, [Bound { until: UnixSeconds(8), accounts: before }], "before, not at it");
+        assert_eq!(comparisons::bounds(db, &campaign, SOURCE, UnixSeconds(99), 1).await.unwrap().len(), 1);
+
+        // What another accrual counted, and what nobody knows who told, is no credit of Merkl's.
+        let other = |at: u64, told_by| Kept { told_by, ..kept(at, at + 100, vec![row(1, 5, 5)]) };
+        comparisons::keep(db, &other(30, Some(Teller::Accrual))).await.unwrap();
+        comparisons::keep(db, &other(40, None)).await.unwrap();
+        let newest = comparisons::newest_of_merkl(db, &campaign).await.unwrap().unwrap();
+        assert_eq!(newest, without_rows(&second));
+        let theirs = comparisons::theirs(db, "cmp_20", &[one, Address::repeat_byte(3)]).await.unwrap();
+        assert_eq!(theirs.len(), 1, "the other was credited nothing");
+        assert_eq!(theirs[&one].amount, units(21));
+        comparisons::keep(db, &other(50, Some(Teller::File))).await.unwrap();
+        let newest = comparisons::newest_of_merkl(db, &campaign).await.unwrap().unwrap();
+        assert_eq!(newest.comparison_id, "cmp_50");
+        let none = "other".parse().unwrap();
+        assert_eq!(comparisons::newest_of_merkl(db, &none).await.unwrap(), None);
     })
     .await;
 }

@@ -5,7 +5,7 @@ use accrual_rewards::campaign::Campaign;
 
 use crate::cli::{Compare, CompareFormat};
 use crate::failure::{Failure, Outcome};
-use crate::reconcile::evidence;
+use crate::reconcile::evidence::{self, Subject};
 use crate::reconcile::theirs::Origin;
 use crate::reconcile::written::{self, Whole};
 use crate::reconcile::{Terms, make};
@@ -20,7 +20,8 @@ pub(super) async fn compare(args: Compare) -> Outcome {
         ..config.merkl.terms
     };
     let db = super::open_to_write(&config).await?;
-    let made = make(&db, &config, campaign, &from, terms, super::now_ms).await?;
+    let named: Vec<_> = args.account.into_iter().collect();
+    let made = make(&db, &config, campaign, (&from, &named), terms, super::now_ms).await?;
     let view = ComparisonView::of(campaign, &made.kept);
     let all = &made.kept.comparison.rows;
     let rows: Vec<_> =
@@ -55,7 +56,16 @@ pub(super) async fn compare(args: Compare) -> Outcome {
                 None => None,
             };
             let account = explained.as_ref().map(|(account, told)| (*account, told.as_slice()));
-            print!("{}", evidence::html(&view, &rows, account, config.chain.id));
+            let subject = Subject {
+                view: &view,
+                rows: &rows,
+                account,
+                chain_id: config.chain.id,
+                token,
+                until,
+                notice: config.server.notice.as_deref(),
+            };
+            print!("{}", evidence::html(&subject));
         }
     }
     db.close().await;

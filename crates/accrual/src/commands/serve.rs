@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use accrual_api::announced::AnnouncedSettings;
 use accrual_api::app::AccessSettings;
 use accrual_api::{Api, Clock, Peppers, Settings, SignIn};
 use accrual_indexer::workers::{COMPARISON, DISTRIBUTOR, HEAD, RETENTION, Worker, while_held};
@@ -128,6 +129,10 @@ pub(super) fn settings(config: &Config, peppers: Peppers) -> Result<Settings, Fa
         block_seconds: config.chain.block_seconds,
         pools: super::pool_infos(config),
         campaigns: config.campaigns.clone(),
+        announced: AnnouncedSettings {
+            campaigns: config.announced.clone(),
+            together: config.announcement.clone(),
+        },
         tokens: super::token_infos(config),
         prices: config.prices.clone(),
         peppers,

@@ -204,6 +204,7 @@ fn merkl(file: &file::Merkl, written: &Written) -> Checked<Merkl> {
         },
         requests_per_second: file.requests_per_second,
         keep_answers_days: file.keep_answers_days,
+        users_max: usize::from(file.users_max),
     })
 }
 

@@ -311,6 +311,7 @@ pub(crate) struct Merkl {
     pub(crate) dust_ppb: u32,
     pub(crate) requests_per_second: u32,
     pub(crate) keep_answers_days: u32,
+    pub(crate) users_max: u16,
     pub(crate) distributor: Option<String>,
     pub(crate) distributor_from_block: Option<u64>,
 }
@@ -414,6 +415,7 @@ impl Default for Merkl {
             dust_ppb: 100,
             requests_per_second: 10,
             keep_answers_days: 90,
+            users_max: 10,
             distributor: None,
             distributor_from_block: None,
         }

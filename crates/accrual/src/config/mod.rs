@@ -124,6 +124,8 @@ pub(crate) struct Merkl {
     pub(crate) requests_per_second: u32,
     /// 0 for ever.
     pub(crate) keep_answers_days: u32,
+    /// Of how many accounts their own pages are held against a campaign's list.
+    pub(crate) users_max: usize,
 }
 
 /// Signing in with a wallet, where it is switched on.

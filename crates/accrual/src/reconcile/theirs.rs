@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use accrual_merkl::source::Answer;
-use accrual_merkl::{Http, MerklError, Pace, Reader, Source};
+use accrual_merkl::{Also, Http, MerklError, Pace, Read, Reader, Source};
 use accrual_rewards::campaign::Campaign;
+use accrual_rewards::reconcile::beside::Beside;
 use accrual_rewards::reconcile::files::{BYTES_MAX, FileCampaign, RewardFile};
 use accrual_rewards::reconcile::schedule::Seen;
-use accrual_rewards::reconcile::{TheirRow, Theirs};
+use accrual_rewards::reconcile::{Bound, Teller, TheirRow, Theirs};
 use accrual_rewards::unit::{Amount, UnixSeconds};
 use accrual_store::readings::{self, AnswerRow, Reading};
 use accrual_store::{Db, comparisons};
@@ -24,6 +25,8 @@ pub(crate) const KEY: &str = "ACCRUAL_MERKL_API_KEY";
 const RESUME_SECONDS: u64 = 3_600;
 /// How often a campaign may be computed anew while it is read.
 const ATTEMPTS: u32 = 3;
+/// How many runs back accounts are held against, run by run.
+pub(crate) const RUNS_MAX: u32 = 12;
 
 /// Where their figures come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,12 +43,17 @@ pub(crate) enum Origin {
 #[derive(Debug)]
 pub(crate) struct TheirSide {
     pub(crate) theirs: Theirs,
+    /// What they say of themselves beside the campaign.
+    pub(crate) beside: Beside,
     pub(crate) source: String,
+    pub(crate) told_by: Teller,
     pub(crate) reading_id: Option<String>,
     /// What was paid in all at earlier instants.
     pub(crate) seen: Vec<Seen>,
     /// What each account had in the root before.
     pub(crate) earlier: BTreeMap<Address, Amount>,
+    /// What each account had been credited at the ends of earlier runs, the oldest first.
+    pub(crate) bounds: Vec<Bound>,
 }
 
 impl Origin {
@@ -67,12 +75,13 @@ impl Origin {
     }
 }
 
-/// Reads their side of `campaign`.
+/// Reads their side of `campaign`, with the own pages of `accounts` and of those that are credited most.
 pub(crate) async fn read(
     db: &Db,
     config: &Config,
     campaign: &Campaign,
     from: &Origin,
+    accounts: &[Address],
     now_ms: fn() -> u64,
 ) -> Result<TheirSide, Failure> {
     let id = campaign.merkl_campaign_id.ok_or_else(|| {
@@ -81,9 +90,10 @@ pub(crate) async fn read(
             campaign.id
         ))
     })?;
+    let also = Also { users_max: config.merkl.users_max, accounts, roots: true };
     match from {
-        Origin::Url(url) => from_api(db, config, campaign, id, url, now_ms).await,
-        Origin::Kept(reading) => from_kept(db, config, campaign, id, reading).await,
+        Origin::Url(url) => from_api(db, config, campaign, (id, also), url, now_ms).await,
+        Origin::Kept(reading) => from_kept(db, config, campaign, (id, also), reading).await,
         Origin::Files(paths) => from_files(campaign, id, paths),
     }
 }
@@ -92,7 +102,7 @@ async fn from_api(
     db: &Db,
     config: &Config,
     campaign: &Campaign,
-    id: B256,
+    (id, also): (B256, Also<'_>),
     url: &str,
     now_ms: fn() -> u64,
 ) -> Result<TheirSide, Failure> {
@@ -103,9 +113,9 @@ async fn from_api(
     let source = KeptSource { db, reading_id: reading.reading_id.clone(), http: Some(http), now_ms };
     let reader = Reader::new(source, config.chain.id);
     let mut attempt = 1;
-    let theirs = loop {
-        match reader.read(id).await {
-            Ok(read) => break read.theirs,
+    let read = loop {
+        match reader.read_also(id, also).await {
+            Ok(read) => break read,
             Err(MerklError::Moved { .. }) if attempt < ATTEMPTS => {
                 readings::start_over(db, &reading.reading_id).await?;
                 attempt += 1;
@@ -114,7 +124,7 @@ async fn from_api(
         }
     };
     readings::finish(db, &reading.reading_id, UnixSeconds(now_ms() / 1_000)).await?;
-    with_past(db, campaign, theirs, url.to_owned(), Some(reading.reading_id)).await
+    with_past(db, campaign, read, url.to_owned(), reading.reading_id).await
 }
 
 /// The newest reading when it broke off a while ago, else a new one.
@@ -141,7 +151,7 @@ async fn from_kept(
     db: &Db,
     config: &Config,
     campaign: &Campaign,
-    id: B256,
+    (id, also): (B256, Also<'_>),
     reading_id: &str,
 ) -> Result<TheirSide, Failure> {
     let reading = readings::get(db, reading_id).await?;
@@ -149,23 +159,26 @@ async fn from_kept(
         Failure::usage(format!("--merkl kept:{reading_id}: campaign {} has no such reading", campaign.id))
     })?;
     let source = KeptSource { db, reading_id: reading.reading_id.clone(), http: None, now_ms: || 0 };
-    let read = Reader::new(source, config.chain.id).read(id).await;
+    let read = Reader::new(source, config.chain.id).read_also(id, also).await;
     let read = read.map_err(|error| anyhow!("reading {reading_id}: {error}"))?;
-    with_past(db, campaign, read.theirs, reading.source, Some(reading.reading_id)).await
+    with_past(db, campaign, read, reading.source, reading.reading_id).await
 }
 
 async fn with_past(
     db: &Db,
     campaign: &Campaign,
-    theirs: Theirs,
+    read: Read,
     source: String,
-    reading_id: Option<String>,
+    reading_id: String,
 ) -> Result<TheirSide, Failure> {
+    let told_by = read.teller();
+    let Read { theirs, beside, .. } = read;
     let mut seen = comparisons::seen(db, &campaign.id, &source).await?;
     // A reading that is repeated is older than what was seen since.
     seen.retain(|seen| seen.until < theirs.computed_until);
     let earlier = comparisons::amounts(db, &campaign.id, &source, theirs.computed_until).await?;
-    Ok(TheirSide { theirs, source, reading_id, seen, earlier })
+    let bounds = comparisons::bounds(db, &campaign.id, &source, theirs.computed_until, RUNS_MAX).await?;
+    Ok(TheirSide { theirs, beside, source, told_by, reading_id: Some(reading_id), seen, earlier, bounds })
 }
 
 /// Answers from what was kept first, and keeps what it has to ask for.
@@ -209,6 +222,12 @@ fn from_files(campaign: &Campaign, id: B256, paths: &[PathBuf]) -> Result<TheirS
     let seen: Vec<Seen> = seen.collect();
     let before = files.len().checked_sub(2).and_then(|place| files[place].1.campaigns.get(&id));
     let earlier = before.map(amounts).unwrap_or_default();
+    let older = files.iter().rev().skip(1).take(RUNS_MAX as usize).rev();
+    let bounds = older.filter_map(|(_, file)| {
+        let campaign = file.campaigns.get(&id)?;
+        Some(Bound { until: file.computed_until(), accounts: amounts(campaign) })
+    });
+    let bounds: Vec<Bound> = bounds.collect();
     let (path, newest) = files.last().expect("at least one was named");
     let own = newest.campaigns.get(&id).ok_or_else(|| {
         anyhow!("{}: it has no campaign {id}, merkl_campaign_id of {}", path.display(), campaign.id)
@@ -236,7 +255,8 @@ fn from_files(campaign: &Campaign, id: B256, paths: &[PathBuf]) -> Result<TheirS
     let theirs = Theirs { budget: Some(own.budget), ..theirs };
     let source =
         path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into());
-    Ok(TheirSide { theirs, source, reading_id: None, seen, earlier })
+    let (beside, told_by) = (Beside::default(), Teller::File);
+    Ok(TheirSide { theirs, beside, source, told_by, reading_id: None, seen, earlier, bounds })
 }
 
 fn file(path: &Path) -> Result<RewardFile, Failure> {

@@ -75,7 +75,7 @@ async fn once(
     from: &Origin,
     now_ms: fn() -> u64,
 ) -> Result<(), Failure> {
-    let made = super::make(db, config, campaign, from, config.merkl.terms, now_ms).await?;
+    let made = super::make(db, config, campaign, (from, &[]), config.merkl.terms, now_ms).await?;
     let Kept { comparison, at, .. } = &made.kept;
     let difference_ppm = comparison.fits.first().map_or(0, |fit| fit.difference_ppm);
     tracing::info!(

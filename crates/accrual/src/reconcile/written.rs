@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use accrual_api::Token;
 use accrual_api::reconciliation::{ComparisonView, RowView, by_reason};
+use accrual_api::view::Rfc3339;
 use accrual_rewards::reconcile::AccountRow;
 use accrual_rewards::unit::{Amount, SignedAmount};
 use serde::Serialize;
@@ -64,6 +65,7 @@ pub(crate) fn table(view: &ComparisonView, rows: &[AccountRow], token: Option<&T
     for gap in &view.gaps {
         let _ = writeln!(text, "{}", gap.text);
     }
+    checks(&mut text, view);
     for (reason, sum) in by_reason(rows) {
         let units = cut(sum.difference_units, decimals, PLACES);
         let _ = writeln!(text, "{reason:<20} {:>5} accounts  {units:>24}", sum.accounts_count);
@@ -88,8 +90,27 @@ pub(crate) fn table(view: &ComparisonView, rows: &[AccountRow], token: Option<&T
             signed(row.difference, decimals),
             row.reason.map_or("", accrual_rewards::reconcile::Reason::as_str),
         );
+        for run in &row.runs {
+            let (from, until) = (Rfc3339(run.from), Rfc3339(run.until));
+            let _ = writeln!(text, "    {from} to {until}  {}", signed(run.difference, decimals));
+        }
     }
     text
+}
+
+/// What they say of themselves, as far as it was looked at.
+fn checks(text: &mut String, view: &ComparisonView) {
+    let checks = &view.checks;
+    if checks.users_count > 0 {
+        let _ = writeln!(text, "{} accounts' own pages were held against the list", checks.users_count);
+    }
+    if let Some(roots) = &checks.roots {
+        let block = roots.block_number.map_or(String::new(), |block| format!(" as of block {block}"));
+        let _ = writeln!(text, "the root that they tell against the Distributor's{block}: {}", roots.verdict);
+    }
+    for what in &checks.not_told {
+        let _ = writeln!(text, "not told: {}", printable(what));
+    }
 }
 
 /// RFC 4180: a line an account.

@@ -157,7 +157,32 @@ pub(super) struct Campaign {
     /// Why tvl_usd is null.
     pub(super) tvl_reason: Option<String>,
     pub(super) apr: CampaignApr,
+    /// What was announced of it before it began; nothing is paid by it. Null where nothing is configured.
+    pub(super) announced: Option<Announced>,
     pub(super) as_of: Option<AsOf>,
+}
+
+/// What somebody said of a campaign before it began, and what follows from it.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(super) struct Announced {
+    /// In units of the reward token.
+    pub(super) budget_units: Option<String>,
+    /// What that was said to be worth, in USD.
+    pub(super) budget_usd: Option<String>,
+    /// The yearly rate that was announced, in per cent.
+    pub(super) apr_percent: Option<String>,
+    /// What the pool was said to hold, in USD.
+    pub(super) tvl_usd: Option<String>,
+    /// The price of a whole reward token that was told, in USD.
+    pub(super) price_usd: Option<String>,
+    /// Where it was said.
+    pub(super) source: Option<String>,
+    /// The yearly rate that the announced budget over the announced TVL is, in per cent.
+    pub(super) implied_apr_percent: Option<String>,
+    /// The price that the announced budget and its worth make, in USD.
+    pub(super) implied_price_usd: Option<String>,
+    /// Whether the campaign hands out another budget than was announced.
+    pub(super) budget_differs: Option<bool>,
 }
 
 /// An account that earned something.

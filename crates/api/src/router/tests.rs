@@ -30,6 +30,7 @@ async fn api() -> Api {
         webhooks: Default::default(),
         mcp: Default::default(),
         sign_in: None,
+        announced: Default::default(),
         security: None,
     };
     Api::new(db, settings).unwrap()

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::paging::Page;
 use super::{TokenView, campaign, rates};
+use crate::announced::AnnouncedView;
 use crate::app::Api;
 use crate::book::{FiguresUnknown, PoolState, State as BookState};
 use crate::error::ApiError;
@@ -136,6 +137,8 @@ pub(crate) struct CampaignView {
     tvl_reason: Option<&'static str>,
     /// What it pays a year.
     apr: AprView,
+    /// What was announced of it, held against itself; null where nothing is configured. Nothing is paid by it.
+    announced: Option<AnnouncedView>,
     /// The block at which this is true; null before the pool's first checkpoint.
     as_of: Option<AsOf>,
 }
@@ -217,6 +220,7 @@ impl CampaignView {
             tvl_method: "eligible_positions",
             tvl_reason: eligible.as_ref().and_then(|worth| worth.as_ref().err().map(NoValue::as_str)),
             apr: AprView::of(&prices, campaign, eligible.as_ref(), pool),
+            announced: AnnouncedView::told(api, campaign),
             as_of: pool.map(|pool| api.as_of(pool.moment)),
         })
     }

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::filters::Filters;
 use super::invalid::Invalid;
+use super::merkl;
 use super::opportunities::{self, Opportunity};
 use super::own::{Number, Sums};
 use super::reference::{Chain, Token};
@@ -68,7 +69,7 @@ pub(crate) struct CampaignShape {
     accrual: Sums,
 }
 
-/// How far Merkl's own engine has come, which is not known here: ours is in `accrual`.
+/// How far Merkl's own engine had come when it was last asked, as far as that is known here: ours is in `accrual`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct EngineStatus {
@@ -282,6 +283,7 @@ impl CampaignShape {
         let (chain, chain_id) = (Chain::of(api, state).await?, api.settings().chain_id);
         let reward_token = Token::of(api, &prices, campaign.reward_token);
         let Window { starts_at, ends_at } = window(campaign);
+        let computed_until = merkl::computed_until(api, campaign).await?;
         let opportunity = match with_opportunity {
             true => Some(Opportunity::of(api, state, info).await?),
             false => None,
@@ -307,7 +309,7 @@ impl CampaignShape {
             reward_token,
             opportunity_id: opportunities::id(info),
             opportunity,
-            campaign_status: EngineStatus::unknown(campaign),
+            campaign_status: EngineStatus::of(campaign, computed_until),
             created_at: None,
             root_campaign_id: None,
             parent_campaign_id: None,
@@ -319,10 +321,10 @@ impl CampaignShape {
 }
 
 impl EngineStatus {
-    fn unknown(campaign: &Campaign) -> Self {
+    fn of(campaign: &Campaign, computed_until: Option<UnixSeconds>) -> Self {
         Self {
             campaign_id: merkl_name(campaign),
-            computed_until: None,
+            computed_until,
             processing_started: None,
             status: None,
             pre_compute_processing_started: None,

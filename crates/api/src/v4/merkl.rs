@@ -1,14 +1,17 @@
 //! What Merkl itself has said, as far as it is stored here. All other modules ask this one, so that whoever stores more
 //! has one place to tell it from.
 //!
-//! What the Distributor's logs tell is known where they are read: roots, the window of disputes, and what was claimed. What is
-//! *in* a root is not: a comparison keeps amounts, and does not say whether Merkl or another accrual gave them.
+//! What the Distributor's logs tell is known where they are read: roots, the window of disputes, and what was claimed. What each
+//! account was credited is known where Merkl itself, by its API or a published file, told it for a comparison: the newest of
+//! these counts. What another accrual told is its own count and no credit of Merkl's, so that it is never given out here.
 
 use std::collections::BTreeMap;
 
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::distributor::{TreeEvent, Trees};
+use accrual_rewards::reconcile::TheirAccount;
 use accrual_rewards::unit::{Amount, BlockNumber, UnixSeconds};
+use accrual_store::comparisons::{self, Kept};
 use accrual_store::distributor;
 use alloy_primitives::{Address, B256};
 use serde::Serialize;
@@ -102,18 +105,42 @@ pub(super) async fn of_token(
     Ok(credited)
 }
 
-/// What each of `accounts` was credited in one campaign. An account that is not in the answer is not known.
-pub(super) async fn of_campaign(
-    _api: &Api,
-    _campaign: &Campaign,
-    _accounts: &[Address],
-) -> Result<BTreeMap<Address, Credited>, ApiError> {
-    Ok(BTreeMap::new())
+/// The newest comparison of a campaign in which Merkl told its side; `None` when there is none.
+async fn newest(api: &Api, campaign: &Campaign) -> Result<Option<Kept>, ApiError> {
+    if campaign.merkl_campaign_id.is_none() {
+        return Ok(None);
+    }
+    Ok(comparisons::newest_of_merkl(api.db(), &campaign.id).await?)
 }
 
-/// All that was credited in one campaign; `None` when that is not known.
-pub(super) async fn total(_api: &Api, _campaign: &Campaign) -> Result<Option<Amount>, ApiError> {
-    Ok(None)
+/// Up to when Merkl had computed a campaign when it was last asked; `None` when it never was.
+pub(super) async fn computed_until(api: &Api, campaign: &Campaign) -> Result<Option<UnixSeconds>, ApiError> {
+    Ok(newest(api, campaign).await?.map(|kept| kept.comparison.computed_until))
+}
+
+/// What each of `accounts` was credited in one campaign when Merkl was last asked; one that Merkl did not name then was
+/// credited nothing. An account that is not in the answer is not known.
+pub(super) async fn of_campaign(
+    api: &Api,
+    campaign: &Campaign,
+    accounts: &[Address],
+) -> Result<BTreeMap<Address, Credited>, ApiError> {
+    let Some(kept) = newest(api, campaign).await? else { return Ok(BTreeMap::new()) };
+    let theirs = comparisons::theirs(api.db(), &kept.comparison_id, accounts).await?;
+    let credited = |account: &Address| {
+        let one = theirs.get(account).cloned().unwrap_or(TheirAccount {
+            claimed: Some(Amount::ZERO),
+            ..TheirAccount::default()
+        });
+        let TheirAccount { amount, claimed, pending, .. } = one;
+        (*account, Credited { amount: Some(amount), claimed, pending: Some(pending), ..Credited::default() })
+    };
+    Ok(accounts.iter().map(credited).collect())
+}
+
+/// All that was credited in one campaign when Merkl was last asked, roots and pending together; `None` when it never was.
+pub(super) async fn total(api: &Api, campaign: &Campaign) -> Result<Option<Amount>, ApiError> {
+    Ok(newest(api, campaign).await?.map(|kept| kept.comparison.money.paid))
 }
 
 /// The roots of a time, newest first.

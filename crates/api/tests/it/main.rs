@@ -5,6 +5,7 @@
 mod auth;
 mod connections;
 mod damaged;
+mod credited;
 mod data;
 mod deliver;
 mod document;

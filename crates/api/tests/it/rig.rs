@@ -271,6 +271,7 @@ pub(crate) fn settings(now: Arc<AtomicU64>) -> Settings {
         webhooks: Default::default(),
         mcp: Default::default(),
         sign_in: None,
+        announced: Default::default(),
         security: None,
     }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, B256, U256};
 use serde::{Deserialize, Serialize};
 
+use super::beside::{self, Beside, ChainRoots, Checks};
+use super::by_run::AccountRun;
 use super::judge::Judge;
 use super::reason::{Evidence, Reason};
 use super::schedule::{self, Gap, Run, Seen};
@@ -13,7 +15,7 @@ use super::wanted::Answer;
 use super::{Margins, apart, ppm_up};
 use crate::campaign::{Campaign, Scoring};
 use crate::pool::Wrapper;
-use crate::unit::{Amount, SignedAmount, UnixSeconds};
+use crate::unit::{Amount, BlockNumber, SignedAmount, UnixSeconds};
 
 /// How close a scoring comes to theirs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +50,10 @@ pub struct Question<'a> {
     pub seen: &'a [Seen],
     /// What each account had in an earlier root.
     pub earlier: &'a BTreeMap<Address, Amount>,
+    /// What they say of themselves beside the campaign.
+    pub beside: &'a Beside,
+    /// The Distributor, where its logs are read.
+    pub chain: Option<&'a ChainRoots>,
     /// What counts as the same.
     pub margins: Margins,
     /// From how many millionths on the difference is too large.
@@ -71,6 +77,9 @@ pub struct Comparison {
     pub gaps: Vec<Gap>,
     /// What must not be.
     pub alarms: Vec<Alarm>,
+    /// What was looked at beside the figures.
+    #[serde(default)]
+    pub checks: Checks,
     /// From how many millionths on it is too much.
     pub tolerance_ppm: u64,
     /// Whether it is: by more than the tolerance, or with an alarm.
@@ -115,6 +124,9 @@ pub struct AccountRow {
     pub reason: Option<Reason>,
     /// What shows it.
     pub evidence: Option<Evidence>,
+    /// In which runs it came to differ, where their bounds are known; they add up to the difference.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<AccountRun>,
 }
 
 /// What must not be, whatever the reasons.
@@ -144,6 +156,42 @@ pub enum Alarm {
         /// Ours.
         ours: Amount,
     },
+    /// An account's own page says something else of the campaign than the campaign's list.
+    UserRowDiffers {
+        /// The account.
+        account: Address,
+        /// What the list says.
+        listed: Amount,
+        /// What its page says.
+        told: Amount,
+    },
+    /// What an account has of a token is not what its campaigns add up to.
+    UserTotalDiffers {
+        /// The account.
+        account: Address,
+        /// The token; `None` where they do not name it.
+        token: Option<Address>,
+        /// In all, as they say.
+        total: Amount,
+        /// Its campaigns, added up.
+        parts: Amount,
+    },
+    /// They tell another root than the Distributor pays by.
+    LiveRootDiffers {
+        /// Theirs.
+        theirs: B256,
+        /// The Distributor's; `None` where its logs do not tell.
+        on_chain: Option<B256>,
+        /// As of which block of it.
+        block: BlockNumber,
+    },
+    /// They tell a root that the Distributor was never given.
+    RootNotOnChain {
+        /// The root.
+        root: B256,
+        /// Up to which block it was looked for.
+        block: BlockNumber,
+    },
 }
 
 impl Alarm {
@@ -153,6 +201,10 @@ impl Alarm {
             Self::AboveSchedule { .. } => "above_schedule",
             Self::LeafFell { .. } => "leaf_fell",
             Self::BudgetDiffers { .. } => "budget_differs",
+            Self::UserRowDiffers { .. } => "user_row_differs",
+            Self::UserTotalDiffers { .. } => "user_total_differs",
+            Self::LiveRootDiffers { .. } => "live_root_differs",
+            Self::RootNotOnChain { .. } => "root_not_on_chain",
         }
     }
 }
@@ -168,6 +220,26 @@ impl std::fmt::Display for Alarm {
             }
             Self::BudgetDiffers { theirs, ours } => {
                 write!(f, "they name a budget of {theirs} units, the configuration {ours}")
+            }
+            Self::UserRowDiffers { account, listed, told } => write!(
+                f,
+                "the campaign's list credits {account} with {listed} units, its own page with {told}"
+            ),
+            Self::UserTotalDiffers { account, token, total, parts } => {
+                let token = token.map_or("a token".to_owned(), |token| token.to_string());
+                write!(
+                    f,
+                    "they credit {account} with {total} units of {token} in all, and its campaigns add up to {parts}"
+                )
+            }
+            Self::LiveRootDiffers { theirs, on_chain: Some(on_chain), block } => {
+                write!(f, "they say that claims are paid by root {theirs}, the Distributor pays by {on_chain} (block {block})")
+            }
+            Self::LiveRootDiffers { theirs, on_chain: None, block } => {
+                write!(f, "they say that claims are paid by root {theirs}, which is not the Distributor's (block {block})")
+            }
+            Self::RootNotOnChain { root, block } => {
+                write!(f, "they name root {root}, which the Distributor was not given up to block {block}")
             }
         }
     }
@@ -229,7 +301,8 @@ pub fn compare(question: &Question<'_>) -> Comparison {
     let size = |row: &AccountRow| row.difference.magnitude();
     rows.sort_by(|a, b| size(b).cmp(&size(a)).then(a.account.cmp(&b.account)));
     let runs = schedule::runs(campaign, question.seen);
-    let alarms = alarms(question);
+    let (checks, besides) = beside::check(theirs, question.beside, question.chain);
+    let alarms: Vec<Alarm> = alarms(question).into_iter().chain(besides).collect();
     let whole = theirs.paid.max(ours.total());
     let tolerated = whole.mul_div(U256::from(question.tolerance_ppm), U256::from(1_000_000_u32));
     let is_beyond = !alarms.is_empty() || tolerated.is_some_and(|tolerated| best.difference > tolerated);
@@ -249,6 +322,7 @@ pub fn compare(question: &Question<'_>) -> Comparison {
         gaps: schedule::gaps(&runs),
         runs,
         alarms,
+        checks,
         tolerance_ppm: question.tolerance_ppm,
         is_beyond,
         rows,

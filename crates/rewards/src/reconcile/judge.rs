@@ -60,6 +60,7 @@ impl<'a> Judge<'a> {
             ours: by_scoring,
             reason,
             evidence,
+            runs: Vec::new(),
         }
     }
 
@@ -159,7 +160,7 @@ impl<'a> Judge<'a> {
         (Reason::Unexplained, evidence)
     }
 
-    /// The first answer that gives an account what they give it.
+    /// The first answer that gives an account what they give it, and that is not simply what we give it.
     fn as_answered(
         &self,
         account: Address,
@@ -167,7 +168,11 @@ impl<'a> Judge<'a> {
         counts: impl Fn(Reason) -> bool,
     ) -> Option<(Reason, Evidence)> {
         let mut answers = self.answers.iter().filter(|answer| counts(answer.reason));
-        let found = answers.find(|answer| apart(theirs, of(answer, account)) <= self.rounding)?;
+        let ours = apart(theirs, self.ours.earned(account));
+        let found = answers.find(|answer| {
+            let left = apart(theirs, of(answer, account));
+            left <= self.rounding && left < ours
+        })?;
         Some((found.reason, found.evidence.clone()))
     }
 

@@ -4,11 +4,14 @@
 //! has computed. [`fit`] finds the scoring that comes closest; [`mod@wanted`] says what else should be computed to tell why
 //! accounts differ (the campaign without its override, at the run's edge, with their exclusions..); [`mod@compare`] takes the
 //! answers and gives every account that differs a [`Reason`] from a closed list, with its evidence. [`schedule`] holds
-//! what was paid in all against time, run by run. [`files`] reads the reward files that Merkl publishes.
+//! what was paid in all against time, run by run; [`fn@by_run`] does so account by account. [`files`] reads the reward files that
+//! Merkl publishes, and [`beside`] holds what Merkl says against itself and against its contract.
 //!
 //! An account's difference has a reason when what would be ours, were that reason at work, is theirs to within rounding.
 //! Two reasons at work on one account at once are therefore `unexplained`, and so is anything else.
 
+pub mod beside;
+mod by_run;
 mod compare;
 pub mod files;
 mod judge;
@@ -17,10 +20,11 @@ pub mod schedule;
 mod side;
 mod wanted;
 
+pub use by_run::{AccountRun, Bound, by_run};
 pub use compare::{AccountRow, Alarm, Comparison, Fit, Money, Question, compare, fit, in_question};
 pub use reason::{Evidence, Reason, Whose};
-pub use side::{OurAccount, OurPart, Ours, TheirAccount, TheirRow, Theirs, TheirsError};
-pub use wanted::{Answer, Wanted, wanted};
+pub use side::{OurAccount, OurPart, Ours, Teller, TheirAccount, TheirRow, Theirs, TheirsError};
+pub use wanted::{Answer, Known, VALUE_MINIMUM_USD, Wanted, wanted};
 
 use alloy_primitives::U256;
 use serde::{Deserialize, Serialize};

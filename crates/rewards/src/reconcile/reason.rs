@@ -3,6 +3,7 @@
 use std::fmt;
 
 use alloy_primitives::Address;
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::pool::WrapperKind;
@@ -128,6 +129,16 @@ pub enum Evidence {
         /// The minimum, in billionths.
         minimum_ppb: u64,
     },
+    /// They pay as if positions below this value had no share: its own, or others' and so its own is larger.
+    BelowValue {
+        /// The minimum, in US dollars.
+        minimum_usd: Decimal,
+    },
+    /// They pay positions that we leave out, since they are below the minimum that is configured.
+    WithoutMinimum {
+        /// Ours, in US dollars.
+        minimum_usd: Decimal,
+    },
     /// They pay as of an instant after which nobody traded.
     NoTrade {
         /// Paid up to then.
@@ -174,6 +185,8 @@ impl Evidence {
             Self::LeftOut { by: Whose::TheirsUnsaid } => "left_out_unsaid",
             Self::OthersLeftOut { .. } => "others_left_out",
             Self::BelowMinimum { .. } => "below_minimum",
+            Self::BelowValue { .. } => "below_value",
+            Self::WithoutMinimum { .. } => "without_minimum",
             Self::NoTrade { .. } => "no_trade",
             Self::WithoutOverride { .. } => "without_override",
             Self::AsOf { .. } => "as_of",
@@ -208,6 +221,12 @@ impl fmt::Display for Evidence {
             }
             Self::BelowMinimum { share_ppb, minimum_ppb } => {
                 write!(f, "its share is {share_ppb} billionths, a published minimum is {minimum_ppb}")
+            }
+            Self::BelowValue { minimum_usd } => {
+                write!(f, "as if positions worth less than {minimum_usd} USD had no share")
+            }
+            Self::WithoutMinimum { minimum_usd } => {
+                write!(f, "as if positions worth less than {minimum_usd} USD, which we leave out, had a share")
             }
             Self::NoTrade { paid_until, last_trade_at } => {
                 write!(f, "paid up to {paid_until}, and nobody traded after ")?;

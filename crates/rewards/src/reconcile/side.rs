@@ -25,6 +25,41 @@ pub struct TheirRow {
     pub pending: Amount,
 }
 
+/// Who tells their side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Teller {
+    /// Merkl's API.
+    Merkl,
+    /// A reward file that Merkl published.
+    File,
+    /// Another accrual in Merkl's shapes: what it earned by its own count, not what Merkl credited.
+    Accrual,
+}
+
+impl Teller {
+    /// Every teller.
+    pub const ALL: [Self; 3] = [Self::Merkl, Self::File, Self::Accrual];
+
+    /// The name used in tables and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Merkl => "merkl",
+            Self::File => "file",
+            Self::Accrual => "accrual",
+        }
+    }
+}
+
+impl std::str::FromStr for Teller {
+    type Err = crate::unit::ParseUnitError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|teller| teller.as_str() == text);
+        found.ok_or_else(|| crate::unit::ParseUnitError::new(text, "a teller of figures"))
+    }
+}
+
 /// Merkl's side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Theirs {

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::Address;
+use rust_decimal::Decimal;
 
 use super::reason::{Evidence, Reason, Whose};
 use super::schedule;
 use super::side::{Ours, Theirs};
-use crate::campaign::{Campaign, Version};
+use crate::campaign::{Campaign, ValueMin, Version};
+use crate::price::Sources;
 use crate::unit::{Amount, UnixSeconds};
 
 /// A campaign that would explain a difference, and as of when.
@@ -42,20 +44,42 @@ impl Wanted {
     }
 }
 
+/// What is known beside the two sides.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// The newest trade up to their instant.
+    pub last_trade_at: Option<UnixSeconds>,
+    /// The length of their runs.
+    pub run_seconds: u32,
+    /// Where prices come from.
+    pub prices: &'a Sources,
+}
+
+/// The value in US dollars below which Merkl says that a position has no share.
+pub const VALUE_MINIMUM_USD: Decimal = Decimal::TEN;
+
 /// What is worth computing beside `ours`, which is of `campaign` with the scoring that fits best, as of their instant.
-/// `last_trade_at` is the newest trade up to then, `run_seconds` the length of their runs as far as it is known.
-pub fn wanted(
-    campaign: &Campaign,
-    theirs: &Theirs,
-    ours: &Ours,
-    last_trade_at: Option<UnixSeconds>,
-    run_seconds: u32,
-) -> Vec<Wanted> {
-    let mut all = Vec::new();
+pub fn wanted(campaign: &Campaign, theirs: &Theirs, ours: &Ours, known: Known<'_>) -> Vec<Wanted> {
+    // The first that fits counts: a published rule before guessing whom they leave out.
+    let mut all = vec![other_minimum(campaign, ours.at, known)];
     all.extend(other_terms(campaign, theirs, ours));
     all.extend(earlier_versions(campaign, ours.at));
-    all.extend(other_instants(campaign, theirs, ours, last_trade_at, run_seconds));
+    all.extend(other_instants(campaign, theirs, ours, known));
     all
+}
+
+/// With the minimum that they publish where none is configured, and without one where one is.
+fn other_minimum(campaign: &Campaign, at: UnixSeconds, known: Known<'_>) -> Wanted {
+    let (evidence, value_min_usd) = match &campaign.value_min_usd {
+        Some(minimum) => (Evidence::WithoutMinimum { minimum_usd: minimum.usd }, None),
+        None => {
+            let minimum = ValueMin { usd: VALUE_MINIMUM_USD, sources: known.prices.clone() };
+            (Evidence::BelowValue { minimum_usd: minimum.usd }, Some(minimum))
+        }
+    };
+    let run_seconds = campaign.run_seconds.or(Some(known.run_seconds));
+    let campaign = Campaign { value_min_usd, run_seconds, ..campaign.clone() };
+    Wanted { reason: Reason::DustFilter, evidence, campaign, at }
 }
 
 /// Leaving out whom they say that they leave out, and paying whom only they pay; then also leaving out all whom they do not pay.
@@ -148,9 +172,9 @@ fn other_instants(
     campaign: &Campaign,
     theirs: &Theirs,
     ours: &Ours,
-    last_trade_at: Option<UnixSeconds>,
-    run_seconds: u32,
+    known: Known<'_>,
 ) -> Vec<Wanted> {
+    let Known { last_trade_at, run_seconds, .. } = known;
     let at = ours.at;
     let run = u64::from(run_seconds.max(1));
     let floor = at.0 / run * run;

@@ -6,8 +6,9 @@ use std::sync::OnceLock;
 use accrual_rewards::campaign::{Campaign, Scoring, Version, Weights};
 use accrual_rewards::event::{PlacedEvent, PoolEvent};
 use accrual_rewards::pool::{Wrapper, WrapperKind};
+use accrual_rewards::reconcile::beside::{Beside, ChainRoots};
 use accrual_rewards::reconcile::{
-    Comparison, Margins, Ours, Question, TheirRow, Theirs, compare, fit, in_question, wanted,
+    Comparison, Known, Margins, Ours, Question, TheirRow, Theirs, compare, fit, in_question, wanted,
 };
 use accrual_rewards::tracker::PoolTracker;
 use accrual_rewards::unit::{Amount, UnixSeconds};
@@ -61,6 +62,8 @@ pub(crate) struct Asked<'a> {
     story: &'a Story,
     pub(crate) theirs: Theirs,
     pub(crate) earlier: BTreeMap<Address, Amount>,
+    pub(crate) beside: Beside,
+    pub(crate) chain: Option<ChainRoots>,
 }
 
 fn vault() -> Wrapper {
@@ -157,7 +160,7 @@ impl Story {
         for account in theirs.accounts.values_mut() {
             (account.amount, account.pending) = (account.computed, Amount::ZERO);
         }
-        Asked { story: self, theirs, earlier: BTreeMap::new() }
+        Asked { story: self, theirs, earlier: BTreeMap::new(), beside: Beside::default(), chain: None }
     }
 
     pub(crate) fn compare(
@@ -183,12 +186,17 @@ impl Asked<'_> {
             .filter_map(|scoring| Some((scoring, story.told(&scored(scoring), at)?)))
             .collect();
         let margins = Margins::default();
-        let last_trade = Some(UnixSeconds(LAST_TRADE));
+        let prices = Default::default();
+        let known = Known {
+            last_trade_at: Some(UnixSeconds(LAST_TRADE)),
+            run_seconds: RUN_SECONDS,
+            prices: &prices,
+        };
         let fits = fit(theirs, &ours, margins, story.campaign.scoring);
         let all: BTreeSet<_> = ours.iter().flat_map(|(_, ours)| ours.accounts.keys()).collect();
         let asked = in_question(&fits, all.len()).into_iter().map(|scoring| {
             let own = &ours.iter().find(|(one, _)| *one == scoring).unwrap().1;
-            let wanted = wanted(&scored(scoring), theirs, own, last_trade, RUN_SECONDS).into_iter();
+            let wanted = wanted(&scored(scoring), theirs, own, known).into_iter();
             let answered = wanted.map(|one| {
                 let ours = story.ours(&one.campaign, one.at.0);
                 one.answered(&ours)
@@ -205,6 +213,8 @@ impl Asked<'_> {
             answers: &answers,
             seen: &[],
             earlier: &self.earlier,
+            beside: &self.beside,
+            chain: self.chain.as_ref(),
             margins,
             tolerance_ppm: 1_000,
         })

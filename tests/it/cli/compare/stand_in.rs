@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use alloy::primitives::{Address, U256};
+use alloy::primitives::{Address, B256, U256};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -27,6 +27,26 @@ struct Says {
     budget: String,
     token: String,
     pool: String,
+    users: BTreeMap<Address, UserSays>,
+    roots: Option<RootsSays>,
+}
+
+/// What an account's own page says, where it is told something else than the list.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct UserSays {
+    /// Of the campaign.
+    pub(super) of_campaign: U256,
+    /// Of the token in all.
+    pub(super) total: U256,
+}
+
+/// Roots as its API tells them: the one that counts, the newest, the one before, and until when the newest may be disputed;
+/// then the list, each with its time.
+#[derive(Debug, Clone)]
+pub(super) struct RootsSays {
+    pub(super) live: [B256; 3],
+    pub(super) dispute_ends_at: u64,
+    pub(super) listed: Vec<(u64, B256)>,
 }
 
 /// Answers until it is dropped.
@@ -51,6 +71,8 @@ impl StandIn {
             budget: report["budget_units"].as_str().unwrap().to_owned(),
             token: Address::repeat_byte(0x99).to_string(),
             pool: Address::repeat_byte(0x98).to_string(),
+            users: BTreeMap::new(),
+            roots: None,
         };
         let says = Arc::new(Mutex::new(says));
         let router = Router::new().fallback(answer).with_state(says.clone());
@@ -70,6 +92,17 @@ impl StandIn {
         let mut says = self.says.lock().unwrap();
         (says.computed_until, says.rows, says.blacklist) = (computed_until, rows, blacklist.to_vec());
         says.reason = "UniswapV3".to_owned();
+        says.users.clear();
+    }
+
+    /// An account's own page says this from now on.
+    pub(super) fn page_of(&self, account: Address, says: UserSays) {
+        self.says.lock().unwrap().users.insert(account, says);
+    }
+
+    /// It tells these roots from now on; before, it tells none.
+    pub(super) fn roots(&self, roots: RootsSays) {
+        self.says.lock().unwrap().roots = Some(roots);
     }
 
     /// The same, for this reason.
@@ -112,7 +145,19 @@ async fn answer(State(says): State<Arc<Mutex<Says>>>, request: Request) -> Respo
                 ["page", "items"].map(|name| parameter(name).unwrap().parse::<usize>().unwrap());
             rewards(&says).into_iter().skip(page * items).take(items).collect()
         }
-        _ => return StatusCode::NOT_FOUND.into_response(),
+        "/v4/roots/live" => live_roots(&says),
+        "/v4/roots" => {
+            let [from, to] =
+                ["fromTimestamp", "toTimestamp"].map(|name| parameter(name).unwrap().parse::<u64>().unwrap());
+            listed_roots(&says, from, to)
+        }
+        path => match path.strip_prefix("/v4/users/").and_then(|rest| rest.strip_suffix("/rewards")) {
+            Some(account) => {
+                assert_eq!(parameter("reloadChainId").as_deref(), Some("8453"), "nothing old is asked for");
+                user(&says, account.parse().unwrap())
+            }
+            None => return StatusCode::NOT_FOUND.into_response(),
+        },
     };
     (StatusCode::OK, [("content-type", "application/json")], body.to_string()).into_response()
 }
@@ -154,4 +199,40 @@ fn rewards(says: &Says) -> Vec<Value> {
         })
     };
     rows.into_iter().map(row).collect()
+}
+
+/// An account's own page: this campaign, and another one that pays the same token.
+fn user(says: &Says, account: Address) -> Value {
+    let listed = says.rows.get(&account).copied().unwrap_or_default();
+    let other = U256::from(500);
+    let UserSays { of_campaign, total } = says
+        .users
+        .get(&account)
+        .copied()
+        .unwrap_or(UserSays { of_campaign: listed, total: listed + other });
+    let part = |campaign: &str, units: U256| {
+        json!({ "reason": says.reason, "amount": units.to_string(), "claimed": "0", "pending": "0", "campaignId": campaign })
+    };
+    json!([{ "chain": { "id": 8453 }, "rewards": [{
+        "root": B256::ZERO, "recipient": account.to_checksum(None), "proofs": [],
+        "token": { "address": says.token, "chainId": 8453, "symbol": "rTMAI", "decimals": 18 },
+        "amount": total.to_string(), "claimed": "0", "pending": "0",
+        "breakdowns": [part(&says.campaign_id, of_campaign), part(&B256::repeat_byte(7).to_string(), other)],
+    }] }])
+}
+
+fn live_roots(says: &Says) -> Value {
+    let Some(RootsSays { live: [live, tree, last_tree], dispute_ends_at, .. }) = &says.roots else {
+        return json!({});
+    };
+    json!({ "8453": { "live": live, "tree": tree, "lastTree": last_tree, "endOfDisputePeriod": dispute_ends_at.to_string() } })
+}
+
+fn listed_roots(says: &Says, from: u64, to: u64) -> Value {
+    let listed = says.roots.iter().flat_map(|roots| &roots.listed);
+    let inside = listed.filter(|(at, _)| from <= *at && *at <= to);
+    let root = |(at, root): &(u64, B256)| {
+        json!({ "root": root, "chainId": 8453, "epoch": at / 3_600, "timestamp": at.to_string(), "isLatest": false })
+    };
+    inside.map(root).collect()
 }
