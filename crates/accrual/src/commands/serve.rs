@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use accrual_api::app::AccessSettings;
+use accrual_api::app::{AccessSettings, MerklAsked};
 use accrual_api::{Api, Clock, Peppers, Settings, SignIn};
 use accrual_store::Db;
 use secrecy::SecretString;
@@ -96,6 +96,8 @@ pub(super) async fn api(config: &Config, db: Db) -> Result<Api, Failure> {
 
 /// What the API is told; `peppers` are those of the keys that it is to accept.
 pub(super) fn settings(config: &Config, peppers: Peppers) -> Result<Settings, Failure> {
+    let every_seconds = config.merkl.every_seconds;
+    let merkl_asked = |url| MerklAsked { url, every_seconds };
     Ok(Settings {
         chain_id: config.chain.id,
         block_seconds: config.chain.block_seconds,
@@ -114,6 +116,7 @@ pub(super) fn settings(config: &Config, peppers: Peppers) -> Result<Settings, Fa
         webhooks: config.webhooks.clone(),
         mcp: config.mcp.clone(),
         security: config.server.security.clone(),
+        merkl: config.merkl.url.clone().map(merkl_asked),
         sign_in: config.sign_in.clone().map(|on| SignIn::new(on.domain, on.chain_ids)),
     })
 }

@@ -6,6 +6,7 @@ use alloy_primitives::{Address, B256};
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::campaigns::merkl_name;
 use super::filters::Filters;
@@ -25,49 +26,80 @@ use crate::view::Eip55;
 const BREAKDOWNS_MAX: usize = 100;
 
 /// What an account is paid on one chain. `Of` is how a token is told, `Part` how a campaign's part of it is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MerklChainRewards)]
 pub(crate) struct ChainRewards<Of, Part> {
+    /// The chain.
     chain: Chain,
+    /// Token by token, largest first by our count.
     rewards: Vec<TokenReward<Of, Part>>,
 }
 
 /// What it is paid of one token.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = MerklTokenReward)]
 struct TokenReward<Of, Part> {
+    /// The live root, which holds `amount`; null where the Distributor is not read.
     root: Option<B256>,
+    /// The number of the chain that pays.
+    #[schema(example = 8453)]
     distribution_chain_id: u64,
+    /// The account.
     recipient: Eip55,
+    /// The proof against the root, from the leaf up; empty where it is not stored here.
+    #[schema(example = json!([]))]
     proofs: Vec<B256>,
+    /// What is paid.
     token: Of,
+    /// What Merkl credited, in smallest units, with what was claimed of it; null where that is not stored here.
     amount: Option<Amount>,
+    /// What was claimed on chain, in smallest units; null where that is not stored here.
     claimed: Option<Amount>,
+    /// What Merkl counted since and is in no root yet, in smallest units; null where that is not stored here.
     pending: Option<Amount>,
+    /// Campaign by campaign.
     breakdowns: Vec<Part>,
+    /// Our own figure, over all campaigns.
     accrual: Accrual,
 }
 
 /// A campaign's part of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = MerklBreakdown)]
 pub(crate) struct Breakdown {
+    /// By what the account has a share: the venue, since all is counted behind its wrappers.
+    #[schema(example = "uniswap_v3")]
     reason: &'static str,
+    /// What Merkl credited, in smallest units, with what was claimed of it; null where that is not stored here.
     amount: Option<Amount>,
+    /// What was claimed, in smallest units; null where that is not stored here.
     claimed: Option<Amount>,
+    /// What Merkl counted since and is in no root yet, in smallest units; null where that is not stored here.
     pending: Option<Amount>,
+    /// What Merkl's contract calls the campaign; our own name where it is not told to be one of theirs.
+    #[schema(example = "0x1f2e3d4c5b6a79880f1e2d3c4b5a69780f1e2d3c4b5a69780f1e2d3c4b5a6978")]
     campaign_id: String,
+    /// Our own figure.
     accrual: Accrual,
 }
 
 /// The same with all that it belongs to.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = MerklFullBreakdown)]
 pub(crate) struct FullBreakdown {
+    /// The root that holds `amount`; null where that is not stored here.
     root: Option<B256>,
+    /// The number of the chain that pays.
+    #[schema(example = 8453)]
     distribution_chain_id: u64,
     #[serde(flatten)]
     part: Breakdown,
+    /// The pool.
     opportunity: Opportunity,
+    /// Whose contracts it is made of; null for a bare token.
     protocol: Option<Protocol>,
 }
 
@@ -86,7 +118,7 @@ pub(crate) struct FullBreakdown {
         ("claimableOnly" = Option<bool>, Query, description = "Only what is known to be claimable.")
     ),
     responses(
-        (status = 200, description = "The rewards, by chain.", body = Vec<crate::document::shape::Theirs>),
+        (status = 200, description = "The rewards, by chain.", body = Vec<ChainRewards<TokenName, Breakdown>>),
         (status = 422, description = "What was asked does not fit.", body = Invalid)
     )
 )]
@@ -98,7 +130,7 @@ pub(crate) async fn rewards(
     let account = recipient(&address)?;
     let chains = filters.required("chainId", filters.numbers("chainId")?)?;
     let page = usize::try_from(filters.number("breakdownPage")?.unwrap_or(0)).unwrap_or(usize::MAX);
-    let kinds = filters.words("type", &["TOKEN", "PRETGE", "POINT"])?;
+    let kinds = filters.token_types("type")?;
     if kinds.is_some_and(|kinds| !kinds.contains(&"TOKEN")) {
         return Ok(Json(Vec::new()));
     }
@@ -131,7 +163,7 @@ pub(crate) async fn rewards(
         ("chainIds" = Option<String>, Query, description = "Chains: repeated, or with commas between.")
     ),
     responses(
-        (status = 200, description = "The rewards, by chain.", body = Vec<crate::document::shape::Theirs>),
+        (status = 200, description = "The rewards, by chain.", body = Vec<ChainRewards<Token, FullBreakdown>>),
         (status = 422, description = "What was asked does not fit.", body = Invalid)
     )
 )]

@@ -4,6 +4,9 @@
 
 mod auth;
 mod data;
+#[path = "../../../../tests/db.rs"]
+#[allow(dead_code, reason = "the tests of the whole use more of it")]
+mod db;
 mod deliver;
 mod document;
 mod exchange;
