@@ -14,7 +14,7 @@ mod postgres;
 mod shell;
 mod tests;
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use shell::{Failed, run};
 
@@ -59,7 +59,15 @@ fn rehearse(options: &[String]) -> Result<(), Failed> {
     run("cargo", arguments)
 }
 
+/// The engine's benches, to which the options go; without any, the API's under load on both engines too.
 fn bench(options: &[String]) -> Result<(), Failed> {
     let arguments = ["bench", "--package", "accrual-rewards", "--bench", "engine", "--bench", "tree"];
-    run("cargo", arguments.into_iter().chain(options.iter().map(String::as_str)))
+    run("cargo", arguments.into_iter().chain(options.iter().map(String::as_str)))?;
+    if !options.is_empty() {
+        return Ok(());
+    }
+    let server = postgres::Server::start(machine::need_postgres()?)?;
+    let mut command = Command::new("cargo");
+    command.args(["bench", "--package", "accrual-api"]).env("ACCRUAL_TEST_POSTGRES_URL", server.url());
+    shell::run_command(command)
 }

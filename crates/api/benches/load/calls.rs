@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::connection::{Connection, request};
-use crate::place::Place;
+use crate::db::Fresh;
 use crate::server::{CALLS, Server, paths};
 
 const RUNS: usize = 3;
@@ -42,9 +42,9 @@ struct Run {
 }
 
 /// Prints a line for each call.
-pub(crate) async fn measure(place: &Place) {
-    let mut server = Server::start("calls", place);
-    println!("\n{}: 100,000 accounts in a campaign, {CONNECTIONS} connections, {RUNS} runs, a block every 2 s", place.engine);
+pub(crate) async fn measure(fresh: &Fresh) {
+    let mut server = Server::start("calls", fresh);
+    println!("\n{}: 100,000 accounts in a campaign, {CONNECTIONS} connections, {RUNS} runs, a block every 2 s", fresh.engine);
     println!("| call | bytes | bare, calls/s | accrual, calls/s | of bare, % | server's time a call, us: bare, accrual | at half load: p50, ms | p99, ms |");
     println!("|---|---|---|---|---|---|---|---|");
     for (route, path) in CALLS {

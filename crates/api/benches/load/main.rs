@@ -4,16 +4,18 @@
 //! `cargo bench -p accrual-api --bench load [-- calls|streams]`; PostgreSQL is measured where `ACCRUAL_TEST_POSTGRES_URL` names a
 //! server. The server is a process of its own, and everything goes over loopback with connections that stay open.
 
+#[path = "../../../../tests/db.rs"]
+#[allow(dead_code, reason = "the tests of the whole use more of it")]
+mod db;
 #[path = "../world/mod.rs"]
 mod world;
 
 mod calls;
 mod connection;
-mod place;
 mod server;
 mod streams;
 
-use place::Place;
+use db::Fresh;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -31,10 +33,8 @@ fn main() {
 }
 
 /// Measures on each engine that there is.
-fn measure(one: impl AsyncFn(&Place)) {
+fn measure(one: impl AsyncFn(&Fresh)) {
     // One thread for whoever asks: the server has the rest.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    for place in Place::all() {
-        runtime.block_on(one(&place));
-    }
+    runtime.block_on(db::on_each_engine(one));
 }

@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::place::Place;
+use crate::db::Fresh;
 use crate::world::{World, account, days, key};
 
 const STORED_TO: u64 = 1_750_352_400;
@@ -54,10 +54,10 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts one over `place` and waits until it can be asked.
-    pub(crate) fn start(what: &str, place: &Place) -> Self {
+    /// Starts one over a fresh database and waits until it can be asked.
+    pub(crate) fn start(what: &str, fresh: &Fresh) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("this program"));
-        command.args(["serve", what, &place.url]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(["serve", what, &fresh.url_text]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
         let told = child.stdin.take().expect("it listens");
         let mut line = String::new();

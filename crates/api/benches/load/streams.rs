@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::connection::{Connection, request};
-use crate::place::Place;
+use crate::db::Fresh;
 use crate::server::Server;
 
 const STREAMS: usize = 2_000;
@@ -14,8 +14,8 @@ const BUFFER_BYTES: usize = 16 * 1_024;
 const HEAD: &[u8] = b"event: head";
 
 /// Prints what was held, and for how much.
-pub(crate) async fn measure(place: &Place) {
-    let mut server = Server::start("streams", place);
+pub(crate) async fn measure(fresh: &Fresh) {
+    let mut server = Server::start("streams", fresh);
     server.set_blocks(true);
     tokio::time::sleep(Duration::from_secs(5)).await;
     let before = server.memory_kb("VmRSS");
@@ -45,7 +45,7 @@ pub(crate) async fn measure(place: &Place) {
     let (held, most) = (server.memory_kb("VmRSS"), server.memory_kb("VmHWM"));
     println!(
         "\n{}: {STREAMS} streams for {} s; heads told to each: {} to {}; the server's memory: {} MB before, {} MB with them, {} MB at most; {} bytes a stream; {} ms of its time",
-        place.engine,
+        fresh.engine,
         HELD.as_secs(),
         heads[0],
         heads[heads.len() - 1],
