@@ -26,6 +26,7 @@ fn described() {
         .alias_for("BlockNumber", "u64")
         .alias_for("Decimal", "crate::document::shape::Decimals")
         .alias_for("Tick", "i32")
+        .alias_for("UnixSeconds", "u64")
         .alias_for("Weights", "crate::document::shape::WeightsView")
         .write_to_file();
 }

@@ -60,6 +60,14 @@ async fn every_view_has_the_apis_figures_and_csv() {
 }
 
 #[tokio::test]
+async fn the_reference_is_read_tried_and_written_as_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let (demo, url, key) = demo(folder.path(), &[]).await;
+    read(&url, &key, &["docs"]).await;
+    assert_eq!(demo.terminate().await.code, 0);
+}
+
+#[tokio::test]
 async fn a_key_is_exchanged_on_the_page_and_a_line_that_breaks_is_mended() {
     let folder = tempfile::tempdir().unwrap();
     let (demo, url, key) = demo(folder.path(), &[]).await;

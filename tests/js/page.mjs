@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { open } from "./page/browser.mjs";
+import { docs } from "./page/docs.mjs";
 import { figures } from "./page/figures.mjs";
 import { fit } from "./page/fit.mjs";
 import { gate } from "./page/gate.mjs";
@@ -17,7 +18,7 @@ const { URL: url, KEY: key = "", SHOTS: shots } = process.env;
 assert(url && shots, "URL and SHOTS are needed");
 mkdirSync(shots, { recursive: true });
 
-const parts = { gate, figures, many, lines, rotation, fit, sign_in, stream };
+const parts = { docs, gate, figures, many, lines, rotation, fit, sign_in, stream };
 const wanted = process.argv.slice(2);
 assert(wanted.length, `which parts? ${Object.keys(parts).join(", ")}`);
 const world = await open(url, key, shots);

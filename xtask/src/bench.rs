@@ -116,7 +116,7 @@ fn table(arguments: &[&str], postgres: Option<&str>) -> Result<String, Failed> {
     command.args(arguments).current_dir(root());
     command.env("CARGO_TARGET_DIR", target("")).stderr(std::process::Stdio::inherit());
     if let Some(url) = postgres {
-        command.env("ACCRUAL_BENCH_POSTGRES_URL", url);
+        command.env("ACCRUAL_TEST_POSTGRES_URL", url);
     }
     let line = format!("cargo {}", arguments.join(" "));
     eprintln!("$ {line}");

@@ -40,6 +40,14 @@ pub(crate) fn need_curl_and_python() -> Result<(), Failed> {
     Ok(())
 }
 
+/// The reference's snippets in Go are run as its readers would run them.
+pub(crate) fn need_go() -> Result<(), Failed> {
+    if output("go", ["version"]).is_some() {
+        return Ok(());
+    }
+    install(&["golang-go"], "Go, for the snippets in Go")
+}
+
 /// The page is read in a real browser.
 pub(crate) fn need_chromium() -> Result<(), Failed> {
     if output("/usr/bin/chromium", ["--version"]).is_some() {

@@ -16,7 +16,7 @@ mod postgres;
 mod shell;
 mod tests;
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use shell::{Failed, run};
 

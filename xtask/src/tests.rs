@@ -12,6 +12,7 @@ pub(crate) fn test(only: &[String]) -> Result<(), Failed> {
     machine::need_c_compiler()?;
     machine::need_node()?;
     machine::need_curl_and_python()?;
+    machine::need_go()?;
     machine::need_chromium()?;
     let postgres = machine::need_postgres()?;
     page::build()?;

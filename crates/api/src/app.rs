@@ -76,6 +76,17 @@ pub struct Settings {
     pub sign_in: Option<SignIn>,
     /// Whom to tell of a weakness; `None` where the operator named nobody.
     pub security: Option<SecurityContact>,
+    /// Merkl's API, where our figures are held against theirs on a schedule.
+    pub merkl: Option<MerklAsked>,
+}
+
+/// Whose figures ours are held against, and how often.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MerklAsked {
+    /// Where they are asked for.
+    pub url: String,
+    /// The time from one comparison to the next.
+    pub every_seconds: u64,
 }
 
 /// Whom to tell of a weakness (RFC 9116).

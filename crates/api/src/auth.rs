@@ -181,17 +181,11 @@ impl Noted {
         }
     }
 
-    fn count(&self, api: &Api, cost: Cost, status: StatusCode) {
-        api.usage().count(&Call {
-            key: &self.key,
-            client_id: &self.client_id,
-            endpoint: &self.endpoint,
-            status: status.as_u16(),
-            is_counted: cost == Cost::Counts && counts(status),
-            network: &self.network,
-            agent: &self.agent,
-            at: self.at,
-        });
+    fn count(self, api: &Api, cost: Cost, status: StatusCode) {
+        let Self { key, client_id, endpoint, network, agent, at } = self;
+        let is_counted = cost == Cost::Counts && counts(status);
+        let status = status.as_u16();
+        api.usage().count(Call { key, client_id, endpoint, status, is_counted, network, agent, at });
     }
 }
 

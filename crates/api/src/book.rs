@@ -5,19 +5,15 @@
 //! is stored.
 
 mod history;
+mod pool;
 mod tokens;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, OnceLock};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use accrual_rewards::accrue::{CampaignAccrual, Earned, Figures, FiguresError};
-use accrual_rewards::apr::{Held, eligible_holdings};
 use accrual_rewards::campaign::Campaign;
-use accrual_rewards::id::{CampaignId, PoolId};
-use accrual_rewards::report::{AccountEarned, by_account};
-use accrual_rewards::tracker::PoolTracker;
-use accrual_rewards::tree::{Claim, Tree};
+use accrual_rewards::id::PoolId;
 use accrual_rewards::unit::BlockNumber;
 use accrual_store::moment::Moment;
 use accrual_store::rebuild::{self, RebuildError};
@@ -29,10 +25,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{PoolInfo, TokenInfo};
-use crate::error::ApiError;
-use crate::view::{Finality, by_position};
+use crate::view::Finality;
 use history::History;
 
+pub use pool::{FiguresUnknown, Known, PoolState, Report, Running, Standing};
 pub use tokens::{Pair, Token, Tokens};
 
 /// How long to wait after a failure before the database is asked again.
@@ -68,51 +64,6 @@ pub struct State {
 struct Contracts {
     addresses: BTreeSet<Address>,
     asked_at: Option<Instant>,
-}
-
-/// One pool at one block.
-#[derive(Debug)]
-pub struct PoolState {
-    /// The pool.
-    pub info: Arc<PoolInfo>,
-    /// The block.
-    pub moment: Moment,
-    /// How often the pool had been rewound.
-    pub rewinds: u64,
-    /// Its ledger and campaigns.
-    pub tracker: PoolTracker,
-    told: BTreeMap<CampaignId, Told>,
-}
-
-/// What a campaign comes to at a block, each counted when it is first asked for.
-#[derive(Debug, Default)]
-struct Told {
-    report: OnceLock<Result<Report, FiguresError>>,
-    eligible: OnceLock<Held>,
-    tree: OnceLock<Tree>,
-}
-
-/// A campaign's figures at a block, counted once and in the orders that lists need.
-#[derive(Debug)]
-pub struct Report {
-    /// The figures.
-    pub figures: Figures,
-    /// By account, largest first.
-    pub accounts: Vec<AccountEarned>,
-    /// By position, largest first.
-    pub positions: Vec<Earned>,
-    /// The place of each account among the accounts.
-    places: HashMap<Address, usize>,
-}
-
-/// A campaign's report, or why its figures cannot be known while all else can.
-pub type Known<'a> = Result<&'a Report, FiguresUnknown>;
-
-/// Why a campaign's figures cannot be known at a block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FiguresUnknown {
-    /// They rest on fees, and those of a trade in this block do not follow from what is stored.
-    FeesUnknown(BlockNumber),
 }
 
 /// Why the book could not be brought up to date.
@@ -220,12 +171,12 @@ impl Book {
         }
         let mut old_kept = None;
         self.state.send_if_modified(|state| {
-            // What is given up here is large, and is dropped when readers can go on.
+            // What is given up here is large, and is dropped where nobody waits for it.
             old_kept = Some(std::mem::replace(state, Arc::new(next)));
             // Whoever watches is not woken for what changes no answer.
             !answers_alike
         });
-        drop((old, old_kept));
+        tokio::task::spawn_blocking(move || drop((old, old_kept)));
         Ok(())
     }
 
@@ -276,7 +227,7 @@ impl Book {
             }
             None => rebuild::tracker_at(db, &info.pool, &self.campaigns, moment.number).await?,
         };
-        let asked: Vec<CampaignId> = old.map(|old| old.asked()).unwrap_or_default();
+        let asked = old.map(|old| old.asked()).unwrap_or_default();
         let state = Arc::new(PoolState::new(Arc::clone(info), moment, checkpoint.rewinds, tracker));
         // What callers ask for at each block is counted before they see the block, so that none of them waits for it.
         aside(Arc::clone(&state), move |state| state.count_ahead(&asked)).await;
@@ -411,108 +362,5 @@ impl State {
             Some(chain) if reaches(chain.safe_number) => Finality::Safe,
             _ => Finality::Latest,
         }
-    }
-}
-
-impl PoolState {
-    fn new(info: Arc<PoolInfo>, moment: Moment, rewinds: u64, tracker: PoolTracker) -> Self {
-        let ids = tracker.campaigns().iter().map(|accrual| accrual.campaign().id.clone());
-        let told = ids.map(|id| (id, Told::default())).collect();
-        Self { info, moment, rewinds, tracker, told }
-    }
-
-    /// A campaign's report at this block, for calls that cannot answer without.
-    ///
-    /// # Errors
-    /// As [`PoolState::known`]; `figures_unknown` when its figures cannot be known.
-    pub fn report(&self, id: &CampaignId) -> Result<&Report, ApiError> {
-        self.known(id)?.map_err(|unknown| unknown.refused(id))
-    }
-
-    /// A campaign's report at this block, or why there is none, for lists that go on without.
-    ///
-    /// # Errors
-    /// `not_found` when the pool does not have the campaign; `internal` when an event is younger than the block.
-    pub fn known(&self, id: &CampaignId) -> Result<Known<'_>, ApiError> {
-        match self.told(id)?.report.get_or_init(|| self.count(id)) {
-            Ok(report) => Ok(Ok(report)),
-            Err(FiguresError::FeesUnknown { block }) => Ok(Err(FiguresUnknown::FeesUnknown(*block))),
-            Err(error @ FiguresError::Past { .. }) => Err(ApiError::internal_at(self.moment.number, error)),
-        }
-    }
-
-    /// What the campaign's eligible positions hold, which is known even where its figures are not.
-    ///
-    /// # Errors
-    /// `not_found` when the pool does not have the campaign.
-    pub fn eligible(&self, id: &CampaignId) -> Result<&Held, ApiError> {
-        let held = || eligible_holdings(&self.tracker, self.accrual(id));
-        Ok(self.told(id)?.eligible.get_or_init(held))
-    }
-
-    fn count_ahead(&self, campaigns: &[CampaignId]) {
-        for campaign in campaigns {
-            // Whoever asks is told what is wrong.
-            let _ = self.known(campaign);
-        }
-    }
-
-    /// The campaigns whose figures were asked for.
-    fn asked(&self) -> Vec<CampaignId> {
-        let asked = self.told.iter().filter(|(_, told)| told.report.get().is_some());
-        asked.map(|(id, _)| id.clone()).collect()
-    }
-
-    /// The tree of what each account has earned in the campaign, as Merkl's Distributor would check it.
-    ///
-    /// # Errors
-    /// As [`PoolState::report`].
-    pub fn tree(&self, id: &CampaignId) -> Result<&Tree, ApiError> {
-        let report = self.report(id)?;
-        let token = self.accrual(id).campaign().reward_token;
-        let claim = |row: &AccountEarned| Claim { account: row.account, token, amount: row.earned };
-        // Sums of a budget fit what the budget fits, and accounts are fewer than positions.
-        let tree = || Tree::new(report.accounts.iter().map(claim)).expect("a campaign's accounts fit a tree");
-        Ok(self.told(id)?.tree.get_or_init(tree))
-    }
-
-    fn told(&self, id: &CampaignId) -> Result<&Told, ApiError> {
-        self.told.get(id).ok_or_else(|| ApiError::no_such("campaign", id.as_str()))
-    }
-
-    fn accrual(&self, id: &CampaignId) -> &CampaignAccrual {
-        self.tracker.campaign(id).expect("what is told is kept for each of the tracker's campaigns")
-    }
-
-    fn count(&self, id: &CampaignId) -> Result<Report, FiguresError> {
-        let figures =
-            self.tracker.figures(id, self.moment.at).expect("it is one of the tracker's campaigns")?;
-        let (accounts, positions) = (by_account(&figures), by_position(&figures));
-        let places = accounts.iter().enumerate().map(|(place, row)| (row.account, place)).collect();
-        Ok(Report { figures, accounts, positions, places })
-    }
-}
-
-impl Report {
-    /// What an account earned; `None` for one that earned nothing.
-    pub fn of(&self, account: Address) -> Option<&AccountEarned> {
-        self.accounts.get(*self.places.get(&account)?)
-    }
-}
-
-impl FiguresUnknown {
-    /// The name used in answers.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::FeesUnknown(_) => "fees_unknown",
-        }
-    }
-
-    /// What a call for one campaign is answered with.
-    fn refused(self, id: &CampaignId) -> ApiError {
-        let Self::FeesUnknown(block) = self;
-        ApiError::FiguresUnknown(format!(
-            "Campaign {id} is paid by fees, and those of a trade in block {block} cannot be known: ask for a block before it with at=. Its operator can index the pool again with a node that answers for its fee, tick spacing and decimals, or choose another scoring."
-        ))
     }
 }

@@ -51,16 +51,20 @@ pub(crate) async fn finish(api: Api, keep: Keep, mut request: Request, next: Nex
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return next.run(request).await;
     }
-    let headers = request.headers().clone();
     // What the query says goes before the headers.
     let is_chosen = names(request.uri(), "format");
+    let key = Key::of(&api, &request);
+    let packing = key.packing;
+    let place = api.kept().place(&api, key);
+    if let Some(finished) = place.as_ref().and_then(|place| place.cell.get()) {
+        return told(&api, keep, finished, request.headers(), is_chosen);
+    }
+    let headers = request.headers().clone();
     request.extensions_mut().insert(OfChain);
     // What answers without a body is made of the same bytes; the router leaves them out.
     *request.method_mut() = Method::GET;
-    let key = Key::of(&api, &request);
-    let packing = key.packing;
     let make = || async move { Finished::of(next.run(request).await, packing).await };
-    let made = match api.kept().place(&api, key) {
+    let made = match place {
         Some(place) => {
             let made = place.cell.get_or_try_init(make).await.cloned();
             if let Ok(finished) = &made {
@@ -71,12 +75,17 @@ pub(crate) async fn finish(api: Api, keep: Keep, mut request: Request, next: Nex
         None => make().await,
     };
     match made {
-        Ok(finished) if is_chosen || accept::admits(&headers, finished.kind()) => {
-            finished.answer(&headers, max_age_seconds(&api, keep))
-        }
-        Ok(_) => ApiError::NotAcceptable.into_response(),
+        Ok(finished) => told(&api, keep, &finished, &headers, is_chosen),
         Err(other) => *other,
     }
+}
+
+/// The answer to whoever takes its kind, or has chosen it.
+fn told(api: &Api, keep: Keep, finished: &Finished, headers: &HeaderMap, is_chosen: bool) -> Response {
+    if is_chosen || accept::admits(headers, finished.kind()) {
+        return finished.answer(headers, max_age_seconds(api, keep));
+    }
+    ApiError::NotAcceptable.into_response()
 }
 
 /// For how long a caller may keep an answer unasked; `None` where blocks have no fixed pace.
@@ -86,7 +95,7 @@ fn max_age_seconds(api: &Api, keep: Keep) -> Option<u64> {
 
 fn names(uri: &Uri, parameter: &str) -> bool {
     let pairs = uri.query().unwrap_or_default().split('&');
-    pairs.filter_map(|pair| pair.split('=').next()).any(|name| name == parameter)
+    pairs.map(named).any(|(name, _)| name == parameter)
 }
 
 /// What makes two requests ask for the same bytes.
@@ -104,16 +113,29 @@ struct Key {
 impl Key {
     fn of(api: &Api, request: &Request) -> Self {
         let uri = request.uri();
-        let mut pairs: Vec<&str> = uri.query().unwrap_or_default().split('&').collect();
-        pairs.sort_unstable();
         Self {
             path: uri.path().to_owned(),
-            query: pairs.join("&"),
+            query: in_order(uri.query().unwrap_or_default()),
             csv: accept::prefers_csv(request.headers()),
             packing: Packing::of(request.headers()),
             starts_at: Horizon::of(api, request.extensions()),
         }
     }
+}
+
+/// A query's pairs by their names. Of pairs with one name the last may count, so these keep their order; and all of them do
+/// where a name is written with an escape, since it may be the same as another.
+fn in_order(query: &str) -> String {
+    let mut pairs: Vec<(&str, &str)> = query.split('&').map(named).collect();
+    if pairs.iter().all(|(name, _)| !name.contains(['%', '+'])) {
+        pairs.sort_by_key(|(name, _)| *name);
+    }
+    pairs.into_iter().map(|(_, pair)| pair).collect::<Vec<_>>().join("&")
+}
+
+/// A pair, with its name before it.
+fn named(pair: &str) -> (&str, &str) {
+    (pair.split('=').next().unwrap_or_default(), pair)
 }
 
 /// The answers of the book's newest state, in the second that runs.
@@ -330,6 +352,23 @@ mod tests {
         assert_eq!(fingerprint(b"a,b\r\n").1, None);
         let text = fingerprint(br#"{"symbol":"\"age_seconds\":7"}"#);
         assert_eq!(text.1, None, "a text is no field");
+    }
+
+    #[test]
+    fn pairs_are_in_one_order_unless_that_changes_what_is_asked() {
+        let cases = [
+            ("", ""),
+            ("b=1&a=2", "a=2&b=1"),
+            ("a=2&b=1", "a=2&b=1"),
+            ("b=1&a=2&b=0", "a=2&b=1&b=0"),
+            ("b=0&a=2&b=1", "a=2&b=0&b=1"),
+            ("b=%20&a=2", "a=2&b=%20"),
+            ("%62=1&a=2&b=0", "%62=1&a=2&b=0"),
+            ("b&a", "a&b"),
+        ];
+        for (query, expected) in cases {
+            assert_eq!(in_order(query), expected, "{query}");
+        }
     }
 
     #[test]

@@ -138,8 +138,8 @@ pub(crate) fn groups() -> Vec<Group> {
     vec![
         Group::shared(counted(Scope::ReadPublic), public).kept(Keep::ForABlock),
         Group::shared(counted(Scope::ReadWallet), wallet).kept(Keep::Ask),
-        Group::shared(counted(Scope::ReadPublic), their_public),
-        Group::shared(counted(Scope::ReadWallet), their_wallet),
+        Group::shared(counted(Scope::ReadPublic), their_public).kept(Keep::ForABlock),
+        Group::shared(counted(Scope::ReadWallet), their_wallet).kept(Keep::Ask),
         Group::shared(counted(Scope::ReadReconciliation), reconciliation),
         Group::shared(counted(Scope::Stream), streams),
         Group::shared(free(None), own),

@@ -1,6 +1,6 @@
 //! What the service is like: looked at every ten seconds, kept for 90 days, told at `/status`.
 //!
-//! - [`components`]: the state of each part, as this server sees it now.
+//! - [`components`]: the state of each part, as this server sees it now; [`merkl`]: of the one that is not ours.
 //! - [`account`]: from looks to seconds: how the time since the last look is booked.
 //! - [`budget`]: what is left of the promise.
 //!
@@ -12,6 +12,7 @@
 pub(crate) mod account;
 pub(crate) mod budget;
 pub(crate) mod components;
+mod merkl;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

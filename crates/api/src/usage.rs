@@ -1,6 +1,7 @@
 //! Who calls what: counted in memory by requests, added to the database each second by a task of its own. No request waits
 //! for it; while the database is away the counts are kept.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -24,6 +25,8 @@ const AGENT_CHARS_MAX: usize = 120;
 /// How many different callers of one key are kept apart a day by one server; whoever comes after them is `other`. A caller
 /// may call itself by another name each time, and the database must not grow with that.
 const CALLERS_MAX: usize = 200;
+/// Whoever is not kept apart.
+const OTHER: &str = "other";
 /// So many refused calls of one kind within an hour are told.
 const BURST: u64 = 20;
 const HOUR: u64 = 3_600;
@@ -39,25 +42,37 @@ pub struct Usage {
 
 #[derive(Debug, Default)]
 struct Counts {
-    minutes: HashMap<(KeyId, u64), u64>,
-    hours: HashMap<HourOf, HourCount>,
-    callers: HashMap<KeyId, BTreeMap<Who, CallerCount>>,
+    calls: HashMap<CallOf, CallCount>,
     /// Who was kept apart since the day began that is told with it.
     known: HashMap<KeyId, (u64, BTreeSet<Who>)>,
-    uses: HashMap<KeyId, LastUse>,
     failures: HashMap<(u64, &'static str, String), u64>,
 }
 
-/// Key, the hour's first second, endpoint, status.
-type HourOf = (KeyId, u64, String, u16);
-/// The client, all calls, those that count.
-type HourCount = (String, u64, u64);
+/// What calls have in common that are counted as one until they are written.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct CallOf {
+    key: KeyId,
+    client_id: String,
+    endpoint: String,
+    network: String,
+    agent: String,
+    status: u16,
+    is_counted: bool,
+    /// The minute's first second.
+    minute: u64,
+}
+
+#[derive(Debug)]
+struct CallCount {
+    first: u64,
+    last: u64,
+    calls: u64,
+    /// Of callers who are not kept apart: the last one's network and agent.
+    stranger: Option<(String, String)>,
+}
+
 /// Network, agent, endpoint.
 type Who = (String, String, String);
-/// The first call, the last, how many.
-type CallerCount = (u64, u64, u64);
-/// The first use that is not written, the last, its network and agent.
-type LastUse = (u64, u64, String, String);
 
 #[derive(Debug, Default)]
 struct Sending {
@@ -67,43 +82,46 @@ struct Sending {
 }
 
 /// A call that was answered.
-#[derive(Debug, Clone, Copy)]
-pub struct Call<'a> {
+#[derive(Debug, Clone)]
+pub struct Call {
     /// The key.
-    pub key: &'a KeyId,
+    pub key: KeyId,
     /// Whose it is.
-    pub client_id: &'a str,
+    pub client_id: String,
     /// The route, not the path.
-    pub endpoint: &'a str,
+    pub endpoint: String,
     /// The answer's status.
     pub status: u16,
     /// Whether it counts against the month.
     pub is_counted: bool,
     /// Whence it came.
-    pub network: &'a str,
+    pub network: String,
     /// What called itself the caller.
-    pub agent: &'a str,
+    pub agent: String,
     /// When.
     pub at: UnixSeconds,
 }
 
 impl Usage {
     /// Counts a call.
-    pub fn count(&self, call: &Call<'_>) {
+    pub fn count(&self, call: Call) {
         let now = call.at.0;
+        let mut of = CallOf::of(call);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.minutes.entry((call.key.clone(), now / 60 * 60)).or_default() += 1;
-        let hour = (call.key.clone(), now / HOUR * HOUR, call.endpoint.to_owned(), call.status);
-        let (_, calls, counted) =
-            counts.hours.entry(hour).or_insert_with(|| (call.client_id.to_owned(), 0, 0));
-        (*calls, *counted) = (*calls + 1, *counted + u64::from(call.is_counted));
-        let who = counts.who(call);
-        let callers = counts.callers.entry(call.key.clone()).or_default();
-        let (_, last, times) = callers.entry(who).or_insert((now, now, 0));
-        (*last, *times) = (now.max(*last), *times + 1);
-        let used = counts.uses.entry(call.key.clone());
-        let used = used.or_insert_with(|| (now, now, String::new(), String::new()));
-        (used.1, used.2, used.3) = (now.max(used.1), call.network.to_owned(), call.agent.to_owned());
+        if let Some(count) = counts.calls.get_mut(&of) {
+            count.add(now);
+            return;
+        }
+        let mut stranger = None;
+        if !counts.keeps_apart(&of) {
+            let other = || OTHER.to_owned();
+            stranger =
+                Some((std::mem::replace(&mut of.network, other()), std::mem::replace(&mut of.agent, other())));
+        }
+        let none = CallCount { first: now, last: now, calls: 0, stranger: None };
+        let count = counts.calls.entry(of).or_insert(none);
+        count.add(now);
+        count.stranger = stranger;
     }
 
     /// Counts a call that was refused before anybody was served.
@@ -172,46 +190,20 @@ impl Usage {
     }
 
     fn take(&self) -> Batch {
-        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let text = |key: KeyId| key.as_str().to_owned();
-        let caller = |(key, callers): (KeyId, BTreeMap<Who, CallerCount>)| {
-            callers.into_iter().map(move |((network, agent, endpoint), (first, last, calls))| CallerRow {
-                key_id: key.as_str().to_owned(),
-                network,
-                agent,
-                endpoint,
-                first_at: UnixSeconds(first),
-                last_at: UnixSeconds(last),
-                calls,
-            })
-        };
-        let hour = |((key, at, endpoint, status), (client_id, calls, counted))| HourRow {
-            key_id: text(key),
-            client_id,
-            at: UnixSeconds(at),
-            endpoint,
-            status: u64::from(status),
-            calls,
-            counted,
-        };
-        let one_use = |(key, (first, last, network, agent))| UseRow {
-            key_id: text(key),
-            first_at: UnixSeconds(first),
-            last_at: UnixSeconds(last),
-            network,
-            agent,
-        };
-        let failure = |((at, code, key), calls): ((u64, &str, String), u64)| {
-            (UnixSeconds(at), code.to_owned(), key, calls)
-        };
-        let minute = |((key, at), calls)| (text(key), UnixSeconds(at), calls);
-        Batch {
-            minutes: sorted(counts.minutes).map(minute).collect(),
-            hours: sorted(counts.hours).map(hour).collect(),
-            callers: sorted(counts.callers).flat_map(caller).collect(),
-            failures: sorted(counts.failures).map(failure).collect(),
-            uses: sorted(counts.uses).map(one_use).collect(),
-        }
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).take().batch()
+    }
+}
+
+impl CallOf {
+    fn of(call: Call) -> Self {
+        let Call { key, client_id, endpoint, status, is_counted, network, agent, at } = call;
+        Self { key, client_id, endpoint, network, agent, status, is_counted, minute: at.0 / 60 * 60 }
+    }
+}
+
+impl CallCount {
+    fn add(&mut self, now: u64) {
+        (self.last, self.calls) = (now.max(self.last), self.calls + 1);
     }
 }
 
@@ -222,27 +214,91 @@ impl Counts {
         std::mem::replace(self, Self { known, ..Self::default() })
     }
 
-    /// As whom a caller is counted.
-    fn who(&mut self, call: &Call<'_>) -> Who {
-        let who = (call.network.to_owned(), call.agent.to_owned(), call.endpoint.to_owned());
-        let today = call.at.0 / DAY;
-        let (day, known) = self.known.entry(call.key.clone()).or_default();
+    /// Whether a caller is told by its own name.
+    fn keeps_apart(&mut self, of: &CallOf) -> bool {
+        let who = (of.network.clone(), of.agent.clone(), of.endpoint.clone());
+        let today = of.minute / DAY;
+        let (day, known) = self.known.entry(of.key.clone()).or_default();
         if *day != today {
             (*day, *known) = (today, BTreeSet::new());
         }
         if known.contains(&who) {
-            return who;
+            return true;
         }
-        if known.len() < CALLERS_MAX {
-            known.insert(who.clone());
-            return who;
+        let has_room = known.len() < CALLERS_MAX;
+        if has_room {
+            known.insert(who);
         }
-        ("other".to_owned(), "other".to_owned(), "other".to_owned())
+        has_room
+    }
+
+    /// What is to be written, each kind in order.
+    fn batch(self) -> Batch {
+        let mut minutes: BTreeMap<(KeyId, u64), u64> = BTreeMap::new();
+        let mut hours: BTreeMap<(KeyId, u64, String, u16), HourRow> = BTreeMap::new();
+        let mut callers: BTreeMap<(KeyId, Who), CallerRow> = BTreeMap::new();
+        let mut uses: BTreeMap<KeyId, UseRow> = BTreeMap::new();
+        for (of, count) in self.calls {
+            let CallCount { first, last, calls, stranger } = count;
+            let key_id = of.key.as_str().to_owned();
+            *minutes.entry((of.key.clone(), of.minute)).or_default() += calls;
+            let hour = of.minute / HOUR * HOUR;
+            let row = hours.entry((of.key.clone(), hour, of.endpoint.clone(), of.status));
+            let row = row.or_insert_with(|| HourRow {
+                key_id: key_id.clone(),
+                client_id: of.client_id,
+                at: UnixSeconds(hour),
+                endpoint: of.endpoint.clone(),
+                status: u64::from(of.status),
+                calls: 0,
+                counted: 0,
+            });
+            (row.calls, row.counted) = (row.calls + calls, row.counted + calls * u64::from(of.is_counted));
+            let endpoint = if stranger.is_some() { OTHER.to_owned() } else { of.endpoint };
+            let row = callers.entry((of.key.clone(), (of.network.clone(), of.agent.clone(), endpoint.clone())));
+            let row = row.or_insert_with(|| CallerRow {
+                key_id: key_id.clone(),
+                network: of.network.clone(),
+                agent: of.agent.clone(),
+                endpoint,
+                first_at: UnixSeconds(first),
+                last_at: UnixSeconds(last),
+                calls: 0,
+            });
+            row.first_at = row.first_at.min(UnixSeconds(first));
+            row.last_at = row.last_at.max(UnixSeconds(last));
+            row.calls += calls;
+            let (network, agent) = stranger.unwrap_or((of.network, of.agent));
+            let used = UseRow { key_id, first_at: UnixSeconds(first), last_at: UnixSeconds(last), network, agent };
+            match uses.entry(of.key) {
+                Entry::Vacant(place) => {
+                    place.insert(used);
+                }
+                Entry::Occupied(mut place) => join(place.get_mut(), used),
+            }
+        }
+        let text = |key: KeyId| key.as_str().to_owned();
+        let minute = |((key, at), calls)| (text(key), UnixSeconds(at), calls);
+        let failure = |((at, code, key), calls): ((u64, &str, String), u64)| {
+            (UnixSeconds(at), code.to_owned(), key, calls)
+        };
+        Batch {
+            minutes: minutes.into_iter().map(minute).collect(),
+            hours: hours.into_values().collect(),
+            callers: callers.into_values().collect(),
+            failures: BTreeMap::from_iter(self.failures).into_iter().map(failure).collect(),
+            uses: uses.into_values().collect(),
+        }
     }
 }
 
-fn sorted<K: Ord, V>(counts: HashMap<K, V>) -> impl Iterator<Item = (K, V)> {
-    BTreeMap::from_iter(counts).into_iter()
+/// One use of a key and another: the network and agent are the later one's.
+fn join(used: &mut UseRow, other: UseRow) {
+    let first_at = used.first_at.min(other.first_at);
+    if used.last_at <= other.last_at {
+        *used = other;
+    }
+    used.first_at = first_at;
 }
 
 /// Tells of each kind of refusal that came twenty times within this hour: once an hour, whichever server sees it.

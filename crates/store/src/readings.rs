@@ -1,6 +1,8 @@
 //! Tables `readings` and `answers`: what a source of Merkl's figures said, word for word, so that a comparison can be made
 //! again later.
 
+use std::collections::BTreeMap;
+
 use accrual_rewards::id::CampaignId;
 use accrual_rewards::unit::UnixSeconds;
 
@@ -126,6 +128,24 @@ pub async fn newest(db: &Db, campaign: &CampaignId, source: &str) -> Result<Opti
     let cells: Option<Cells> = on!(db, pool => sqlx::query_as(NEWEST)
         .bind(campaign.as_str()).bind(source).fetch_optional(pool).await)?;
     cells.map(|cells| row(db, cells)).transpose()
+}
+
+const ANSWERED: &str = "
+    select campaign_id, max(finished_at) from readings
+    where source = $1 and finished_at is not null group by campaign_id";
+
+/// When a source last answered all that was asked of it, by campaign.
+///
+/// # Errors
+/// [`StoreError::Damaged`], or the database's own.
+pub async fn answered(db: &Db, source: &str) -> Result<BTreeMap<CampaignId, UnixSeconds>, StoreError> {
+    let rows: Vec<(String, i64)> =
+        on!(db, pool => sqlx::query_as(ANSWERED).bind(source).fetch_all(pool).await)?;
+    let answered = |(campaign, at): (String, i64)| {
+        let row = Row { db, table: "readings", key: &campaign };
+        Ok((row.text("campaign_id", &campaign)?, UnixSeconds(row.number("finished_at", at)?)))
+    };
+    rows.into_iter().map(answered).collect()
 }
 
 const GET: &str =

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use accrual_api::announced::AnnouncedSettings;
-use accrual_api::app::AccessSettings;
+use accrual_api::app::{AccessSettings, MerklAsked};
 use accrual_api::{Api, Clock, Peppers, Settings, SignIn};
 use accrual_indexer::workers::{COMPARISON, DISTRIBUTOR, HEAD, RETENTION, Worker, while_held};
 use accrual_store::replica::Reading;
@@ -124,6 +124,8 @@ async fn reading(config: &Config, db: Db) -> Result<Reading, Failure> {
 
 /// What the API is told; `peppers` are those of the keys that it is to accept.
 pub(super) fn settings(config: &Config, peppers: Peppers) -> Result<Settings, Failure> {
+    let every_seconds = config.merkl.every_seconds;
+    let merkl_asked = |url| MerklAsked { url, every_seconds };
     Ok(Settings {
         chain_id: config.chain.id,
         block_seconds: config.chain.block_seconds,
@@ -146,6 +148,7 @@ pub(super) fn settings(config: &Config, peppers: Peppers) -> Result<Settings, Fa
         webhooks: config.webhooks.clone(),
         mcp: config.mcp.clone(),
         security: config.server.security.clone(),
+        merkl: config.merkl.url.clone().map(merkl_asked),
         sign_in: config.sign_in.clone().map(|on| SignIn::new(on.domain, on.chain_ids)),
     })
 }

@@ -29,7 +29,7 @@ pub(super) fn finished(mut document: Value, groups: &[Group]) -> Value {
             if let Some(operation) = item.and_then(|item| item.get_mut(&method)) {
                 complete(operation, &method, place.path, group.access);
                 if group.keep.is_some() && method == "get" {
-                    complete_data(operation);
+                    complete_data(operation, place.path);
                 }
             }
         }
@@ -236,13 +236,10 @@ fn complete(operation: &mut Value, method: &str, path: &str, access: Access) {
         statuses.extend([413, 415]);
     }
     let is_keyed = matches!(access, Access::Key(_));
-    // Merkl's published client reads JSON of this one type only.
-    let theirs = path.starts_with("/v4/");
+    let theirs = is_theirs(path);
     let answers = operation["responses"].as_object_mut().expect("every operation has answers");
     for status in statuses {
-        let shared = if theirs { "PlainProblem" } else { "Problem" };
-        let reference = json!({ "$ref": format!("#/components/responses/{shared}{status}") });
-        answers.entry(status.to_string()).or_insert(reference);
+        answers.entry(status.to_string()).or_insert_with(|| refusal(status, theirs));
     }
     for (status, answer) in answers.iter_mut().filter(|(_, answer)| answer.get("$ref").is_none()) {
         let is_refusal = status.starts_with(['4', '5']);
@@ -261,15 +258,18 @@ fn complete(operation: &mut Value, method: &str, path: &str, access: Access) {
 }
 
 /// What every answer of the chain's data has: an age that can be bounded, a tag, and one of the forms that `Accept` names.
-fn complete_data(operation: &mut Value) {
+fn complete_data(operation: &mut Value, path: &str) {
+    let theirs = is_theirs(path);
     let fields = operation.as_object_mut().expect("an operation is an object");
     let parameters = fields.entry("parameters").or_insert_with(|| json!([]));
     let parameters = parameters.as_array_mut().expect("parameters are a list");
-    parameters.push(json!({
-        "name": "max_age_seconds", "in": "query", "required": false,
-        "description": "How old the newest block may be: 503 `behind_chain` where it is older.",
-        "schema": { "type": "integer", "format": "int64", "minimum": 0 },
-    }));
+    if !theirs {
+        parameters.push(json!({
+            "name": "max_age_seconds", "in": "query", "required": false,
+            "description": "How old the newest block may be: 503 `behind_chain` where it is older.",
+            "schema": { "type": "integer", "format": "int64", "minimum": 0 },
+        }));
+    }
     parameters.push(json!({
         "name": "If-None-Match", "in": "header", "required": false,
         "description": "The ETag of an answer that the caller has: 304 where nothing but its age has changed.",
@@ -283,10 +283,21 @@ fn complete_data(operation: &mut Value) {
         .collect();
     let same = json!({ "description": "What the caller has is as good.", "headers": headers });
     answers.entry("304").or_insert(same);
-    answers.entry("406").or_insert_with(|| json!({ "$ref": "#/components/responses/Problem406" }));
+    answers.entry("406").or_insert_with(|| refusal(406, theirs));
     if let Some(answer) = answers.get_mut("200") {
         answer["headers"]["ETag"] = json!({ "$ref": "#/components/headers/ETag" });
     }
+}
+
+/// Whether a call is in Merkl's shape: their published client reads JSON of one type only.
+fn is_theirs(path: &str) -> bool {
+    path.starts_with("/v4/")
+}
+
+/// The shared answer of that status.
+fn refusal(status: u16, theirs: bool) -> Value {
+    let shared = if theirs { "PlainProblem" } else { "Problem" };
+    json!({ "$ref": format!("#/components/responses/{shared}{status}") })
 }
 
 fn problem_content(kind: &str) -> Value {

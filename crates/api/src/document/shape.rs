@@ -11,6 +11,7 @@ use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::error::Problem;
+use crate::v4::own::{Number, SecondsText};
 use crate::view::{Eip55, Rfc3339};
 
 /// An amount.
@@ -46,9 +47,6 @@ pub(crate) struct EventName;
 /// A problem's code.
 #[derive(Debug)]
 pub(crate) struct ProblemCode;
-/// An answer in Merkl's own shape.
-#[derive(Debug)]
-pub(crate) struct Theirs;
 
 /// How a concentrated pool's emission is split, each part out of the sum of all.
 #[derive(Debug, ToSchema)]
@@ -122,12 +120,11 @@ shapes! {
     );
     ScopeName, "Scope" = names("What a key may do.", Scope::ALL.into_iter().map(Scope::as_str));
     EventName, "Event" = names("What happened.", NoticeKind::ALL.iter().map(|kind| kind.as_str()));
-    Theirs, "MerklShape" = ObjectBuilder::new()
-        .schema_type(Type::Object)
-        .description(Some(
-            "As Merkl's own API has it, whose client's types describe it; what Merkl alone knows is null. `accrual` is ours.",
-        ))
-        .examples([serde_json::json!({ "campaignId": "usdc-tmai-2025-06", "amount": null })]);
+    Number, "Number" = ObjectBuilder::new()
+        .schema_type(Type::Number)
+        .description(Some("A decimal number with every digit, as Merkl writes numbers."))
+        .examples([serde_json::json!(101.46)]);
+    SecondsText, "SecondsText" = text("Seconds since 1970, as text, where Merkl has 64 bits.", "^[0-9]+$", "1749178800");
     ProblemCode, "ProblemCode" = names(
         "A problem's stable name; `/problems/{code}` has a word on each.",
         Problem::ALL.iter().map(|problem| problem.code),

@@ -32,6 +32,7 @@ async fn api() -> Api {
         sign_in: None,
         announced: Default::default(),
         security: None,
+            merkl: None,
     };
     Api::new(db, settings).unwrap()
 }

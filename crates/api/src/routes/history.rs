@@ -12,6 +12,7 @@ pub(crate) use pool::{dollars_of, pool};
 
 use std::collections::BTreeMap;
 
+use accrual_rewards::series::Timed;
 use accrual_rewards::unit::UnixSeconds;
 use accrual_store::moment::Moment;
 use accrual_store::series::{self, Hours};
@@ -198,6 +199,38 @@ impl Span {
             self.first = since;
             self.hours_since = Some(since);
         }
+    }
+
+    /// The page of stored rows and, after the last of them, of the hour that runs. `row` tells one, with the row before it
+    /// and whether its interval is over.
+    fn page<Point: Timed, Row>(
+        &self,
+        stored: &[Point],
+        running: Option<&Point>,
+        row: impl Fn(Option<&Point>, &Point, bool) -> Result<Row, ApiError>,
+    ) -> Result<Page<Row>, ApiError> {
+        let from = stored.partition_point(|point| point.at() < self.first);
+        let mut before = from.checked_sub(1).map(|index| &stored[index]);
+        let (mut rows, mut next) = (Vec::new(), None);
+        for point in &stored[from..] {
+            if rows.len() == self.limit {
+                next = Some(point.at());
+                break;
+            }
+            rows.push(row(before, point, true)?);
+            before = Some(point);
+        }
+        let last = before.map(Timed::at);
+        let running = running.filter(|_| next.is_none());
+        if let Some(running) = running.filter(|running| self.has_running(last, running.at())) {
+            // The page may be full to its last row: what runs is then a page of its own.
+            if rows.len() < self.limit {
+                rows.push(row(before, running, false)?);
+            } else {
+                next = last.map(|last| UnixSeconds(last.0 + self.step));
+            }
+        }
+        Ok(Page { rows, next, stretches: None })
     }
 
     /// Whether the row of the running hour at `at` belongs to a page that ends with `last`.

@@ -1,13 +1,10 @@
 //! `GET /v1/pools`, `GET /v1/pools/{id}`: where a pool stands.
 
-use accrual_rewards::apr::{
-    AprParts, AprUnknown, Held, Tvl, all_holdings, holdings_in_range, is_estimate, reward_percent,
-};
+use accrual_rewards::apr::{AprParts, AprUnknown, Held, Tvl, is_estimate, reward_percent};
 use accrual_rewards::id::PoolId;
 use accrual_rewards::pool::PoolFacts;
 use accrual_rewards::price::spot0;
-use accrual_rewards::series::accounts_with_stake;
-use accrual_rewards::unit::{Amount, Liquidity, Tick};
+use accrual_rewards::unit::{Amount, Tick};
 use alloy_primitives::{Address, U512};
 use axum::Json;
 use axum::extract::{Path, State};
@@ -201,15 +198,16 @@ impl PoolView {
         let state = book.pool(&info.pool.id).map(AsRef::as_ref);
         let ledger = state.map(|state| state.tracker.ledger());
         let price = ledger.and_then(|ledger| ledger.price());
-        let held = |liquidity: Liquidity| liquidity > Liquidity(0);
         let pair = api.pair(&info.pool.id);
         let at = state.map_or_else(|| api.settings().clock.now(), |state| state.moment.at);
         let prices = Prices::now(api, book, at);
-        let worth = |held: Option<Held>| held.map(|held| prices.tvl(&info.pool.id, &held));
+        let standing = state.map(PoolState::standing);
+        let worth = |held: Option<&Held>| held.map(|held| prices.tvl(&info.pool.id, held));
         let told = |worth: &Option<Result<Tvl, NoValue>>| {
             worth.as_ref().and_then(|worth| worth.as_ref().ok()?.usd.to_decimal(USD_PLACES))
         };
-        let (all, in_range) = (worth(ledger.map(all_holdings)), worth(ledger.map(holdings_in_range)));
+        let all = worth(standing.map(|standing| &standing.held));
+        let in_range = worth(standing.map(|standing| &standing.held_in_range));
         let pooled = ledger.and_then(|ledger| ledger.pooled());
         Self {
             id: info.pool.id.to_string(),
@@ -224,9 +222,8 @@ impl PoolView {
             tick: price.map(|price| price.tick),
             tick_spacing: info.pool.facts.tick_spacing.filter(|_| info.pool.venue.is_concentrated()),
             liquidity: ledger.map(|ledger| ledger.liquidity().to_string()),
-            positions_count: ledger
-                .map(|ledger| ledger.positions().iter().filter(|one| held(one.liquidity)).count()),
-            wallets_count: state.map(|state| accounts_with_stake(&state.tracker).len()),
+            positions_count: standing.map(|standing| standing.positions),
+            wallets_count: standing.map(|standing| standing.staked.len()),
             price: ledger.and_then(|ledger| spot(api, &info.pool.id, ledger.price_x192()?)),
             prices: api.tokens_of(&info.pool.id).iter().map(|token| PriceView::of(&prices, *token)).collect(),
             reserves_units: pooled.map(|pooled| pooled.reserves().to_vec()),

@@ -5,6 +5,7 @@ use accrual_store::deliveries::Waiting;
 use accrual_store::{StoreError, chain, checkpoints, deliveries, replicas};
 
 use super::account::LEASE_SECONDS;
+use super::merkl;
 use crate::app::Api;
 use crate::keys::Freshness;
 
@@ -31,6 +32,8 @@ pub(crate) enum Component {
     Keys,
     /// Who is told.
     Webhooks,
+    /// Whose figures ours are held against.
+    Merkl,
 }
 
 /// How a part is.
@@ -83,6 +86,7 @@ impl Component {
             Self::Book => "book",
             Self::Keys => "keys",
             Self::Webhooks => "webhooks",
+            Self::Merkl => "merkl",
         }
     }
 
@@ -96,6 +100,7 @@ impl Component {
             Self::Book => "Figures in memory",
             Self::Keys => "API keys",
             Self::Webhooks => "Webhooks",
+            Self::Merkl => "Merkl's API",
         }
     }
 }
@@ -123,6 +128,12 @@ impl Seen {
     fn ill(component: Component, state: State, reason: String) -> Self {
         Self { reason: Some(reason), ..Self::new(component, state) }
     }
+
+    /// A part of which the database knows, which does not answer.
+    pub(super) fn unknown(component: Component) -> Self {
+        let reason = "the database, which knows of it, does not answer".to_owned();
+        Self::ill(component, State::Degraded, reason)
+    }
 }
 
 impl Look {
@@ -134,16 +145,17 @@ impl Look {
         parts.push(keys(api, now).await);
         let waiting = deliveries::waiting(api.db()).await.ok();
         parts.push(webhooks(waiting, now));
+        parts.extend(merkl::seen(api, now).await);
         let away_seconds = api.looker().failing_since().map_or(0, |since| now.since(since));
         parts.insert(0, service(&parts, now, away_seconds));
         Self { at: now, components: parts, webhooks_pending: waiting.map(|waiting| waiting.pending) }
     }
 
-    /// The worst of all parts; the service's own state when that is worse.
+    /// The worst of all parts that are ours; the service's own state when that is worse.
     pub(crate) fn worst(&self) -> State {
         let states = self.components.iter().map(|seen| match (seen.component, seen.state) {
             (Component::Api, state) => state,
-            (_, State::Operational) => State::Operational,
+            (_, State::Operational) | (Component::Merkl, _) => State::Operational,
             // A part that is down leaves a service that still answers.
             _ => State::Degraded,
         });
@@ -195,14 +207,7 @@ async fn chain_parts(api: &Api, now: UnixSeconds) -> [Seen; 3] {
     let chain = chain::get(api.db(), api.settings().chain_id).await;
     let stored = checkpoints::all(api.db()).await;
     let (Ok(chain), Ok(stored)) = (chain, stored) else {
-        let unknown = |component| {
-            Seen::ill(
-                component,
-                State::Degraded,
-                "the database, which knows of it, does not answer".to_owned(),
-            )
-        };
-        return [unknown(Component::Source), unknown(Component::Indexer), unknown(Component::Book)];
+        return [Component::Source, Component::Indexer, Component::Book].map(Seen::unknown);
     };
     let bound = api.settings().stale_after_seconds;
     let source = match chain {
@@ -286,10 +291,7 @@ async fn keys(api: &Api, now: UnixSeconds) -> Seen {
 
 /// Whether messages go out in time.
 fn webhooks(waiting: Option<Waiting>, now: UnixSeconds) -> Seen {
-    let Some(waiting) = waiting else {
-        let reason = "the database, which knows of it, does not answer".to_owned();
-        return Seen::ill(Component::Webhooks, State::Degraded, reason);
-    };
+    let Some(waiting) = waiting else { return Seen::unknown(Component::Webhooks) };
     let late = waiting.due_since.map_or(0, |due| now.since(due));
     if late > MESSAGE_LATE_SECONDS {
         let reason = format!("a message is due for {late} s");

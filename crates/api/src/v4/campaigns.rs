@@ -11,6 +11,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use rust_decimal::Decimal;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::filters::Filters;
 use super::invalid::Invalid;
@@ -30,54 +31,110 @@ use params::Params;
 pub(super) const DAY_SECONDS: u64 = 86_400;
 
 /// A campaign as they tell of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = MerklCampaign)]
 pub(crate) struct CampaignShape {
     /// Our own name for it: theirs is a hash of a kind that they do not publish.
     id: String,
+    /// The number of the chain that is counted.
+    #[schema(example = 8453)]
     compute_chain_id: u64,
+    /// The number of the chain that pays.
+    #[schema(example = 8453)]
     distribution_chain_id: u64,
+    /// What Merkl's contract calls it; our own name where it is not told to be one of theirs.
+    #[schema(example = "0x1f2e3d4c5b6a79880f1e2d3c4b5a69780f1e2d3c4b5a69780f1e2d3c4b5a6978")]
     campaign_id: String,
+    /// `CLAMM` for concentrated liquidity, `ERC20LOGPROCESSOR` for what pays by balance.
+    #[schema(example = "CLAMM")]
     r#type: &'static str,
+    /// Their finer kind: not known here.
+    #[schema(example = json!(null))]
     sub_type: Option<u64>,
+    /// Always `DUTCH_AUCTION`: a fixed budget is shared.
+    #[schema(example = "DUTCH_AUCTION")]
     distribution_type: &'static str,
-    /// Net of the fee.
+    /// What is handed out in all, net of the fee, in the reward token's smallest units.
     amount: Amount,
+    /// When it begins, in seconds since 1970.
+    #[schema(example = 1_749_142_800)]
     start_timestamp: UnixSeconds,
+    /// When it ends, in seconds since 1970.
+    #[schema(example = 1_750_352_400)]
     end_timestamp: UnixSeconds,
+    /// Who made it: not known here.
+    #[schema(example = json!(null))]
     creator_address: Option<String>,
     /// Per cent a year; absent while it is not known, 0 while nothing is handed out.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     apr: Option<Number>,
-    /// Dollars a day, by the exact pace: theirs divides by whole days and so tells up to twice as much.
+    /// US dollars a day, by the exact pace: theirs divides by whole days and so tells up to twice as much. Absent while
+    /// there is no price.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     daily_rewards: Option<Number>,
+    /// What it was made with.
     params: Params,
+    /// The chain that is counted.
     chain: Chain,
+    /// The chain that pays.
     distribution_chain: Chain,
+    /// The reward token's `id`.
+    #[schema(example = "8453-0x52908400098527886E0F7030069857D2E4169EE7")]
     reward_token_id: String,
+    /// What is paid.
     reward_token: Token,
+    /// The pool's `id`.
+    #[schema(example = "usdc-tmai")]
     opportunity_id: String,
+    /// The pool; absent where it is not asked for.
     #[serde(rename = "Opportunity", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     opportunity: Option<Opportunity>,
+    /// How far Merkl's own engine has come.
     campaign_status: EngineStatus,
+    /// When it was made: not known here.
+    #[schema(example = json!(null))]
     created_at: Option<String>,
+    /// The campaign that this is a part of: there are none here.
+    #[schema(example = json!(null))]
     root_campaign_id: Option<String>,
+    /// The campaign above this one: there are none here.
+    #[schema(example = json!(null))]
     parent_campaign_id: Option<String>,
+    /// Whether its settings were changed while it ran.
     has_overrides: bool,
+    /// Whether Merkl hides it: not known here.
+    #[schema(example = json!(null))]
     is_private: Option<bool>,
+    /// Our own sums.
     accrual: Sums,
 }
 
 /// How far Merkl's own engine had come when it was last asked, as far as that is known here: ours is in `accrual`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = MerklEngineStatus)]
 struct EngineStatus {
+    /// What Merkl's contract calls the campaign; our own name where it is not told to be one of theirs.
+    #[schema(example = "0x1f2e3d4c5b6a79880f1e2d3c4b5a69780f1e2d3c4b5a69780f1e2d3c4b5a6978")]
     campaign_id: String,
+    /// Up to when, in seconds since 1970: not known here.
+    #[schema(example = json!(null))]
     computed_until: Option<UnixSeconds>,
+    /// Since when, in seconds since 1970: not known here.
+    #[schema(example = json!(null))]
     processing_started: Option<UnixSeconds>,
+    /// What it is at: not known here.
+    #[schema(example = json!(null))]
     status: Option<String>,
+    /// Since when it prepares, in seconds since 1970: not known here.
+    #[schema(example = json!(null))]
     pre_compute_processing_started: Option<UnixSeconds>,
+    /// What its preparing is at: not known here.
+    #[schema(example = json!(null))]
     pre_compute_status: Option<String>,
 }
 
@@ -118,7 +175,7 @@ pub(super) struct Yield {
         ("withOpportunity" = Option<bool>, Query, description = "Each with its pool.")
     ),
     responses(
-        (status = 200, description = "The campaigns.", body = Vec<crate::document::shape::Theirs>),
+        (status = 200, description = "The campaigns.", body = Vec<CampaignShape>),
         (status = 422, description = "What was asked does not fit.", body = Invalid)
     )
 )]
@@ -171,7 +228,7 @@ pub(crate) async fn count(State(api): State<Api>, filters: Filters) -> Answer<us
         ("id" = String, Path, description = "The campaign's id.")
     ),
     responses(
-        (status = 200, description = "The campaign.", body = crate::document::shape::Theirs),
+        (status = 200, description = "The campaign.", body = CampaignShape),
         (status = 422, description = "What was asked does not fit.", body = Invalid)
     )
 )]

@@ -92,12 +92,27 @@ impl Filters {
     }
 
     /// One of a closed list of words.
-    pub(super) fn words(&self, name: &str, known: &[&str]) -> Result<Option<Vec<&str>>, Invalid> {
+    fn words(&self, name: &str, known: &[&str]) -> Result<Option<Vec<&str>>, Invalid> {
         let Some(list) = self.list(name) else { return Ok(None) };
         if list.is_empty() || list.iter().any(|word| !known.contains(word)) {
             return Err(self.invalid(name, &format!("one of {}", known.join(", "))));
         }
         Ok(Some(list))
+    }
+
+    /// How budgets are shared.
+    pub(super) fn distribution_types(&self) -> Result<Option<Vec<&str>>, Invalid> {
+        self.words("distributionTypes", &["DUTCH_AUCTION", "FIX_REWARD", "MAX_REWARD"])
+    }
+
+    /// What kind of token is paid.
+    pub(super) fn token_types(&self, name: &str) -> Result<Option<Vec<&str>>, Invalid> {
+        self.words(name, &["TOKEN", "PRETGE", "POINT"])
+    }
+
+    /// Whether something is handed out.
+    pub(super) fn statuses(&self) -> Result<Option<Vec<&str>>, Invalid> {
+        self.words("status", &["LIVE", "PAST", "SOON", "NONE"])
     }
 
     /// Refuses `name` where it is not given.

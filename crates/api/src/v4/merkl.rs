@@ -15,6 +15,7 @@ use accrual_store::comparisons::{self, Kept};
 use accrual_store::distributor;
 use alloy_primitives::{Address, B256};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::Api;
 use crate::error::ApiError;
@@ -38,26 +39,38 @@ pub(super) struct Credited {
 }
 
 /// A root that was live.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = MerklRoot)]
 pub(crate) struct Root {
+    /// The root.
     pub(super) root: B256,
+    /// The number of its chain.
     #[serde(rename = "chainId")]
+    #[schema(example = 8453)]
     pub(super) chain_id: u64,
     /// The hour's number since 1970.
+    #[schema(example = 485_883)]
     pub(super) epoch: u64,
+    /// When it was set.
     pub(super) timestamp: super::own::SecondsText,
+    /// Whether none was set after it.
     #[serde(rename = "isLatest")]
     pub(super) is_latest: bool,
 }
 
 /// The Distributor's state.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = MerklLive)]
 pub(crate) struct Live {
-    /// Null while the logs that are read do not tell.
+    /// The root that claims go by; null while the logs that are read do not tell.
     pub(super) live: Option<B256>,
+    /// The newest root.
     pub(super) tree: B256,
+    /// The root before it; null while the logs that are read do not tell.
     pub(super) last_tree: Option<B256>,
+    /// When the newest root can no longer be disputed, in seconds since 1970; null while it cannot be.
+    #[schema(example = 1_749_182_400)]
     pub(super) end_of_dispute_period: Option<UnixSeconds>,
 }
 

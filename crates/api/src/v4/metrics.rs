@@ -12,6 +12,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::campaigns::{DAY_SECONDS, find, window};
 use super::filters::Filters;
@@ -29,44 +30,63 @@ const LIMIT_DEFAULT: usize = 20;
 const LIMIT_MAX: usize = crate::params::LIMIT_MAX;
 
 /// What was known of a campaign at each hour; an hour of which something is not known is left out of that list alone.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = MerklMetrics)]
 pub(crate) struct Metrics {
+    /// What eligible positions held, hour by hour.
     tvl_records: Vec<TvlHour>,
+    /// The yearly rate, hour by hour.
     apr_records: Vec<AprHour>,
+    /// What was handed out a day, hour by hour.
     daily_rewards_records: Vec<RewardsHour>,
+    /// Accounts with a share, hour by hour.
     wallet_count: Vec<WalletsHour>,
     /// How much came in for a dollar paid: not counted here.
     tvl_inflow_per_dollar: Option<Number>,
 }
 
-/// Dollars in eligible positions.
-#[derive(Debug, Serialize)]
+/// What eligible positions held at an hour.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MerklTvlHour)]
 struct TvlHour {
+    /// The hour.
     timestamp: SecondsText,
+    /// US dollars.
     total: Number,
 }
 
-#[derive(Debug, Serialize)]
+/// The yearly rate at an hour.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MerklAprHour)]
 struct AprHour {
+    /// The hour.
     timestamp: SecondsText,
+    /// Per cent a year.
     apr: Number,
 }
 
-/// The pace at that hour, in dollars and in whole tokens a day.
-#[derive(Debug, Serialize)]
+/// The pace at that hour.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = MerklRewardsHour)]
 struct RewardsHour {
+    /// The hour.
     timestamp: SecondsText,
+    /// US dollars a day.
     total: Number,
+    /// Whole tokens a day.
     total_in_token: Number,
 }
 
-/// Accounts with a share.
-#[derive(Debug, Serialize)]
+/// Accounts with a share at an hour.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = MerklWalletsHour)]
 struct WalletsHour {
+    /// The hour.
     timestamp: SecondsText,
+    /// How many.
     wallet_count: u64,
 }
 
@@ -85,7 +105,7 @@ struct WalletsHour {
         ("dailyRewards" = Option<String>, Query, description = "Which of these records: an object with page and limit, as JSON text.")
     ),
     responses(
-        (status = 200, description = "The hours.", body = crate::document::shape::Theirs),
+        (status = 200, description = "The hours.", body = Metrics),
         (status = 422, description = "What was asked does not fit.", body = Invalid)
     )
 )]

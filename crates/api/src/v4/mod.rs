@@ -24,7 +24,7 @@ mod invalid;
 mod merkl;
 pub(crate) mod metrics;
 pub(crate) mod opportunities;
-mod own;
+pub(crate) mod own;
 pub(crate) mod reference;
 pub(crate) mod rewards;
 pub(crate) mod roots;

@@ -5,13 +5,13 @@ mod paid;
 
 use std::sync::Arc;
 
-use accrual_rewards::apr::all_holdings;
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::id::Venue;
 use accrual_rewards::unit::UnixSeconds;
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Answer;
 use super::campaigns::{self, CampaignShape};
@@ -28,61 +28,116 @@ use filter::OpportunityFilter;
 use paid::{AprRecord, Paid, RewardsRecord};
 
 /// A pool and what is paid for its liquidity, as they tell of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = MerklOpportunity)]
 pub(crate) struct Opportunity {
     /// Our own name for the pool: theirs is a hash of a kind that they do not publish.
+    #[schema(example = "usdc-tmai")]
     pub(super) id: String,
+    /// The number of its chain.
+    #[schema(example = 8453)]
     pub(super) chain_id: u64,
+    /// `CLAMM` for concentrated liquidity, `ERC20LOGPROCESSOR` for what pays by balance.
+    #[schema(example = "CLAMM")]
     pub(super) r#type: &'static str,
+    /// The pool's contract.
     pub(super) identifier: Eip55,
+    /// What its tokens call themselves, with the venue.
+    #[schema(example = "USDC-TMAI (uniswap_v3)")]
     pub(super) name: String,
+    /// A sentence of ours.
+    #[schema(example = "Liquidity of the pool usdc-tmai (uniswap_v3), counted by accrual.")]
     pub(super) description: String,
+    /// How to take part: not known here.
+    #[schema(value_type = Vec<String>, example = json!([]))]
     how_to_steps: [String; 0],
+    /// `LIVE` while a campaign hands out, `SOON` while one is still to begin, else `PAST`.
+    #[schema(example = "LIVE")]
     pub(super) status: &'static str,
+    /// `POOL`, or `HOLD` where a token is all that has to be held.
+    #[schema(example = "POOL")]
     pub(super) action: &'static str,
+    /// Merkl's tags: none are kept here.
+    #[schema(value_type = Vec<String>, example = json!([]))]
     tags: [String; 0],
+    /// The protocol's `id`; absent for a bare token.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "uniswap")]
     pub(super) main_protocol: Option<&'static str>,
+    /// The pool's contract, for explorers.
     explorer_address: Eip55,
-    /// Dollars in all positions of the pool; null while a price is missing.
+    /// US dollars in all positions of the pool; null while a price is missing.
     pub(super) tvl: Option<Number>,
     /// Per cent a year of all running campaigns together, each on what its eligible positions hold.
     pub(super) apr: Option<Number>,
+    /// US dollars a day of all running campaigns together; null while a price is missing.
     pub(super) daily_rewards: Option<Number>,
+    /// How many of its campaigns hand out now.
+    #[schema(example = 1)]
     live_campaigns: usize,
+    /// When its newest campaign was made: not known here.
+    #[schema(example = json!(null))]
     last_campaign_created_at: Option<UnixSeconds>,
+    /// When its first campaign begins.
     earliest_campaign_start: Option<SecondsText>,
+    /// When its last campaign begins.
     latest_campaign_start: Option<SecondsText>,
+    /// When the first of its campaigns ends.
     earliest_campaign_end: Option<SecondsText>,
+    /// When the last of its campaigns ends.
     latest_campaign_end: Option<SecondsText>,
+    /// What it holds.
     pub(super) tokens: Vec<Token>,
+    /// Where it is.
     pub(super) chain: Chain,
+    /// Whose contracts it is made of; null for a bare token.
     pub(super) protocol: Option<Protocol>,
+    /// Merkl's programs: none are kept here.
+    #[schema(value_type = Vec<String>, example = json!([]))]
     active_programs: [String; 0],
+    /// The yearly rate, campaign by campaign; absent while a part is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     apr_record: Option<AprRecord>,
+    /// What it holds, by value; absent while a price is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     tvl_record: Option<TvlRecord>,
+    /// What is handed out a day, campaign by campaign; absent while a part is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     rewards_record: Option<RewardsRecord>,
+    /// Its campaigns; absent where they are not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, no_recursion)]
     campaigns: Option<Vec<CampaignShape>>,
+    /// What it is called here.
     accrual: PoolNamed,
 }
 
 /// What the pool is called here, and where the figures are true.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MerklPoolNamed)]
 struct PoolNamed {
+    /// The pool's id.
     pool: String,
+    /// What it trades on.
     venue: &'static str,
+    /// Where the figures are true; null before the pool's first block.
     as_of: Option<AsOf>,
 }
 
-#[derive(Debug, Serialize)]
+/// What a pool holds, by value.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MerklTvlRecord)]
 struct TvlRecord {
+    /// US dollars in all positions.
     total: Number,
+    /// When that is so.
     timestamp: SecondsText,
+    /// Its parts: not told here.
+    #[schema(value_type = Vec<String>, example = json!([]))]
     breakdowns: [String; 0],
 }
 
@@ -104,7 +159,7 @@ struct TvlRecord {
         ("campaigns" = Option<bool>, Query, description = "Each with its campaigns.")
     ),
     responses(
-        (status = 200, description = "The pools.", body = Vec<crate::document::shape::Theirs>),
+        (status = 200, description = "The pools.", body = Vec<Opportunity>),
         (status = 422, description = "What was asked does not fit.", body = Invalid)
     )
 )]
@@ -142,7 +197,7 @@ pub(crate) async fn list(State(api): State<Api>, filters: Filters) -> Answer<Vec
         ("campaigns" = Option<bool>, Query, description = "With its campaigns.")
     ),
     responses(
-        (status = 200, description = "The pool.", body = crate::document::shape::Theirs),
+        (status = 200, description = "The pool.", body = Opportunity),
         (status = 422, description = "What was asked does not fit.", body = Invalid)
     )
 )]
@@ -194,8 +249,8 @@ impl Opportunity {
         let pool = state.pool(&info.pool.id).map(AsRef::as_ref);
         let at = pool.map_or_else(|| api.settings().clock.now(), |pool| pool.moment.at);
         let prices = Prices::now(api, state, at);
-        let held = pool.map(|pool| all_holdings(pool.tracker.ledger()));
-        let tvl = held.and_then(|held| prices.tvl(&info.pool.id, &held).ok()?.usd.to_decimal(USD_PLACES));
+        let held = pool.map(|pool| &pool.standing().held);
+        let tvl = held.and_then(|held| prices.tvl(&info.pool.id, held).ok()?.usd.to_decimal(USD_PLACES));
         let mut paid = Paid::of(api, state, &prices, info, SecondsText(at))?;
         let venue = info.pool.venue;
         Ok(Self {

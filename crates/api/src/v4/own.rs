@@ -7,6 +7,7 @@ use alloy_primitives::B256;
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::app::Api;
 use crate::book::{PoolState, State};
@@ -14,54 +15,70 @@ use crate::error::ApiError;
 
 /// A JSON number with every digit of the decimal: nothing passes through a float on the way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Number(pub(super) Decimal);
+pub(crate) struct Number(pub(super) Decimal);
 
 /// Seconds since 1970 as text, where theirs has 64 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SecondsText(pub(super) UnixSeconds);
+pub(crate) struct SecondsText(pub(super) UnixSeconds);
 
 /// The block at which our figure is true. As all times here in seconds: their client makes dates of RFC 3339.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = MerklAsOf)]
 pub(super) struct AsOf {
+    /// The chain's number.
     chain_id: u64,
+    /// The block's height.
     block_number: u64,
+    /// Its hash; null where it was not stored.
     block_hash: Option<B256>,
+    /// Its time, in seconds since 1970.
+    #[schema(example = 1_749_178_800)]
     timestamp: UnixSeconds,
 }
 
 /// What an account earned by our own count, where theirs stand beside it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = MerklAccrual)]
 pub(super) struct Accrual {
     /// The campaign's name here; absent where it is a sum over several.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(super) campaign: Option<String>,
-    /// Earned so far, in smallest units; null when it cannot be known.
+    /// Earned so far; null when it cannot be known.
     pub(super) earned_units: Option<Amount>,
-    /// Why it is null.
+    /// Why it is null; absent where it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "fees_unknown")]
     pub(super) reason: Option<&'static str>,
-    /// Why Merkl's own figures beside it are null.
+    /// Why Merkl's own figures beside it are null; absent where they are not.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "merkl_not_stored")]
     pub(super) merkl_reason: Option<&'static str>,
     /// Where it is true; of a sum the lowest block.
     pub(super) as_of: Option<AsOf>,
 }
 
 /// A campaign's own sums: `earned + undistributed == emitted`, to the unit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = MerklSums)]
 pub(super) struct Sums {
     /// The campaign's name here.
     campaign: String,
     /// How an interval's emission is split.
     scoring: &'static str,
+    /// What time has set free so far.
     emitted_units: Option<Amount>,
+    /// What accounts earned of it.
     earned_units: Option<Amount>,
+    /// What nobody earned.
     undistributed_units: Option<Amount>,
     /// Accounts that earned.
     accounts_count: Option<usize>,
-    /// Why they are null.
+    /// Why they are null; absent where they are not.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "fees_unknown")]
     reason: Option<&'static str>,
+    /// Where they are true; null before the pool's first block.
     as_of: Option<AsOf>,
 }
 

@@ -8,6 +8,7 @@ use alloy_primitives::Address;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Answer;
 use super::campaigns::{self, Status};
@@ -20,59 +21,118 @@ use crate::prices::{Prices, source_of};
 use crate::view::Eip55;
 
 /// A chain as they tell of it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = MerklChain)]
 pub(crate) struct Chain {
+    /// Its number.
+    #[schema(example = 8453)]
     id: u64,
+    /// What people call it.
+    #[schema(example = "Base")]
     name: String,
+    /// A picture of it: none is known here.
+    #[schema(example = json!(null))]
     icon: Option<String>,
+    /// How many of the campaigns here hand out now.
+    #[schema(example = 1)]
     live_campaigns: usize,
+    /// When the newest root can no longer be disputed, in seconds since 1970; null where the Distributor is not read.
+    #[schema(example = 1_749_182_400)]
     end_of_dispute_period: Option<UnixSeconds>,
 }
 
 /// A token as they tell of it; what its contract or nobody says is null.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = MerklToken)]
 pub(crate) struct Token {
     /// Our own name for it: theirs is a hash of a kind that they do not publish.
+    #[schema(example = "8453-0x52908400098527886E0F7030069857D2E4169EE7")]
     pub(super) id: String,
+    /// Its long name: not read here.
+    #[schema(example = json!(null))]
     name: Option<String>,
+    /// The number of its chain.
+    #[schema(example = 8453)]
     chain_id: u64,
+    /// Its contract.
     pub(super) address: Eip55,
+    /// How many digits of an amount stand behind the point; null while that is not known.
     decimals: Option<u8>,
+    /// What it calls itself, which is its own to choose; null while that is not known.
     pub(super) symbol: Option<String>,
+    /// A picture of it: none is known here.
+    #[schema(example = json!(null))]
     icon: Option<String>,
+    /// Whether Merkl trusts it: not known here.
+    #[schema(example = json!(null))]
     verified: Option<bool>,
+    /// Whether it is the chain's own coin.
     is_native: bool,
+    /// Whether Merkl takes it for a test: not known here.
+    #[schema(example = json!(null))]
     is_test: Option<bool>,
+    /// Always `TOKEN`.
+    #[schema(example = "TOKEN")]
     r#type: &'static str,
+    /// US dollars for one whole token; null where there is no price.
     pub(super) price: Option<Number>,
+    /// When that price was observed, in seconds since 1970.
+    #[schema(example = 1_749_178_800)]
     updated_at: Option<UnixSeconds>,
+    /// Where it comes from.
+    #[schema(example = "chainlink:0x52908400098527886E0F7030069857D2E4169EE7")]
     price_source: Option<String>,
 }
 
 /// The short form of a token.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = MerklTokenName)]
 pub(crate) struct TokenName {
+    /// Its contract.
     address: Eip55,
+    /// The number of its chain.
+    #[schema(example = 8453)]
     chain_id: u64,
+    /// What it calls itself; null while that is not known.
     symbol: Option<String>,
+    /// How many digits of an amount stand behind the point; null while that is not known.
     decimals: Option<u8>,
 }
 
 /// Whose contracts a pool is made of.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = MerklProtocol)]
 pub(super) struct Protocol {
+    /// Merkl's name for it.
+    #[schema(example = "uniswap")]
     pub(super) id: &'static str,
+    /// What people call it.
+    #[schema(example = "Uniswap")]
     name: &'static str,
+    /// Merkl's tags: none are kept here.
+    #[schema(value_type = Vec<String>, example = json!([]))]
     tags: [&'static str; 0],
+    /// What Merkl says of it: not known here.
+    #[schema(example = json!(null))]
     description: Option<String>,
+    /// Its site: not known here.
+    #[schema(example = json!(null))]
     url: Option<String>,
+    /// A picture of it: none is known here.
+    #[schema(example = json!(null))]
     icon: Option<String>,
+    /// A wide picture: none is known here.
+    #[schema(example = json!(null))]
     banner: Option<String>,
+    /// The same on white: none is known here.
+    #[schema(example = json!(null))]
     opportunity_banner_light: Option<String>,
+    /// The same on black: none is known here.
+    #[schema(example = json!(null))]
     opportunity_banner_dark: Option<String>,
 }
 
@@ -86,7 +146,7 @@ pub(super) struct Protocol {
         ("name" = Option<String>, Query, description = "The chain's name.")
     ),
     responses(
-        (status = 200, description = "The chain.", body = Vec<crate::document::shape::Theirs>),
+        (status = 200, description = "The chain.", body = Vec<Chain>),
         (status = 422, description = "What was asked does not fit.", body = Invalid)
     )
 )]
@@ -112,7 +172,7 @@ pub(crate) async fn chains(State(api): State<Api>, filters: Filters) -> Answer<V
         ("search" = Option<String>, Query, description = "A part of a symbol or address.")
     ),
     responses(
-        (status = 200, description = "The tokens.", body = Vec<crate::document::shape::Theirs>),
+        (status = 200, description = "The tokens.", body = Vec<Token>),
         (status = 422, description = "What was asked does not fit.", body = Invalid)
     )
 )]

@@ -7,6 +7,7 @@ use alloy_primitives::Address;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::campaigns::{find, merkl_name};
 use super::filters::Filters;
@@ -20,32 +21,49 @@ use crate::error::ApiError;
 use crate::view::Eip55;
 
 /// One account in a campaign.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = MerklRewardRow)]
 pub(crate) struct RewardRow {
+    /// The account behind all wrappers.
     recipient: Eip55,
+    /// What Merkl's contract calls the campaign; our own name where it is not told to be one of theirs.
+    #[schema(example = "0x1f2e3d4c5b6a79880f1e2d3c4b5a69780f1e2d3c4b5a69780f1e2d3c4b5a6978")]
     campaign_id: String,
     /// By what the account has a share: the venue, since all is counted behind its wrappers.
+    #[schema(example = "uniswap_v3")]
     reason: &'static str,
+    /// What is paid.
     reward_token_address: Eip55,
+    /// What Merkl credited, in smallest units, with what was claimed of it; null where that is not stored here.
     amount: Option<Amount>,
+    /// What was claimed, in smallest units; null where that is not stored here.
     claimed: Option<Amount>,
+    /// What Merkl counted since and is in no root yet, in smallest units; null where that is not stored here.
     pending: Option<Amount>,
+    /// Our own figure.
     accrual: Accrual,
 }
 
 /// A campaign's sum.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = MerklRewardTotal)]
 pub(crate) struct RewardTotal {
+    /// What Merkl's contract calls the campaign; our own name where it is not told to be one of theirs.
+    #[schema(example = "0x1f2e3d4c5b6a79880f1e2d3c4b5a69780f1e2d3c4b5a69780f1e2d3c4b5a6978")]
     campaign_id: String,
+    /// What Merkl credited in all, in smallest units; null where that is not stored here.
     amount: Option<Amount>,
+    /// Our own sums.
     accrual: Sums,
 }
 
 /// How many rows there are on all pages.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MerklRewardCount)]
 pub(crate) struct RewardCount {
+    /// Accounts that earned.
     count: usize,
 }
 
@@ -64,7 +82,7 @@ pub(crate) struct RewardCount {
         ("items" = Option<u32>, Query, minimum = 1, maximum = 500, description = "Rows of a page; 20 unless told otherwise.")
     ),
     responses(
-        (status = 200, description = "The accounts.", body = Vec<crate::document::shape::Theirs>),
+        (status = 200, description = "The accounts.", body = Vec<RewardRow>),
         (status = 404, description = "not_found: there is no such campaign, or another chain is meant."),
         (status = 422, description = "What was asked does not fit.", body = Invalid)
     )
@@ -114,7 +132,7 @@ pub(crate) async fn list(State(api): State<Api>, filters: Filters) -> Answer<Vec
         ("campaignId" = String, Query, description = "The campaign, by its id here or on Merkl's contract.")
     ),
     responses(
-        (status = 200, description = "The sum.", body = crate::document::shape::Theirs),
+        (status = 200, description = "The sum.", body = RewardTotal),
         (status = 404, description = "not_found: there is no such campaign, or another chain is meant."),
         (status = 422, description = "What was asked does not fit.", body = Invalid)
     )
@@ -143,7 +161,7 @@ pub(crate) async fn total(State(api): State<Api>, filters: Filters) -> Answer<Re
         ("campaignId" = String, Query, description = "The campaign, by its id here or on Merkl's contract.")
     ),
     responses(
-        (status = 200, description = "How many.", body = crate::document::shape::Theirs),
+        (status = 200, description = "How many.", body = RewardCount),
         (status = 404, description = "not_found: there is no such campaign, or another chain is meant."),
         (status = 422, description = "What was asked does not fit.", body = Invalid)
     )
@@ -187,7 +205,7 @@ pub(super) fn earned(
 ) -> Result<Option<Result<Amount, FiguresUnknown>>, ApiError> {
     let Some(pool) = state.pool(&campaign.pool) else { return Ok(None) };
     Ok(match pool.known(&campaign.id)? {
-        Ok(report) => report.accounts.iter().find(|row| row.account == account).map(|row| Ok(row.earned)),
+        Ok(report) => report.of(account).map(|row| Ok(row.earned)),
         Err(unknown) => Some(Err(unknown)),
     })
 }

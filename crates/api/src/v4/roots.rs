@@ -28,7 +28,7 @@ use crate::app::Api;
         ("items" = Option<u32>, Query, minimum = 1, maximum = 500, description = "Rows of a page; 20 unless told otherwise.")
     ),
     responses(
-        (status = 200, description = "The roots.", body = Vec<crate::document::shape::Theirs>),
+        (status = 200, description = "The roots.", body = Vec<Root>),
         (status = 422, description = "What was asked does not fit.", body = Invalid)
     )
 )]
@@ -53,7 +53,7 @@ pub(crate) async fn list(State(api): State<Api>, filters: Filters) -> Answer<Vec
     tag = "merkl",
     operation_id = "merkl_get_live_roots",
     responses(
-        (status = 200, description = "The roots, by chain.", body = crate::document::shape::Theirs),
+        (status = 200, description = "The roots, by chain.", body = BTreeMap<String, Live>),
         (status = 422, description = "What was asked does not fit.", body = Invalid)
     )
 )]

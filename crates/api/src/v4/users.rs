@@ -6,6 +6,7 @@ use alloy_primitives::{Address, B256};
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::campaigns::merkl_name;
 use super::filters::Filters;
@@ -24,50 +25,111 @@ use crate::view::Eip55;
 /// Breakdowns of one token on a page.
 const BREAKDOWNS_MAX: usize = 100;
 
-/// What an account is paid on one chain. `Of` is how a token is told, `Part` how a campaign's part of it is.
-#[derive(Debug, Serialize)]
-pub(crate) struct ChainRewards<Of, Part> {
+/// What an account is paid on one chain.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MerklChainRewards)]
+pub(crate) struct ChainRewards {
+    /// The chain.
     chain: Chain,
-    rewards: Vec<TokenReward<Of, Part>>,
+    /// Token by token, largest first by our count.
+    rewards: Vec<TokenReward>,
+}
+
+/// The same with all that each part belongs to.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MerklFullChainRewards)]
+pub(crate) struct FullChainRewards {
+    /// The chain.
+    chain: Chain,
+    /// Token by token, largest first by our count.
+    rewards: Vec<FullTokenReward>,
 }
 
 /// What it is paid of one token.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct TokenReward<Of, Part> {
+#[schema(as = MerklCredit)]
+struct Credit {
+    /// The live root, which holds `amount`; null where the Distributor is not read.
     root: Option<B256>,
+    /// The number of the chain that pays.
+    #[schema(example = 8453)]
     distribution_chain_id: u64,
+    /// The account.
     recipient: Eip55,
+    /// The proof against the root, from the leaf up; empty where it is not stored here.
+    #[schema(example = json!([]))]
     proofs: Vec<B256>,
-    token: Of,
+    /// What Merkl credited, in smallest units, with what was claimed of it; null where that is not stored here.
     amount: Option<Amount>,
+    /// What was claimed on chain, in smallest units; null where that is not stored here.
     claimed: Option<Amount>,
+    /// What Merkl counted since and is in no root yet, in smallest units; null where that is not stored here.
     pending: Option<Amount>,
-    breakdowns: Vec<Part>,
+    /// Our own figure, over all campaigns.
     accrual: Accrual,
 }
 
+/// The same with each campaign's part.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MerklTokenReward)]
+pub(crate) struct TokenReward {
+    #[serde(flatten)]
+    credit: Credit,
+    /// What is paid.
+    token: TokenName,
+    /// Campaign by campaign.
+    breakdowns: Vec<Breakdown>,
+}
+
+/// The same with all that each part belongs to.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MerklFullTokenReward)]
+pub(crate) struct FullTokenReward {
+    #[serde(flatten)]
+    credit: Credit,
+    /// What is paid.
+    token: Token,
+    /// Campaign by campaign.
+    breakdowns: Vec<FullBreakdown>,
+}
+
 /// A campaign's part of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = MerklBreakdown)]
 pub(crate) struct Breakdown {
+    /// By what the account has a share: the venue, since all is counted behind its wrappers.
+    #[schema(example = "uniswap_v3")]
     reason: &'static str,
+    /// What Merkl credited, in smallest units, with what was claimed of it; null where that is not stored here.
     amount: Option<Amount>,
+    /// What was claimed, in smallest units; null where that is not stored here.
     claimed: Option<Amount>,
+    /// What Merkl counted since and is in no root yet, in smallest units; null where that is not stored here.
     pending: Option<Amount>,
+    /// What Merkl's contract calls the campaign; our own name where it is not told to be one of theirs.
+    #[schema(example = "0x1f2e3d4c5b6a79880f1e2d3c4b5a69780f1e2d3c4b5a69780f1e2d3c4b5a6978")]
     campaign_id: String,
+    /// Our own figure.
     accrual: Accrual,
 }
 
 /// The same with all that it belongs to.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = MerklFullBreakdown)]
 pub(crate) struct FullBreakdown {
+    /// The root that holds `amount`; null where that is not stored here.
     root: Option<B256>,
+    /// The number of the chain that pays.
+    #[schema(example = 8453)]
     distribution_chain_id: u64,
     #[serde(flatten)]
     part: Breakdown,
+    /// The pool.
     opportunity: Opportunity,
+    /// Whose contracts it is made of; null for a bare token.
     protocol: Option<Protocol>,
 }
 
@@ -86,7 +148,7 @@ pub(crate) struct FullBreakdown {
         ("claimableOnly" = Option<bool>, Query, description = "Only what is known to be claimable.")
     ),
     responses(
-        (status = 200, description = "The rewards, by chain.", body = Vec<crate::document::shape::Theirs>),
+        (status = 200, description = "The rewards, by chain.", body = Vec<ChainRewards>),
         (status = 422, description = "What was asked does not fit.", body = Invalid)
     )
 )]
@@ -94,11 +156,11 @@ pub(crate) async fn rewards(
     State(api): State<Api>,
     Path(address): Path<String>,
     filters: Filters,
-) -> Answer<Vec<ChainRewards<TokenName, Breakdown>>> {
+) -> Answer<Vec<ChainRewards>> {
     let account = recipient(&address)?;
     let chains = filters.required("chainId", filters.numbers("chainId")?)?;
     let page = usize::try_from(filters.number("breakdownPage")?.unwrap_or(0)).unwrap_or(usize::MAX);
-    let kinds = filters.words("type", &["TOKEN", "PRETGE", "POINT"])?;
+    let kinds = filters.token_types("type")?;
     if kinds.is_some_and(|kinds| !kinds.contains(&"TOKEN")) {
         return Ok(Json(Vec::new()));
     }
@@ -115,7 +177,8 @@ pub(crate) async fn rewards(
             .take(BREAKDOWNS_MAX)
             .cloned()
             .collect();
-        paid.told(&api, token, parts.into_iter().map(|part| part.told(&api, &state)).collect())
+        let breakdowns = parts.into_iter().map(|part| part.told(&api, &state)).collect();
+        TokenReward { credit: paid.told(&api), token, breakdowns }
     };
     Ok(Json(vec![ChainRewards { chain, rewards: paid.into_iter().map(reward).collect() }]))
 }
@@ -131,7 +194,7 @@ pub(crate) async fn rewards(
         ("chainIds" = Option<String>, Query, description = "Chains: repeated, or with commas between.")
     ),
     responses(
-        (status = 200, description = "The rewards, by chain.", body = Vec<crate::document::shape::Theirs>),
+        (status = 200, description = "The rewards, by chain.", body = Vec<FullChainRewards>),
         (status = 422, description = "What was asked does not fit.", body = Invalid)
     )
 )]
@@ -139,7 +202,7 @@ pub(crate) async fn breakdowns(
     State(api): State<Api>,
     Path(address): Path<String>,
     filters: Filters,
-) -> Answer<Vec<ChainRewards<Token, FullBreakdown>>> {
+) -> Answer<Vec<FullChainRewards>> {
     let account = recipient(&address)?;
     let chain_id = api.settings().chain_id;
     let chains = filters.numbers("chainIds")?.unwrap_or_else(|| vec![chain_id]);
@@ -167,9 +230,9 @@ pub(crate) async fn breakdowns(
             });
         }
         let token = Token::of(&api, &prices, paid.token);
-        rewards.push(paid.told(&api, token, parts));
+        rewards.push(FullTokenReward { credit: paid.told(&api), token, breakdowns: parts });
     }
-    Ok(Json(vec![ChainRewards { chain, rewards }]))
+    Ok(Json(vec![FullChainRewards { chain, rewards }]))
 }
 
 /// An account's rewards in one token.
@@ -245,20 +308,18 @@ impl<'a> Paid<'a> {
         amounts.is_some_and(|(amount, claimed)| claimed < amount)
     }
 
-    fn told<Of, Told>(self, api: &Api, token: Of, breakdowns: Vec<Told>) -> TokenReward<Of, Told> {
+    fn told(self, api: &Api) -> Credit {
         let earned = self.earned();
         let Credited { root, proofs, amount, claimed, pending } = self.credited.unwrap_or_default();
         let merkl_reason = amount.is_none().then_some(NOT_STORED);
-        TokenReward {
+        Credit {
             root,
             distribution_chain_id: api.settings().chain_id,
             recipient: Eip55(self.account),
             proofs,
-            token,
             amount,
             claimed,
             pending,
-            breakdowns,
             accrual: Accrual {
                 campaign: None,
                 earned_units: earned.ok(),

@@ -8,7 +8,7 @@ use axum::http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::rig::{Answer, FIRST_BLOCK, Rig, added, address, event, time};
+use crate::rig::{Answer, CHAIN, FIRST_BLOCK, Rig, added, address, event, time};
 
 const LISTS: [&str; 4] =
     ["/v1/campaigns", "/v1/pools", "/v1/campaigns/first/accruals", "/v1/pools/usdc-tmai/history"];
@@ -60,6 +60,49 @@ async fn who_has_an_answer_is_told_so() {
     let before = tag(&get(&rig, "/v1/campaigns", &[]).await);
     next_block(&rig).await;
     assert_eq!(get(&rig, "/v1/campaigns", &[("if-none-match", &before)]).await.status, 200, "a new block");
+}
+
+#[tokio::test]
+async fn answers_in_merkls_shape_are_finished_too() {
+    let rig = Rig::new(30).await;
+    let of_campaign = format!("/v4/rewards?chainId={CHAIN}&campaignId=first");
+    let of_account = format!("/v4/users/{:#x}/rewards?chainId={CHAIN}", address(2));
+    let paths = ["/v4/campaigns", "/v4/opportunities?campaigns=true", &of_campaign, &of_account];
+    let mut before = Vec::new();
+    for path in paths {
+        let first = get(&rig, path, &[]).await;
+        assert_eq!(first.status, 200, "{path}: {}", first.text);
+        let held = get(&rig, path, &[("if-none-match", &tag(&first))]).await;
+        assert_eq!((held.status.as_u16(), held.text.as_str()), (304, ""), "{path}");
+        let request = Request::get(path).header("x-api-key", &rig.key).header("accept-encoding", "gzip");
+        let (_, headers, body) = bytes(&rig, request.body(Body::empty()).unwrap()).await;
+        assert_eq!((headers["content-encoding"].to_str(), unpacked("gzip", &body)), (Ok("gzip"), first.text));
+        before.push(held.headers["etag"].to_str().unwrap().to_owned());
+    }
+    let refused = get(&rig, "/v4/campaigns", &[("accept", "text/csv")]).await;
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (406, "not_acceptable"));
+    assert_eq!(refused.headers["content-type"], "application/json", "all that their client reads");
+    next_block(&rig).await;
+    for (path, before) in paths.into_iter().zip(&before) {
+        let after = get(&rig, path, &[("if-none-match", before)]).await;
+        assert_eq!(after.status, 200, "{path}: a new block is told at once");
+    }
+}
+
+#[tokio::test]
+async fn of_a_name_that_comes_twice_each_order_is_a_question_of_its_own() {
+    let rig = Rig::new(1).await;
+    let found = async |query: &str| get(&rig, &format!("/v4/campaigns?{query}"), &[]).await.json().as_array().unwrap().len();
+    for (query, expected) in [
+        ("search=first&search=none", 0),
+        ("search=none&search=first", 1),
+        ("search=first&se%61rch=none", 0),
+        ("se%61rch=none&search=first", 1),
+        ("items=5&search=first", 1),
+        ("search=first&items=5", 1),
+    ] {
+        assert_eq!(found(query).await, expected, "{query}");
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,9 @@ mod connections;
 mod damaged;
 mod credited;
 mod data;
+#[path = "../../../../tests/db.rs"]
+#[allow(dead_code, reason = "the tests of the whole use more of it")]
+mod db;
 mod deliver;
 mod document;
 mod exchange;

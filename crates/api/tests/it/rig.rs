@@ -41,7 +41,7 @@ pub(crate) struct Rig {
     pub(crate) now: Arc<AtomicU64>,
     pub(crate) key: String,
     clients: AtomicU64,
-    _folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
 }
 
 /// An answer, read to its end.
@@ -92,6 +92,11 @@ impl Rig {
         let url = format!("sqlite://{}", folder.path().join("t.db").display()).parse().unwrap();
         let db = Db::open(&url, Mode::Write).await.unwrap();
         db.migrate().await.unwrap();
+        Self { _folder: Some(folder), ..Self::over(db, tell).await }
+    }
+
+    /// The same over a fresh database of whatever engine.
+    pub(crate) async fn over(db: Db, tell: impl FnOnce(&mut Settings)) -> Self {
         let pool = pool();
         let row = PoolRow {
             pool: pool.id.clone(),
@@ -110,7 +115,7 @@ impl Rig {
         let api = Api::new(db.clone(), settings).unwrap();
         let router = router(&api);
         let mut rig =
-            Self { api, db, router, now, key: String::new(), clients: AtomicU64::new(0), _folder: folder };
+            Self { api, db, router, now, key: String::new(), clients: AtomicU64::new(0), _folder: None };
         rig.api.keys().refresh().await.unwrap();
         rig.key = rig.new_key(&Scope::ALL).await;
         rig
@@ -273,6 +278,7 @@ pub(crate) fn settings(now: Arc<AtomicU64>) -> Settings {
         sign_in: None,
         announced: Default::default(),
         security: None,
+            merkl: None,
     }
 }
 

@@ -1,7 +1,9 @@
 //! How the service is and was, for everybody.
 
-use accrual_rewards::unit::BlockNumber;
+use accrual_api::app::MerklAsked;
+use accrual_rewards::unit::{BlockNumber, UnixSeconds};
 use accrual_store::nodes::{self, NodeRow};
+use accrual_store::readings::{self, Reading};
 use serde_json::{Value, json};
 
 use crate::rig::{FIRST_BLOCK, Rig, time};
@@ -66,6 +68,52 @@ async fn each_part_says_how_it_is() {
         (&json!("down"), &Value::Null)
     );
     assert_eq!(part(&broken, "indexer")["reason"], "the database, which knows of it, does not answer");
+}
+
+#[tokio::test]
+async fn merkl_is_a_part_where_it_is_asked_and_its_silence_is_not_ours() {
+    const URL: &str = "http://127.0.0.1:9";
+    let rig = Rig::told(|settings| {
+        settings.merkl = Some(MerklAsked { url: URL.to_owned(), every_seconds: 600 });
+        settings.campaigns[0].merkl_campaign_id = Some([0xab; 32].into());
+    })
+    .await;
+    rig.fill(1).await;
+    rig.finalize(FIRST_BLOCK, FIRST_BLOCK).await;
+    let begin = time(FIRST_BLOCK + 1);
+    let reading = |name: &str, at: u64, finished: bool| Reading {
+        reading_id: name.to_owned(),
+        campaign: crate::rig::campaign().id,
+        source: URL.to_owned(),
+        started_at: UnixSeconds(begin + at),
+        finished_at: finished.then_some(UnixSeconds(begin + at + 2)),
+    };
+    let mut seen = Vec::new();
+    let mut look = async |seconds: u64| {
+        rig.set_now(begin + seconds);
+        rig.api.keys().refresh().await.unwrap();
+        let now = status(&rig).await;
+        let merkl = part(&now, "merkl");
+        seen.push((merkl["state"].clone(), merkl["lag_seconds"].clone(), merkl["reason"].clone()));
+        now
+    };
+    assert_eq!(look(3).await["status"], "operational", "what they do not say makes nothing of ours wrong");
+    readings::begin(&rig.db, &reading("first", 10, true)).await.unwrap();
+    readings::begin(&rig.db, &reading("broken off", 20, false)).await.unwrap();
+    look(30).await;
+    let late = look(1_213).await;
+    assert_eq!(part(&late, "merkl")["last_success_at"], json!(accrual_api::view::Rfc3339(UnixSeconds(begin + 12))));
+    let said = |reason: &str| json!(format!("it has not answered {reason}; it is asked each 600 s"));
+    assert_eq!(
+        seen,
+        [
+            (json!("degraded"), Value::Null, said("yet")),
+            (json!("operational"), json!(18), Value::Null),
+            (json!("degraded"), json!(1_201), said("for 1201 s")),
+        ]
+    );
+    let none = status(&Rig::new(1).await).await;
+    assert!(none["components"].as_array().unwrap().iter().all(|part| part["component"] != "merkl"));
 }
 
 #[tokio::test]

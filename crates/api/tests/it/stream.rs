@@ -1,10 +1,10 @@
-//! `GET /v1/stream`.
+//! `GET /v1/stream`, on both engines.
 
 use std::time::Duration;
 
 use accrual_api::keys::{Asker, KeyEdit};
 use accrual_api::scope::Scope;
-use accrual_api::{Api, StreamLimits, router};
+use accrual_api::{Api, Settings, StreamLimits, router};
 use accrual_rewards::unit::UnixSeconds;
 use axum::Router;
 use axum::body::{Body, BodyDataStream};
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use tower::ServiceExt;
 
+use crate::db;
 use crate::rig::{FIRST_BLOCK, Rig, START, added, address, event, hash, settings};
 
 /// Longer than any event takes on a machine that is busy.
@@ -95,6 +96,18 @@ fn names(events: &[Event]) -> Vec<&str> {
     events.iter().map(|event| event.name.as_str()).collect()
 }
 
+/// Runs `test` with a rig of so many accounts over each engine.
+async fn on_each_engine(accounts: u8, tell: impl Fn(&mut Settings), test: impl AsyncFn(&Rig)) {
+    db::on_each_engine(async |fresh| {
+        let rig = Rig::over(fresh.db.clone(), &tell).await;
+        if accounts > 0 {
+            rig.fill(accounts).await;
+        }
+        test(&rig).await;
+    })
+    .await;
+}
+
 /// One more block, in which somebody adds liquidity.
 async fn extend(rig: &Rig, number: u64, fork: u8, after: (u64, u8)) {
     let added = event(number, 0, added(50 + fork, 7_000_000_000));
@@ -104,9 +117,9 @@ async fn extend(rig: &Rig, number: u64, fork: u8, after: (u64, u8)) {
 
 #[tokio::test]
 async fn it_begins_with_all_that_is_true_and_tells_each_block() {
-    let rig = Rig::new(12).await;
+    on_each_engine(12, |_| {}, async |rig| {
     rig.finalize(FIRST_BLOCK + 1, FIRST_BLOCK).await;
-    let mut listener = Listener::of(&rig, "/v1/stream").await;
+    let mut listener = Listener::of(rig, "/v1/stream").await;
     for (name, value) in [
         ("content-type", "text/event-stream"),
         ("x-accel-buffering", "no"),
@@ -132,7 +145,7 @@ async fn it_begins_with_all_that_is_true_and_tells_each_block() {
         (&now[2].data["finality"], &now[2].data["finalized_block_number"]),
         (&json!("safe"), &json!(100))
     );
-    extend(&rig, FIRST_BLOCK + 2, 0, (FIRST_BLOCK + 1, 0)).await;
+    extend(rig, FIRST_BLOCK + 2, 0, (FIRST_BLOCK + 1, 0)).await;
     let next = listener.block().await;
     assert_eq!(names(&next), ["accruals", "apr", "head"]);
     assert_eq!(next[2].data["as_of"]["block_number"], FIRST_BLOCK + 2);
@@ -142,30 +155,34 @@ async fn it_begins_with_all_that_is_true_and_tells_each_block() {
     rig.extend(Some((FIRST_BLOCK + 2, 0)), FIRST_BLOCK + 3, 0, &[]).await;
     rig.api.book().refresh().await.unwrap();
     assert_eq!(names(&listener.block().await), ["accruals", "head"]);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn who_comes_back_is_told_what_was_missed() {
-    let rig = Rig::new(3).await;
-    let mut listener = Listener::of(&rig, "/v1/stream").await;
+    on_each_engine(3, |_| {}, async |rig| {
+    let mut listener = Listener::of(rig, "/v1/stream").await;
     let now = listener.block().await;
     let (part, whole) = (now[0].id.clone(), now[2].id.clone());
     assert!(part.ends_with(".part") && part.starts_with(&whole), "{part} {whole}");
     drop(listener);
     // All of the block is there: nothing is told before the next.
-    let mut up_to_date = Listener::resumed(&rig, &whole).await;
-    let mut cut_off = Listener::resumed(&rig, &part).await;
+    let mut up_to_date = Listener::resumed(rig, &whole).await;
+    let mut cut_off = Listener::resumed(rig, &part).await;
     assert_eq!(names(&cut_off.block().await), ["accruals", "apr", "head"]);
-    extend(&rig, FIRST_BLOCK + 2, 0, (FIRST_BLOCK + 1, 0)).await;
+    extend(rig, FIRST_BLOCK + 2, 0, (FIRST_BLOCK + 1, 0)).await;
     let next = up_to_date.block().await;
     assert_eq!(
         (names(&next), &next[2].data["as_of"]["block_number"]),
         (vec!["accruals", "apr", "head"], &json!(102))
     );
-    let mut late = Listener::resumed(&rig, &whole).await;
+    let mut late = Listener::resumed(rig, &whole).await;
     assert_eq!(late.block().await[2].id, next[2].id, "one that missed a block is brought to the newest");
     let unknown = rig.get_with("/v1/stream", &[("x-api-key", &rig.key), ("last-event-id", "7")]).await;
     assert_eq!(unknown.code(), "bad_cursor");
+    })
+    .await;
 }
 
 /// Another server over the same database, which has read all of it.
@@ -179,21 +196,21 @@ async fn another(rig: &Rig) -> Router {
 
 #[tokio::test]
 async fn blocks_that_leave_the_chain_are_taken_back() {
-    let rig = Rig::new(3).await;
+    on_each_engine(3, |_| {}, async |rig| {
     rig.finalize(FIRST_BLOCK, FIRST_BLOCK).await;
-    let mut listener = Listener::of(&rig, "/v1/stream").await;
+    let mut listener = Listener::of(rig, "/v1/stream").await;
     let kept = listener.block().await[2].id.clone();
-    extend(&rig, FIRST_BLOCK + 2, 0, (FIRST_BLOCK + 1, 0)).await;
+    extend(rig, FIRST_BLOCK + 2, 0, (FIRST_BLOCK + 1, 0)).await;
     let gone = listener.block().await[2].id.clone();
     rig.rewind(FIRST_BLOCK + 1, 0).await;
-    extend(&rig, FIRST_BLOCK + 2, 1, (FIRST_BLOCK + 1, 0)).await;
+    extend(rig, FIRST_BLOCK + 2, 1, (FIRST_BLOCK + 1, 0)).await;
     let events = listener.block().await;
     assert_eq!(names(&events), ["rewind", "accruals", "apr", "head"]);
     assert_eq!(events[0].data["block_number"], FIRST_BLOCK + 1);
     assert_eq!(events[0].data["block_hash"], json!(hash(FIRST_BLOCK + 1, 0).to_string()));
     assert_eq!(events[3].data["as_of"]["block_hash"], json!(hash(FIRST_BLOCK + 2, 1).to_string()));
     // The same for whoever comes back: by what this server saw, and by what another finds in the database.
-    let others = another(&rig).await;
+    let others = another(rig).await;
     for (server, returns_to) in [(&rig.router, FIRST_BLOCK + 1), (&others, FIRST_BLOCK)] {
         let headers = |id| [("x-api-key", rig.key.as_str()), ("last-event-id", id)];
         let mut left = Listener::open(server, "/v1/stream", &headers(&gone)).await;
@@ -203,40 +220,46 @@ async fn blocks_that_leave_the_chain_are_taken_back() {
         let mut stayed = Listener::open(server, "/v1/stream", &headers(&kept)).await;
         assert_eq!(names(&stayed.block().await), ["accruals", "apr", "head"], "its block is still there");
     }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_server_that_is_behind_goes_back_for_nobody() {
-    let rig = Rig::new(3).await;
-    let behind = another(&rig).await;
-    extend(&rig, FIRST_BLOCK + 2, 0, (FIRST_BLOCK + 1, 0)).await;
-    let id = Listener::of(&rig, "/v1/stream").await.block().await[2].id.clone();
+    on_each_engine(3, |_| {}, async |rig| {
+    let behind = another(rig).await;
+    extend(rig, FIRST_BLOCK + 2, 0, (FIRST_BLOCK + 1, 0)).await;
+    let id = Listener::of(rig, "/v1/stream").await.block().await[2].id.clone();
     let mut listener =
         Listener::open(&behind, "/v1/stream", &[("x-api-key", &rig.key), ("last-event-id", &id)]).await;
     assert_eq!(listener.lines().await.unwrap(), "retry: 3000");
     let quiet = timeout(Duration::from_millis(100), listener.next()).await;
     assert!(quiet.is_err(), "{quiet:?}");
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn it_ends_with_its_key() {
-    let rig = Rig::new(1).await;
+    on_each_engine(1, |_| {}, async |rig| {
     let issued = rig.issue("ends", &[Scope::Stream]).await;
     let secret = secrecy::ExposeSecret::expose_secret(&issued.reveal()).to_owned();
     let mut listener = Listener::open(&rig.router, "/v1/stream", &[("x-api-key", &secret)]).await;
     listener.block().await;
     rig.api.keys().edit(issued.id(), &KeyEdit::Revoke, &Asker::default()).await.unwrap();
     // Also while blocks come, nothing more is told.
-    extend(&rig, FIRST_BLOCK + 2, 0, (FIRST_BLOCK + 1, 0)).await;
+    extend(rig, FIRST_BLOCK + 2, 0, (FIRST_BLOCK + 1, 0)).await;
     let last = listener.next().await.unwrap();
     assert_eq!((last.name.as_str(), &last.data["code"]), ("end", &json!("key_revoked")));
     assert!(listener.next().await.is_none());
     assert!(!last.data.to_string().contains(&secret[22..40]));
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_key_that_expires_ends_a_quiet_stream() {
-    let rig = Rig::new(1).await;
+    on_each_engine(1, |_| {}, async |rig| {
     let mut new = crate::rig::new_key("expires", &[Scope::Stream]);
     new.purpose.expires_at = Some(UnixSeconds(START + 3_600));
     let issued = rig.api.keys().create(new, &Asker::default()).await.unwrap().key.unwrap();
@@ -247,22 +270,23 @@ async fn a_key_that_expires_ends_a_quiet_stream() {
     rig.api.keys().refresh().await.unwrap();
     assert_eq!(listener.next().await.unwrap().data["code"], "key_expired");
     assert!(listener.next().await.is_none());
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn what_is_told_can_be_chosen() {
-    let rig = Rig::told(|settings| {
+    let second = |settings: &mut Settings| {
         let mut more = settings.campaigns[0].clone();
         more.id = "second".parse().unwrap();
         settings.campaigns.push(more);
-    })
-    .await;
-    rig.fill(3).await;
-    let mut all = Listener::of(&rig, "/v1/stream").await;
+    };
+    on_each_engine(3, second, async |rig| {
+    let mut all = Listener::of(rig, "/v1/stream").await;
     assert_eq!(names(&all.block().await), ["accruals", "apr", "accruals", "apr", "head"]);
     let path =
         format!("/v1/stream?campaign=second&events=accruals&account={:#x},{:#x}", address(2), address(9));
-    let events = Listener::of(&rig, &path).await.block().await;
+    let events = Listener::of(rig, &path).await.block().await;
     assert_eq!(names(&events), ["accruals", "head"]);
     assert_eq!(events[0].data["campaign"], "second");
     let rows = events[0].data["data"].as_array().unwrap();
@@ -276,13 +300,14 @@ async fn what_is_told_can_be_chosen() {
     assert_eq!(refused.code(), "scope_missing");
     let reader = rig.new_key(&[Scope::ReadPublic]).await;
     assert_eq!(rig.get_with("/v1/stream", &[("x-api-key", &reader)]).await.code(), "scope_missing");
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn as_many_as_a_client_may_have() {
     let limits = StreamLimits { per_client_max: 1, all_max: 2 };
-    let rig = Rig::told(|settings| settings.access.streams = limits).await;
-    rig.fill(1).await;
+    on_each_engine(1, |settings| settings.access.streams = limits, async |rig| {
     let (first, second, third) =
         (rig.key.clone(), rig.new_key(&[Scope::Stream]).await, rig.new_key(&[Scope::Stream]).await);
     let open = async |key: &str| ask(&rig.router, "/v1/stream", &[("x-api-key", key)]).await;
@@ -293,13 +318,17 @@ async fn as_many_as_a_client_may_have() {
     assert_eq!((other.status().as_u16(), open(&third).await.status().as_u16()), (200, 503));
     drop(held);
     assert_eq!(open(&first).await.status(), 200, "a stream that is over gives its place back");
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn before_the_first_block_it_waits() {
-    let rig = Rig::empty(None).await;
-    let mut listener = Listener::of(&rig, "/v1/stream").await;
+    on_each_engine(0, |_| {}, async |rig| {
+    let mut listener = Listener::of(rig, "/v1/stream").await;
     assert_eq!(listener.lines().await.unwrap(), "retry: 3000");
     rig.fill(2).await;
     assert_eq!(names(&listener.block().await), ["accruals", "apr", "head"]);
+    })
+    .await;
 }

@@ -150,16 +150,12 @@ async fn page(
         let flow = Earned {
             passed: total,
             total: now.map_or(Amount::ZERO, |row| row.earned),
-            has_stake: series_has_stake(pool, account),
+            has_stake: pool.standing().staked.contains(&account),
         };
         let seconds = pool.moment.at.since(ended);
         rows.push(row(campaign, pool.moment.at, seconds, flow, (false, decimals))?);
     }
     Ok(Page { rows, next, stretches: None })
-}
-
-fn series_has_stake(pool: &PoolState, account: Address) -> bool {
-    accrual_rewards::series::accounts_with_stake(&pool.tracker).contains(&account)
 }
 
 /// What had been earned before and at the end of an interval.

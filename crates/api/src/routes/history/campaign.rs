@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use accrual_rewards::apr::{AprUnknown, reward_percent};
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::id::PoolId;
-use accrual_rewards::series::{CampaignPoint, PoolPoint, points};
+use accrual_rewards::series::{CampaignPoint, PoolPoint};
 use accrual_rewards::unit::{Amount, UnixSeconds};
 use accrual_store::series::{self, Hours};
 use axum::extract::{Path, State};
@@ -129,7 +129,7 @@ struct Told<'a> {
     campaign: &'a Campaign,
     pool: &'a PoolState,
     rows: Vec<CampaignPoint>,
-    running: Option<CampaignPoint>,
+    running: Option<&'a CampaignPoint>,
     /// Pools that prices are made of, by hour.
     pools: BTreeMap<UnixSeconds, Vec<(PoolId, PoolPoint)>>,
     newest: Sources,
@@ -153,39 +153,16 @@ impl<'a> Told<'a> {
                 pools.entry(row.at).or_default().push((other.clone(), parsed(&row.body)?));
             }
         }
-        let moment = pool.moment;
-        let now =
-            points(&pool.tracker, moment.at).map_err(|error| ApiError::internal_at(moment.number, &error))?;
-        let running =
-            now.and_then(|now| now.campaigns.into_iter().find(|point| point.campaign == campaign.id));
+        let running = pool.running()?.and_then(|now| now.campaign(campaign));
         let mut told = Self { api, campaign, pool, rows, running, pools, newest: [].into() };
         told.newest = told.newest_sources();
         Ok(told)
     }
 
     fn page(&self, span: &Span) -> Result<Page<CampaignHistoryRow>, ApiError> {
-        let from = self.rows.partition_point(|row| row.at < span.first);
-        let mut before = from.checked_sub(1).map(|index| &self.rows[index]);
-        let (mut rows, mut next) = (Vec::new(), None);
-        for point in &self.rows[from..] {
-            if rows.len() == span.limit {
-                next = Some(point.at);
-                break;
-            }
-            rows.push(self.row(before, point, span.step, true)?);
-            before = Some(point);
-        }
-        let last = before.map(|row| row.at);
-        let running = self.running.as_ref().filter(|_| next.is_none());
-        if let Some(running) = running.filter(|running| span.has_running(last, running.at)) {
-            // The page may be full to its last row: what runs is then a page of its own.
-            if rows.len() < span.limit {
-                rows.push(self.row(before, running, span.step, false)?);
-            } else {
-                next = last.map(|last| UnixSeconds(last.0 + span.step));
-            }
-        }
-        Ok(Page { rows, next, stretches: None })
+        span.page(&self.rows, self.running, |before, point, complete| {
+            self.row(before, point, span.step, complete)
+        })
     }
 
     fn prices(&self, at: UnixSeconds, complete: bool) -> Prices<'_> {

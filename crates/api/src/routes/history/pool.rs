@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use accrual_rewards::apr::{AprUnknown, Held, Usd, reward_percent, yearly_percent};
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::id::PoolId;
-use accrual_rewards::series::{CampaignPoint, PoolPoint, points};
+use accrual_rewards::series::{CampaignPoint, PoolPoint};
 use accrual_rewards::unit::{Amount, Tick, UnixSeconds};
 use accrual_store::Db;
 use accrual_store::series::{self, Hours};
@@ -132,7 +132,7 @@ struct Told<'a> {
     api: &'a Api,
     pool: &'a PoolState,
     rows: Vec<PoolPoint>,
-    running: Option<PoolPoint>,
+    running: Option<&'a PoolPoint>,
     /// Other pools that prices are made of, by hour.
     others: BTreeMap<UnixSeconds, Vec<(PoolId, PoolPoint)>>,
     campaigns: Vec<(&'a Campaign, BTreeMap<UnixSeconds, CampaignPoint>)>,
@@ -173,41 +173,20 @@ impl<'a> Told<'a> {
 
     /// The running hour, from the book.
     fn run_on(&mut self) -> Result<(), ApiError> {
-        let (tracker, moment) = (&self.pool.tracker, self.pool.moment);
-        let now = points(tracker, moment.at).map_err(|error| ApiError::internal_at(moment.number, &error))?;
-        let Some(now) = now else { return Ok(()) };
-        for point in now.campaigns {
-            if let Some((_, hours)) = self.campaigns.iter_mut().find(|(one, _)| one.id == point.campaign) {
-                hours.insert(point.at, point);
+        let Some(now) = self.pool.running()? else { return Ok(()) };
+        for (campaign, hours) in &mut self.campaigns {
+            if let Some(point) = now.campaign(campaign) {
+                hours.insert(point.at, point.clone());
             }
         }
-        self.running = Some(now.pool);
+        self.running = Some(&now.pool);
         Ok(())
     }
 
     fn page(&self, span: &Span) -> Result<Page<PoolHistoryRow>, ApiError> {
-        let from = self.rows.partition_point(|row| row.at < span.first);
-        let mut before = from.checked_sub(1).map(|index| &self.rows[index]);
-        let (mut rows, mut next) = (Vec::new(), None);
-        for point in &self.rows[from..] {
-            if rows.len() == span.limit {
-                next = Some(point.at);
-                break;
-            }
-            rows.push(self.row(before, point, span.step, true)?);
-            before = Some(point);
-        }
-        let last = before.map(|row| row.at);
-        let running = self.running.as_ref().filter(|_| next.is_none());
-        if let Some(running) = running.filter(|running| span.has_running(last, running.at)) {
-            // The page may be full to its last row: what runs is then a page of its own.
-            if rows.len() < span.limit {
-                rows.push(self.row(before, running, span.step, false)?);
-            } else {
-                next = last.map(|last| UnixSeconds(last.0 + span.step));
-            }
-        }
-        Ok(Page { rows, next, stretches: None })
+        span.page(&self.rows, self.running, |before, point, complete| {
+            self.row(before, point, span.step, complete)
+        })
     }
 
     fn prices(&self, point: &PoolPoint, complete: bool) -> Prices<'_> {

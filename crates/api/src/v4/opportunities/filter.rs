@@ -69,10 +69,9 @@ impl<'a> OpportunityFilter<'a> {
             protocols: filters.list("mainProtocolId"),
             types: filters.any_list(&["type", "campaignTypes"]),
             actions: filters.list("action"),
-            statuses: filters.words("status", &["LIVE", "PAST", "SOON", "NONE"])?,
-            distribution_types: filters
-                .words("distributionTypes", &["DUTCH_AUCTION", "FIX_REWARD", "MAX_REWARD"])?,
-            token_types: filters.words("tokenTypes", &["TOKEN", "PRETGE", "POINT"])?,
+            statuses: filters.statuses()?,
+            distribution_types: filters.distribution_types()?,
+            token_types: filters.token_types("tokenTypes")?,
             tokens: filters.list("tokens"),
             reward_symbols: filters.list("rewardTokenSymbol"),
             campaigns: filters.list("campaignId"),

@@ -4,6 +4,7 @@ use accrual_rewards::campaign::Campaign;
 use accrual_rewards::unit::{Amount, UnixSeconds};
 use rust_decimal::Decimal;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::super::campaigns::{self, Status, Yield};
 use super::super::own::{Number, SecondsText};
@@ -15,40 +16,70 @@ use crate::error::ApiError;
 use crate::prices::Prices;
 
 /// The yearly rate, campaign by campaign.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MerklAprRecord)]
 pub(super) struct AprRecord {
+    /// Per cent a year of all together.
     cumulated: Number,
+    /// When that is so.
     timestamp: SecondsText,
+    /// Campaign by campaign.
     breakdowns: Vec<AprPart>,
 }
 
-#[derive(Debug, Serialize)]
+/// One campaign's rate.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MerklAprPart)]
 struct AprPart {
+    /// The campaign's name here.
+    #[schema(example = "usdc-tmai-2025-06")]
     identifier: String,
+    /// Always `CAMPAIGN`.
+    #[schema(example = "CAMPAIGN")]
     r#type: &'static str,
+    /// Per cent a year.
     value: Number,
+    /// When that is so.
     timestamp: SecondsText,
+    /// Always `DUTCH_AUCTION`: a fixed budget is shared.
     #[serde(rename = "distributionType")]
+    #[schema(example = "DUTCH_AUCTION")]
     distribution_type: &'static str,
 }
 
 /// What is handed out a day, campaign by campaign.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MerklRewardsRecord)]
 pub(super) struct RewardsRecord {
+    /// US dollars a day of all together.
     total: Number,
+    /// When that is so.
     timestamp: SecondsText,
+    /// Campaign by campaign.
     breakdowns: Vec<RewardsPart>,
 }
 
-#[derive(Debug, Serialize)]
+/// What one campaign hands out a day.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = MerklRewardsPart)]
 struct RewardsPart {
+    /// The campaign's name here.
+    #[schema(example = "usdc-tmai-2025-06")]
     campaign_id: String,
+    /// What Merkl's contract calls it; our own name where it is not told to be one of theirs.
+    #[schema(example = "0x1f2e3d4c5b6a79880f1e2d3c4b5a69780f1e2d3c4b5a69780f1e2d3c4b5a6978")]
     on_chain_campaign_id: String,
+    /// US dollars a day.
     value: Number,
+    /// The same in the token's smallest units.
     amount: Option<Amount>,
+    /// What is paid.
     token: Token,
+    /// When that is so.
     timestamp: SecondsText,
+    /// Always `DUTCH_AUCTION`: a fixed budget is shared.
+    #[schema(example = "DUTCH_AUCTION")]
     distribution_type: &'static str,
 }
 
