@@ -71,7 +71,6 @@ pub enum IndexError {
         "there is no block at or below {asked} to go back to: the oldest that is stored is {oldest}; read the pools anew into another database (database.url)"
     )]
     NothingBelow { asked: BlockNumber, oldest: BlockNumber },
-    FinalBlockChanged { number: BlockNumber, stored: String, found: String },
     #[error(
         "pool {pool} is held by a worker that began later and takes everything (`accrual check db` names it): nothing of it is read here while that one runs"
     )]
