@@ -107,7 +107,9 @@ async fn take_blocks_back(folder: &Path) {
     let stands = checkpoints::all(&db).await.unwrap();
     let pools: Vec<_> = stands.iter().map(|one| one.pool.clone()).collect();
     let newest = stands.iter().map(|one| one.at.0).max().unwrap();
-    let to = blocks::newest_at_or_before_time(&db, REHEARSAL_CHAIN, UnixSeconds(newest - 8 * 86_400)).await.unwrap();
+    let to = blocks::newest_at_or_before_time(&db, REHEARSAL_CHAIN, UnixSeconds(newest - 8 * 86_400))
+        .await
+        .unwrap();
     commit::rewind(&db, REHEARSAL_CHAIN, &pools, &to.expect("blocks of that week are stored")).await.unwrap();
     db.close().await;
 }

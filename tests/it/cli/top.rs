@@ -30,7 +30,7 @@ impl Screen {
 
     async fn tmux(&self, arguments: &[&str]) -> String {
         let mut tmux = Command::new("tmux");
-        tmux.args(["-L", &self.socket, "-f", "/dev/null"]).args(arguments).env_remove("NO_COLOR");
+        tmux.args(["-u", "-L", &self.socket, "-f", "/dev/null"]).args(arguments).env_remove("NO_COLOR");
         let output = tmux.output().await.expect("tmux is installed: cargo xtask test does it");
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("a screen is text")
@@ -85,7 +85,8 @@ async fn filled(folder: &Path) -> String {
 async fn over_a_server_it_ticks_with_the_blocks_and_outlives_the_server() {
     let folder = tempfile::tempdir().unwrap();
     let db = super::sqlite_url(folder.path());
-    let mut demo = binary::start(command(&["demo", "--listen", "127.0.0.1:0", "--speed", "600", "--db", &db]));
+    let mut demo =
+        binary::start(command(&["demo", "--listen", "127.0.0.1:0", "--speed", "3000", "--db", &db]));
     let line = demo.line_with("page           ").await;
     let (url, key) = line.split_whitespace().nth(1).unwrap().split_once("/#key=").unwrap();
     let file = folder.path().join("key");
@@ -97,7 +98,8 @@ async fn over_a_server_it_ticks_with_the_blocks_and_outlives_the_server() {
     for word in ["accrual top", url, "REHEARSAL", "● Database", "● Chain nodes", "q quit"] {
         assert!(shown.contains(word), "no {word:?} in\n{shown}");
     }
-    let first = screen.until("an earned figure", |shown| earned(shown).is_some_and(|text| text != "unknown")).await;
+    let first =
+        screen.until("an earned figure", |shown| earned(shown).is_some_and(|text| text != "unknown")).await;
     screen.until("another earned figure", |shown| earned(shown) != earned(&first)).await;
     screen.press("Tab").await;
     screen.press("Enter").await;
@@ -127,13 +129,15 @@ async fn over_the_database_it_prints_a_frame_with_the_reports_figures() {
     let folder = tempfile::tempdir().unwrap();
     let config = filled(folder.path()).await;
     let report =
-        binary::run(&["report", "--config", &config, "--campaign", "rehearsal-usd-tkn", "--format", "json"]).await;
+        binary::run(&["report", "--config", &config, "--campaign", "rehearsal-usd-tkn", "--format", "json"])
+            .await;
     let report: Value = serde_json::from_str(&report.stdout).unwrap();
 
     let frame = binary::run(&["top", "--config", &config, "--once"]).await;
     assert_eq!(frame.code, 0, "{}", frame.stderr);
     assert!(frame.stdout.contains("REHEARSAL") && !frame.stdout.contains('\u{1b}'), "{}", frame.stdout);
-    let whole: Vec<&str> = report["data"].as_array().unwrap().iter().filter_map(|row| row["account"].as_str()).collect();
+    let whole: Vec<&str> =
+        report["data"].as_array().unwrap().iter().filter_map(|row| row["account"].as_str()).collect();
     assert!(whole.len() >= 3, "the rehearsal has earners");
     for account in &whole[..3] {
         assert!(frame.stdout.contains(account), "no {account} in\n{}", frame.stdout);
@@ -143,7 +147,12 @@ async fn over_the_database_it_prints_a_frame_with_the_reports_figures() {
     assert!(told.len() > 4 && units.starts_with(&told), "{told} is not the beginning of {units}");
 
     let other = binary::run(&["top", "--config", &config, "--once", "--campaign", "nothing"]).await;
-    super::assert_fails("a campaign that is not there", &other, 2, &["--campaign nothing", "rehearsal-usd-tkn"]);
+    super::assert_fails(
+        "a campaign that is not there",
+        &other,
+        2,
+        &["--campaign nothing", "rehearsal-usd-tkn"],
+    );
     let pipe = binary::run(&["top", "--config", &config]).await;
     super::assert_fails("no terminal", &pipe, 2, &["--once"]);
     let Ended { code, stderr, .. } = binary::run(&["top", "--url", "http://api.example", "--once"]).await;

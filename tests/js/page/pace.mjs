@@ -55,6 +55,8 @@ async function frames({ page }, account) {
   const one = await page("/");
   await one.route(/\/v1\/accounts\/[^/]+\/positions/, async (route) => {
     const answer = await route.fetch();
+    // What is held already is not told again.
+    if (answer.status() !== 200) return route.fulfill({ response: answer });
     const told = await answer.json();
     const data = Array.from({ length: POSITIONS }, (_, index) => {
       const like = told.data[index % told.data.length];

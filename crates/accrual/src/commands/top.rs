@@ -56,7 +56,7 @@ pub(super) async fn top(args: Args) -> Outcome {
         Err(LookError::Passing(what)) => top.missed(what, Instant::now()),
     }
     if args.once {
-        print!("{}", once(&mut top)?);
+        print!("{}", once(&top)?);
         return Ok(());
     }
     let mut terminal = ratatui::try_init()?;
@@ -66,7 +66,7 @@ pub(super) async fn top(args: Args) -> Outcome {
 }
 
 /// One frame as text, as high as it needs to be.
-fn once(top: &mut Top) -> Result<String, Failure> {
+fn once(top: &Top) -> Result<String, Failure> {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let columns: u16 = columns.unwrap_or(ONCE_COLUMNS).clamp(screen::COLUMNS_MIN, 400);
     let mut terminal = Terminal::new(TestBackend::new(columns, top.rows_for(ONCE_EARNERS)))?;

@@ -63,7 +63,8 @@ impl Pace {
 
     fn a_minute(&self, figure: impl Fn(&Sample) -> Option<Amount>) -> Option<Amount> {
         let (first, last) = self.samples.front().zip(self.samples.back())?;
-        let seconds = u64::try_from(last.at_seconds - first.at_seconds).ok().filter(|seconds| *seconds > 0)?;
+        let seconds =
+            u64::try_from(last.at_seconds - first.at_seconds).ok().filter(|seconds| *seconds > 0)?;
         let grown = figure(last)?.checked_sub(figure(first)?)?;
         grown.mul_div(U256::from(MINUTE_SECONDS), U256::from(seconds))
     }

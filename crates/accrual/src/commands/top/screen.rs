@@ -16,7 +16,7 @@ use super::state::{Over, Panel, Top};
 
 /// Below this there is no room for an account and a figure beside it.
 pub(super) const COLUMNS_MIN: u16 = 40;
-const ROWS_MIN: u16 = 12;
+const ROWS_MIN: u16 = 16;
 /// The list of campaigns takes no more rows than this where earners need them.
 const CAMPAIGN_ROWS_MAX: u16 = 10;
 
@@ -36,7 +36,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, top: &Top, paint: Paint, now: Instant)
         return frame.render_widget(Paragraph::new(text).wrap(ratatui::widgets::Wrap { trim: true }), area);
     }
     let head = head::lines(pen, area.width);
-    let head_rows = rows(&head).min(area.height / 2);
+    let head_rows = rows(&head).min(area.height / 3);
     let campaigns_rows = campaign_rows(top, area.height.saturating_sub(head_rows));
     let [head_area, campaigns_area, earners_area, keys_area] = Layout::vertical([
         Constraint::Length(head_rows),

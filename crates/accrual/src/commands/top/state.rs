@@ -117,8 +117,12 @@ impl Top {
             return Some(format!("NO ANSWER for {}: {what}. It is asked again.", span(seconds)));
         }
         if self.meta()?.stale {
-            let age = self.age_seconds(now).map_or_else(|| "of unknown age".to_owned(), |age| format!("{} old", span(age)));
-            return Some(format!("STALE: the newest block is {age}. Figures are true at their block, not now."));
+            let age = self
+                .age_seconds(now)
+                .map_or_else(|| "of unknown age".to_owned(), |age| format!("{} old", span(age)));
+            return Some(format!(
+                "STALE: the newest block is {age}. Figures are true at their block, not now."
+            ));
         }
         let is_new = |at: &Instant| now.saturating_duration_since(*at).as_secs() < REWOUND_SECONDS;
         self.rewound_at

@@ -75,7 +75,9 @@ pub(super) fn bar(ppm: u32, width: u16) -> String {
     let (full, rest) = (eighths / 8, eighths % 8);
     let cell = |index: u64| match index {
         _ if index < full => '█',
-        _ if index == full && rest > 0 => ['▏', '▎', '▍', '▌', '▋', '▊', '▉'][usize::try_from(rest - 1).unwrap_or(0)],
+        _ if index == full && rest > 0 => {
+            ['▏', '▎', '▍', '▌', '▋', '▊', '▉'][usize::try_from(rest - 1).unwrap_or(0)]
+        }
         _ => '·',
     };
     (0..u64::from(width)).map(cell).collect()
@@ -108,7 +110,8 @@ fn is_plain(c: char) -> bool {
 fn apart(value: Decimal, places: u32) -> String {
     let rounded = value.round_dp_with_strategy(places, RoundingStrategy::MidpointAwayFromZero);
     let text = format!("{:.*}", usize::try_from(places).unwrap_or(0), rounded.abs());
-    let (whole, rest) = text.split_once('.').map_or((text.as_str(), String::new()), |(w, r)| (w, format!(".{r}")));
+    let (whole, rest) =
+        text.split_once('.').map_or((text.as_str(), String::new()), |(w, r)| (w, format!(".{r}")));
     let sign = if rounded.is_sign_negative() && !rounded.is_zero() { "-" } else { "" };
     let whole = whole.parse::<u64>().map_or_else(|_| whole.to_owned(), count);
     format!("{sign}{whole}{rest}")
@@ -123,16 +126,25 @@ mod tests {
         assert_eq!(usd(Some("1234567.891")), "1,234,568");
         assert_eq!(usd(Some("999.995")), "1,000.00");
         assert_eq!(usd(Some("0.5")), "0.50");
-        assert_eq!((usd(None), percent(None), units(None, &token(Some(18)))), (UNKNOWN.into(), UNKNOWN.into(), UNKNOWN.into()));
+        assert_eq!(
+            (usd(None), percent(None), units(None, &token(Some(18)))),
+            (UNKNOWN.into(), UNKNOWN.into(), UNKNOWN.into())
+        );
         assert_eq!(percent(Some("12345.678")), "12,345.68 %");
-        assert_eq!((part(1_000_000), part(999_999), part(12_345)), ("100.0 %".into(), "99.9 %".into(), "1.2 %".into()));
+        assert_eq!(
+            (part(1_000_000), part(999_999), part(12_345)),
+            ("100.0 %".into(), "99.9 %".into(), "1.2 %".into())
+        );
         let amount = Units::try_from("1234567890000000000000".to_owned()).unwrap();
         assert_eq!(units(Some(&amount), &token(Some(18))), "1,234.5678");
         assert_eq!(units(Some(&amount), &token(None)), "1,234,567,890,000,000,000,000");
         assert_eq!((symbol_of(&token(None)), symbol_of(&token(Some(6)))), ("units".into(), "TMAI".into()));
         let spans = [(0, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (3_660, "1 h 1 min"), (90_000, "1 d 1 h")];
         assert!(spans.into_iter().all(|(seconds, text)| span(seconds) == text));
-        assert_eq!((bar(0, 4), bar(500_000, 4), bar(1_000_000, 4)), ("····".into(), "██··".into(), "████".into()));
+        assert_eq!(
+            (bar(0, 4), bar(500_000, 4), bar(1_000_000, 4)),
+            ("····".into(), "██··".into(), "████".into())
+        );
         assert_eq!(bar(531_250, 4), "██▏·");
         assert_eq!(short("0x8a6Fbb0e27B51F7bA5C53Ea2b4AE86e0b38736dC"), "0x8a6F…36dC");
         assert_eq!((short("0x12"), short("ééééééééé")), ("0x12".into(), "ééééééééé".into()));

@@ -1,25 +1,28 @@
 //! The list of campaigns: state, rate, TVL, how much of the budget is out, and how long it lasts.
 
 use accrual_client::types::CampaignOverview;
-use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
 use ratatui::text::{Line, Span, Text};
-use ratatui::widgets::{Cell, Paragraph, Row, Table, TableState};
+use ratatui::widgets::{self, Paragraph, Row, Table, TableState};
 
 use super::{Pen, figure, inner};
 use crate::commands::top::pace::amount;
 use crate::commands::top::paint::Role;
 use crate::commands::top::state::Panel;
-use crate::commands::top::words::{UNKNOWN, bar, count, part, percent, plain, ppm, span, symbol_of, tokens, units, usd};
+use crate::commands::top::words::{
+    UNKNOWN, bar, count, part, percent, plain, ppm, span, symbol_of, tokens, units, usd,
+};
 
-const BAR_COLUMNS: u16 = 10;
-/// From these widths on there is room for more columns.
-const WITH_TVL: u16 = 60;
-const WITH_TIME: u16 = 74;
-const WITH_EARNED: u16 = 108;
-const WITH_PACE: u16 = 132;
-const WITH_POOL: u16 = 150;
+const BAR_COLUMNS: u16 = 6;
+/// From these widths on there is room for more columns; a campaign's name keeps two dozen.
+const WITH_EMITTED: u16 = 50;
+const WITH_TVL: u16 = 66;
+const WITH_TIME: u16 = 76;
+const WITH_STATE: u16 = 90;
+const WITH_EARNED: u16 = 124;
+const WITH_PACE: u16 = 142;
+const WITH_POOL: u16 = 162;
 
 /// A column: from which width on it is shown, its name, its own width, and what stands in it.
 struct Column {
@@ -27,20 +30,32 @@ struct Column {
     name: &'static str,
     width: Constraint,
     is_figure: bool,
-    cell: fn(Pen<'_>, &CampaignOverview) -> String,
+    cell: Cell,
 }
 
-const COLUMNS: [Column; 10] = [
-    Column { from: 0, name: "CAMPAIGN", width: Constraint::Fill(1), is_figure: false, cell: |_, one| plain(&one.campaign.id) },
-    Column { from: WITH_POOL, name: "POOL", width: Constraint::Length(18), is_figure: false, cell: |_, one| plain(&one.campaign.pool) },
-    Column { from: WITH_TVL, name: "STATE", width: Constraint::Length(9), is_figure: false, cell: |_, one| plain(&one.campaign.status) },
-    Column { from: 0, name: "APR", width: Constraint::Length(12), is_figure: true, cell: |_, one| apr(one) },
-    Column { from: WITH_TVL, name: "TVL USD", width: Constraint::Length(11), is_figure: true, cell: |_, one| usd(one.campaign.tvl_usd.as_deref()) },
-    Column { from: WITH_EARNED, name: "EARNED", width: Constraint::Length(24), is_figure: true, cell: |_, one| earned(one) },
-    Column { from: WITH_PACE, name: "A MINUTE", width: Constraint::Length(16), is_figure: true, cell: a_minute },
-    Column { from: WITH_EARNED, name: "EARNERS", width: Constraint::Length(8), is_figure: true, cell: |_, one| one.accounts_count.map_or_else(|| UNKNOWN.to_owned(), count) },
-    Column { from: 0, name: "EMITTED", width: Constraint::Length(18), is_figure: false, cell: |_, one| emitted(one) },
-    Column { from: WITH_TIME, name: "ENDS", width: Constraint::Length(10), is_figure: true, cell: |pen, one| ends(pen, one) },
+type Cell = fn(Pen<'_>, &CampaignOverview) -> String;
+
+/// A column of names.
+const fn named(from: u16, name: &'static str, width: Constraint, cell: Cell) -> Column {
+    Column { from, name, width, is_figure: false, cell }
+}
+
+/// A column of figures, at the right of it.
+const fn counted(from: u16, name: &'static str, columns: u16, cell: Cell) -> Column {
+    Column { from, name, width: Constraint::Length(columns), is_figure: true, cell }
+}
+
+static COLUMNS: [Column; 10] = [
+    named(0, "CAMPAIGN", Constraint::Fill(1), |_, one| plain(&one.campaign.id)),
+    named(WITH_POOL, "POOL", Constraint::Length(18), |_, one| plain(&one.campaign.pool)),
+    named(WITH_STATE, "STATE", Constraint::Length(9), |_, one| plain(&one.campaign.status)),
+    counted(0, "APR", 12, |_, one| apr(one)),
+    counted(WITH_TVL, "TVL USD", 11, |_, one| usd(one.campaign.tvl_usd.as_deref())),
+    counted(WITH_EARNED, "EARNED", 20, |_, one| earned(one)),
+    counted(WITH_PACE, "A MINUTE", 16, a_minute),
+    counted(WITH_EARNED, "EARNERS", 8, |_, one| one.accounts_count.map_or_else(|| UNKNOWN.to_owned(), count)),
+    named(WITH_EMITTED, "EMITTED", Constraint::Length(14), |_, one| emitted(one)),
+    counted(WITH_TIME, "LEFT", 7, time_left),
 ];
 
 pub(super) fn draw(frame: &mut Frame<'_>, pen: Pen<'_>, area: Rect) {
@@ -53,7 +68,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, pen: Pen<'_>, area: Rect) {
     let shown: Vec<&Column> = COLUMNS.iter().filter(|column| inner(area) >= column.from).collect();
     let heading = shown.iter().map(|column| cell(column, column.name.to_owned()));
     let rows = campaigns.iter().map(|one| {
-        Row::new(shown.iter().map(|column| Cell::from(cell(column, (column.cell)(pen, one)))))
+        Row::new(shown.iter().map(|column| widgets::Cell::from(cell(column, (column.cell)(pen, one)))))
     });
     let table = Table::new(rows, shown.iter().map(|column| column.width))
         .header(Row::new(heading).style(pen.style(Role::Quiet)))
@@ -121,13 +136,13 @@ fn emitted(one: &CampaignOverview) -> String {
 }
 
 /// How long it goes on, by the block's time.
-fn ends(pen: Pen<'_>, one: &CampaignOverview) -> String {
-    let Some(as_of) = pen.top.meta().and_then(|meta| meta.as_of.as_ref()) else { return UNKNOWN.to_owned() };
-    let until = |at: Timestamp| u64::try_from(at.as_second() - as_of.at.as_second()).ok().filter(|left| *left > 0);
-    match until(one.campaign.ends_at) {
-        Some(left) => format!("in {}", shortest(left)),
-        None => "over".to_owned(),
+fn time_left(pen: Pen<'_>, one: &CampaignOverview) -> String {
+    if one.campaign.status == "scheduled" {
+        return "to come".to_owned();
     }
+    let Some(as_of) = pen.top.meta().and_then(|meta| meta.as_of.as_ref()) else { return UNKNOWN.to_owned() };
+    let left = one.campaign.ends_at.as_second() - as_of.at.as_second();
+    u64::try_from(left).ok().filter(|left| *left > 0).map_or_else(|| "over".to_owned(), shortest)
 }
 
 /// The larger unit alone.

@@ -13,6 +13,7 @@ use crate::commands::top::words::{UNKNOWN, plain, short, symbol_of, tokens, unit
 use crate::figures;
 
 /// An address takes 42 columns, its neighbours the rest.
+const WITH_SHARE: u16 = 50;
 const WITH_WHOLE_ADDRESS: u16 = 78;
 const WITH_PACE: u16 = 98;
 
@@ -32,13 +33,20 @@ pub(super) fn draw(frame: &mut Frame<'_>, pen: Pen<'_>, area: Rect) {
 
 fn list(frame: &mut Frame<'_>, pen: Pen<'_>, one: &CampaignOverview, area: Rect) {
     if one.top.is_empty() {
-        let why = if one.sums_reason.is_some() { "Who earned what is unknown." } else { "Nobody has earned yet." };
+        let why =
+            if one.sums_reason.is_some() { "Who earned what is unknown." } else { "Nobody has earned yet." };
         return frame.render_widget(Paragraph::new(format!(" {why}")).block(Block::new()), area);
     }
     let (is_whole, with_pace) = (area.width >= WITH_WHOLE_ADDRESS, area.width >= WITH_PACE);
+    let with_share = area.width >= WITH_SHARE;
     let symbol = symbol_of(&one.campaign.reward_token);
-    let mut heading = vec![figure("#"), Text::from("ACCOUNT"), figure(symbol), figure("SHARE %")];
-    let mut widths = vec![Constraint::Length(3), Constraint::Length(if is_whole { 43 } else { 12 }), Constraint::Fill(1), Constraint::Length(9)];
+    let mut heading = vec![figure("#"), Text::from("ACCOUNT"), figure(symbol)];
+    let account_columns = Constraint::Length(if is_whole { 43 } else { 12 });
+    let mut widths = vec![Constraint::Length(3), account_columns, Constraint::Fill(1)];
+    if with_share {
+        heading.push(figure("SHARE %"));
+        widths.push(Constraint::Length(9));
+    }
     if with_pace {
         heading.push(figure("A MINUTE"));
         widths.push(Constraint::Length(18));
@@ -48,8 +56,10 @@ fn list(frame: &mut Frame<'_>, pen: Pen<'_>, one: &CampaignOverview, area: Rect)
             figure((place + 1).to_string()),
             Text::from(account(row, is_whole)),
             figure(units(Some(&row.earned_units), &one.campaign.reward_token)),
-            figure(figures::percent(row.share_ppm)),
         ];
+        if with_share {
+            cells.push(figure(figures::percent(row.share_ppm)));
+        }
         if with_pace {
             cells.push(figure(a_minute(pen, one, row)));
         }

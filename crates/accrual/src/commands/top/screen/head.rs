@@ -56,7 +56,10 @@ fn block(pen: Pen<'_>, width: usize) -> Line<'static> {
         Some("latest") => "not final yet",
         _ => "finality unknown",
     };
-    let age = pen.top.age_seconds(pen.now).map_or_else(|| "age unknown".to_owned(), |age| format!("{} old", span(age)));
+    let age = pen
+        .top
+        .age_seconds(pen.now)
+        .map_or_else(|| "age unknown".to_owned(), |age| format!("{} old", span(age)));
     let age_role = if meta.stale || pen.top.is_gone() { Role::Warning } else { Role::Good };
     let mut spans = vec![
         Span::raw(" block "),
@@ -64,7 +67,8 @@ fn block(pen: Pen<'_>, width: usize) -> Line<'static> {
         Span::raw(format!("  {finality}  ")),
         Span::styled(age, pen.style(age_role)),
     ];
-    let lag = lag_blocks(pen).map_or_else(|| format!("  lag {UNKNOWN}"), |lag| format!("  {} behind the head", blocks(lag)));
+    let lag = lag_blocks(pen)
+        .map_or_else(|| format!("  lag {UNKNOWN}"), |lag| format!("  {} behind the head", blocks(lag)));
     spans.push(Span::raw(lag));
     let at = format!("  {} UTC", as_of.at.strftime("%Y-%m-%d %H:%M:%S"));
     if spans.iter().map(Span::width).sum::<usize>() + at.len() <= width {

@@ -61,7 +61,10 @@ fn of_campaign(pen: Pen<'_>, one: &CampaignOverview) -> Vec<Line<'static>> {
         ("APR", format!("{}{}", apr(one), reason(apr_reason))),
         ("TVL", format!("{} USD{}", usd(campaign.tvl_usd.as_deref()), reason(one.tvl_reason.as_ref()))),
         ("budget", units(Some(&campaign.budget_units), token)),
-        ("emitted", format!("{}{}", units(campaign.emitted_units.as_ref(), token), reason(one.sums_reason.as_ref()))),
+        (
+            "emitted",
+            format!("{}{}", units(campaign.emitted_units.as_ref(), token), reason(one.sums_reason.as_ref())),
+        ),
         ("left", left(one)),
         ("earned", units(campaign.earned_units.as_ref(), token)),
         ("nobody's", units(campaign.undistributed_units.as_ref(), token)),
@@ -112,8 +115,10 @@ fn window(frame: &mut Frame<'_>, pen: Pen<'_>, area: Rect, name: &str, lines: Ve
     let inner = usize::from(width.saturating_sub(2)).max(1);
     let wanted: usize = lines.iter().map(|line| line.width().div_ceil(inner).max(1)).sum();
     let height = u16::try_from(wanted + 2).unwrap_or(u16::MAX).min(area.height);
-    let [middle] = Layout::vertical([Constraint::Length(height)]).flex(ratatui::layout::Flex::Center).areas(area);
-    let [place] = Layout::horizontal([Constraint::Length(width)]).flex(ratatui::layout::Flex::Center).areas(middle);
+    let [middle] =
+        Layout::vertical([Constraint::Length(height)]).flex(ratatui::layout::Flex::Center).areas(area);
+    let [place] =
+        Layout::horizontal([Constraint::Length(width)]).flex(ratatui::layout::Flex::Center).areas(middle);
     let block = Block::bordered()
         .border_type(BorderType::Double)
         .title(Span::styled(format!(" {name} "), pen.style(Role::Title)))

@@ -21,8 +21,10 @@ fn component(component: &str, title: &str, state: &str, reason: Option<&str>) ->
 }
 
 fn campaign(id: &str, earned: Option<&str>) -> Value {
-    let earner = |units: &str| json!({ "account": ACCOUNT, "earned_units": units, "share_ppm": 1_000_000,
-        "positions": [{ "position": "uniswap_v3:0xPOOL:nft:0xMANAGER:1", "earned_units": units, "via": [] }] });
+    let earner = |units: &str| {
+        json!({ "account": ACCOUNT, "earned_units": units, "share_ppm": 1_000_000,
+        "positions": [{ "position": "uniswap_v3:0xPOOL:nft:0xMANAGER:1", "earned_units": units, "via": [] }] })
+    };
     json!({
         "id": id, "pool": "usdc-tmai", "status": "running", "scoring": "per_block",
         "reward_token": { "chain_id": 8453, "address": ACCOUNT, "symbol": "TMAI", "decimals": 18 },
@@ -57,7 +59,12 @@ fn look(seconds: u64, campaigns: Vec<Value>, more: Value) -> Look {
     }
 }
 
-fn frame(top: &Top, (columns, rows): (u16, u16), paint: Paint, now: Instant) -> (String, Terminal<TestBackend>) {
+fn frame(
+    top: &Top,
+    (columns, rows): (u16, u16),
+    paint: Paint,
+    now: Instant,
+) -> (String, Terminal<TestBackend>) {
     let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
     terminal.draw(|frame| draw(frame, top, paint, now)).unwrap();
     let cells = terminal.backend().buffer().content();
@@ -97,27 +104,58 @@ async fn a_frame_has_block_service_campaigns_and_earners_in_any_width() {
     ];
     let top = top_with(looks, now);
     let text = plain(&top, (80, 24), now + Duration::from_secs(3));
-    says(&text, &["accrual top", "https://api.example", "▲ degraded", "31,200,015", "not final yet", "8 s old", "3 blocks behind the head"]);
+    says(
+        &text,
+        &[
+            "accrual top",
+            "https://api.example",
+            "▲ degraded",
+            "31,200,015",
+            "not final yet",
+            "8 s old",
+            "3 blocks behind the head",
+        ],
+    );
     says(&text, &["✗ Chain nodes: no node?[2J has told of a new block for 90 s", "● Database"]);
-    says(&text, &["▸ usdc-tmai", "running", "331.93 %", "86,401", "█████·····  50.0 %", "in 13 d"]);
-    says(&text, &["emitted 7,460,000.0000 of 14,920,000.0000 TMAI", "left 7,460,000.0000", "earned 7,000,001.0000", "a minute +2.0000"]);
+    says(&text, &["▸ usdc-tmai", "331.93 %", "86,401", "███···  50.0 %", "13 d"]);
+    says(
+        &text,
+        &[
+            "emitted 7,460,000.0000 of 14,920,000.0000 TMAI",
+            "left 7,460,000.0000",
+            "earned 7,000,001.0000",
+            "a minute +2.0000",
+        ],
+    );
     says(&text, &[ACCOUNT, "7,000,001.0000", "100.0000", "q quit"]);
-    for (columns, rows) in [(40, 12), (60, 20), (200, 60)] {
+    for (columns, rows) in [(40, 16), (60, 20), (200, 60)] {
         let text = plain(&top, (columns, rows), now);
         says(&text, &["usdc-tmai", "331.93 %", "7,000,001.0000"]);
     }
-    says(&plain(&top, (200, 60), now), &["A MINUTE", "POOL", "EARNERS"]);
-    says(&plain(&top, (30, 8), now), &["needs 40 columns"]);
+    says(&plain(&top, (200, 60), now), &["A MINUTE", "POOL", "EARNERS", "running"]);
+    says(&plain(&top, (30, 8), now), &["needs 40 columns", "16 rows"]);
 }
 
 #[tokio::test]
 async fn unknown_is_said_and_never_zero() {
     let now = Instant::now();
     let text = plain(&top_with([look(0, vec![campaign("c", None)], json!({}))], now), (100, 24), now);
-    says(&text, &["emitted unknown of 14,920,000.0000", "earned unknown", "a minute unknown", "(not_indexed)", "Who earned what is unknown."]);
+    says(
+        &text,
+        &[
+            "emitted unknown of 14,920,000.0000",
+            "earned unknown",
+            "a minute unknown",
+            "(not_indexed)",
+            "Who earned what is unknown.",
+        ],
+    );
     assert!(!text.contains(" 0.00"), "{text}");
     let none = json!({ "as_of": null, "finality": null, "age_seconds": null });
-    says(&plain(&top_with([look(0, vec![], none)], now), (100, 24), now), &["block unknown", "There is no campaign."]);
+    says(
+        &plain(&top_with([look(0, vec![], none)], now), (100, 24), now),
+        &["block unknown", "There is no campaign."],
+    );
 }
 
 #[tokio::test]
@@ -128,10 +166,22 @@ async fn a_source_that_is_gone_stale_or_rewound_is_said_until_it_is_well() {
     top.missed("the service cannot be reached".to_owned(), now);
     top.missed("the service cannot be reached".to_owned(), now + Duration::from_secs(5));
     let later = now + Duration::from_secs(12);
-    says(&plain(&top, (100, 24), later), &["✗ gone", "NO ANSWER for 12 s: the service cannot be reached. It is asked again.", "17 s old", "5.0000"]);
+    says(
+        &plain(&top, (100, 24), later),
+        &[
+            "✗ gone",
+            "NO ANSWER for 12 s: the service cannot be reached. It is asked again.",
+            "17 s old",
+            "5.0000",
+        ],
+    );
     top.looked(one(62), later);
     assert!(!plain(&top, (100, 24), later).contains("NO ANSWER"));
-    let old = look(64, vec![campaign("c", Some("5000000000000000000"))], json!({ "stale": true, "age_seconds": 600 }));
+    let old = look(
+        64,
+        vec![campaign("c", Some("5000000000000000000"))],
+        json!({ "stale": true, "age_seconds": 600 }),
+    );
     top.looked(old, later);
     says(&plain(&top, (100, 24), later), &["STALE: the newest block is 10 min 0 s old."]);
     top.looked(one(40), later);
@@ -148,7 +198,11 @@ async fn names_of_strangers_move_nothing() {
     let mut row = campaign("evil\u{1b}[31m\u{202e}\nid", Some("5"));
     row["reward_token"]["symbol"] = json!("T\u{1b}]0;owned\u{7}\u{200b}MAI");
     row["top"][0]["account"] = json!("0x\u{1b}[2J\u{9b}31m");
-    let text = plain(&top_with([look(0, vec![row], json!({ "notice": "hear\u{1b}[5m\u{2028}this" }))], now), (100, 24), now);
+    let text = plain(
+        &top_with([look(0, vec![row], json!({ "notice": "hear\u{1b}[5m\u{2028}this" }))], now),
+        (100, 24),
+        now,
+    );
     says(&text, &["evil?[31m??id", "T?]0;owned??MAI", "0x?[2J?31m", "hear?[5m?this"]);
     assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
 }
@@ -156,7 +210,8 @@ async fn names_of_strangers_move_nothing() {
 #[tokio::test]
 async fn keys_choose_open_and_end() {
     let now = Instant::now();
-    let both = vec![campaign("first", Some("5000000000000000000")), campaign("second", Some("6000000000000000000"))];
+    let both =
+        vec![campaign("first", Some("5000000000000000000")), campaign("second", Some("6000000000000000000"))];
     let mut top = top_with([look(0, both, json!({ "notice": "REHEARSAL: nobody's money" }))], now);
     says(&plain(&top, (100, 30), now), &["REHEARSAL: nobody's money", "Earners of first"]);
     press(&mut top, KeyCode::Down);
