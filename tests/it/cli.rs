@@ -10,6 +10,7 @@
 //! - `keys`: the key life cycle, and the commands around the database.
 //! - `merkl_client`: Merkl's published client, pointed at the demo.
 //! - `metrics`: what a running service counts, and the dashboard that shows it.
+//! - `top`: the live view, in a terminal.
 //! - `tree`: reward trees, and files with them.
 //! - `playbooks`: what the documents tell operators to type.
 
@@ -25,6 +26,7 @@ mod metrics;
 mod playbooks;
 mod report;
 mod stopped;
+mod top;
 mod tree;
 
 use std::path::{Path, PathBuf};

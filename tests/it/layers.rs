@@ -20,6 +20,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
         &[
             "accrual-access",
             "accrual-api",
+            "accrual-client",
             "accrual-indexer",
             "accrual-merkl",
             "accrual-recording",

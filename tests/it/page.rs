@@ -3,11 +3,15 @@
 use std::path::Path;
 use std::time::Duration;
 
-use accrual_tests::binary::{self, Running, command};
+use accrual_rewards::unit::UnixSeconds;
+use accrual_store::{Db, Mode, blocks, checkpoints, commit};
+use accrual_tests::binary::{self, Ended, Running, command};
 use accrual_tests::js;
 
 /// Where pictures of each view are left, for people to look at.
 const SHOTS: &str = "../target/page";
+/// The chain that the rehearsal says it is.
+const REHEARSAL_CHAIN: u64 = 8453;
 /// Two browsers at once are enough for a small machine.
 const PATIENCE: Duration = Duration::from_secs(900);
 
@@ -31,7 +35,11 @@ async fn signing_server(folder: &Path) -> (Running, String) {
     let text = std::fs::read_to_string(&config).unwrap();
     std::fs::write(&config, format!("{text}\n[sign_in]\nenabled = true\ndomain = \"127.0.0.1:8080\"\n"))
         .unwrap();
-    let mut api = binary::start(command(&["serve", "--config", binary::text(&config)]));
+    serving(&config).await
+}
+
+async fn serving(config: &Path) -> (Running, String) {
+    let mut api = binary::start(command(&["serve", "--config", binary::text(config)]));
     let line = api.line_with("API and page: ").await;
     let url = line.split_once("page: ").unwrap().1.trim().trim_end_matches('/').to_owned();
     (api, url)
@@ -45,6 +53,7 @@ async fn read(url: &str, key: &str, parts: &[&str]) {
     let done = tokio::time::timeout(PATIENCE, script.output()).await.expect("the browser comes to an end");
     let done = done.unwrap();
     let (said, complained) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    print!("{said}");
     assert!(done.status.success(), "{said}\n{complained}");
     for part in parts {
         assert!(said.contains(&format!("ok {part}\n")), "{part} was not read:\n{said}\n{complained}");
@@ -96,5 +105,44 @@ async fn every_view_fits_and_keeps_nobody_out() {
     let folder = tempfile::tempdir().unwrap();
     let (demo, url, key) = demo(folder.path(), &[]).await;
     read(&url, &key, &["fit"]).await;
+    assert_eq!(demo.terminate().await.code, 0);
+}
+
+/// Takes the newest third of the chain's time back, as a follower does that finds another chain.
+async fn take_blocks_back(folder: &Path) {
+    let url = format!("sqlite://{}", folder.join("accrual.db").display());
+    let db = Db::open(&url.parse().unwrap(), Mode::Write).await.unwrap();
+    let stands = checkpoints::all(&db).await.unwrap();
+    let pools: Vec<_> = stands.iter().map(|one| one.pool.clone()).collect();
+    let newest = stands.iter().map(|one| one.at.0).max().unwrap();
+    let to = blocks::newest_at_or_before_time(&db, REHEARSAL_CHAIN, UnixSeconds(newest - 8 * 86_400))
+        .await
+        .unwrap();
+    commit::rewind(&db, REHEARSAL_CHAIN, &pools, &to.expect("blocks of that week are stored")).await.unwrap();
+    db.close().await;
+}
+
+#[tokio::test]
+async fn blocks_that_leave_the_chain_are_seen_to_leave() {
+    let folder = tempfile::tempdir().unwrap();
+    let (demo, _, key) = demo(folder.path(), &[]).await;
+    assert_eq!(demo.terminate().await.code, 0);
+    let (api, url) = serving(&folder.path().join("accrual-demo.toml")).await;
+    let mut script = js::ensure().script("page.mjs");
+    script.arg("reorg").env("URL", url).env("KEY", key).env("SHOTS", folder.path());
+    let mut script = binary::start(script);
+    script.line_with("take blocks back now").await;
+    take_blocks_back(folder.path()).await;
+    let Ended { code, stdout, stderr } =
+        tokio::time::timeout(PATIENCE, script.end()).await.expect("the browser comes to an end");
+    assert!(code == 0 && stdout.contains("ok reorg"), "{stdout}\n{stderr}");
+    assert_eq!(api.terminate().await.code, 0);
+}
+
+#[tokio::test]
+async fn it_is_light_and_its_pace_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (demo, url, key) = demo(folder.path(), &[]).await;
+    read(&url, &key, &["pace"]).await;
     assert_eq!(demo.terminate().await.code, 0);
 }

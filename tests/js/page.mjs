@@ -10,6 +10,8 @@ import { fit } from "./page/fit.mjs";
 import { gate } from "./page/gate.mjs";
 import { lines } from "./page/lines.mjs";
 import { many } from "./page/many.mjs";
+import { pace } from "./page/pace.mjs";
+import { reorg } from "./page/reorg.mjs";
 import { rotation } from "./page/rotation.mjs";
 import { sign_in } from "./page/sign_in.mjs";
 import { stream } from "./page/stream.mjs";
@@ -18,7 +20,7 @@ const { URL: url, KEY: key = "", SHOTS: shots } = process.env;
 assert(url && shots, "URL and SHOTS are needed");
 mkdirSync(shots, { recursive: true });
 
-const parts = { docs, gate, figures, many, lines, rotation, fit, sign_in, stream };
+const parts = { docs, gate, figures, many, lines, rotation, fit, sign_in, stream, reorg, pace };
 const wanted = process.argv.slice(2);
 assert(wanted.length, `which parts? ${Object.keys(parts).join(", ")}`);
 const world = await open(url, key, shots);

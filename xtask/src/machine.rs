@@ -56,6 +56,14 @@ pub(crate) fn need_chromium() -> Result<(), Failed> {
     install(&["chromium"], "Chromium, for the tests of the page")
 }
 
+/// The live view is looked at in a real terminal.
+pub(crate) fn need_tmux() -> Result<(), Failed> {
+    if output("tmux", ["-V"]).is_some() {
+        return Ok(());
+    }
+    install(&["tmux"], "tmux, for the tests of accrual top")
+}
+
 /// PostgreSQL 15's server programs; answers the folder that they lie in.
 pub(crate) fn need_postgres() -> Result<String, Failed> {
     if let Some(folder) = postgres_folder() {

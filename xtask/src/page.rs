@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::machine;
-use crate::shell::{Failed, root, run};
+use crate::shell::{Failed, root, run, target};
 
 /// Installs what the page is built with and builds it into `page/dist`; neither is done again when nothing changed.
 pub(crate) fn build() -> Result<(), Failed> {
@@ -12,8 +12,10 @@ pub(crate) fn build() -> Result<(), Failed> {
     run("node", ["page/build.mjs"])
 }
 
-/// Holds the page's TypeScript against its types.
+/// Holds the page's TypeScript against the API: its types are made from the document that the built binary prints. Nothing
+/// of this is needed to build the page, so the binary that embeds it can be asked.
 pub(crate) fn check_types() -> Result<(), Failed> {
+    run("node", ["page/types.mjs", &target("debug/accrual")])?;
     run("node", ["page/node_modules/typescript/bin/tsc", "--noEmit", "--project", "page"])
 }
 
@@ -27,7 +29,7 @@ fn install() -> Result<(), Failed> {
         return Ok(());
     }
     eprintln!(
-        "installing preact, uplot, @noble/hashes, esbuild and typescript from npm into page/node_modules"
+        "installing preact, uplot, @noble/hashes, esbuild, openapi-typescript and typescript from npm into page/node_modules"
     );
     run("npm", ["ci", "--prefix", "page", "--loglevel", "error"])?;
     fs::write(&installed, wanted).map_err(|error| Failed(format!("{}: {error}", installed.display())))

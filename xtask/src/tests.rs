@@ -14,18 +14,21 @@ pub(crate) fn test(only: &[String]) -> Result<(), Failed> {
     machine::need_curl_and_python()?;
     machine::need_go()?;
     machine::need_chromium()?;
+    machine::need_tmux()?;
     let postgres = machine::need_postgres()?;
     page::build()?;
     if only.is_empty() {
         run("cargo", ["fmt", "--all", "--check"])?;
         run("cargo", ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])?;
         docs()?;
-        page::check_types()?;
         all_orders()?;
     }
     // The tests start the demo as a user does, so the binary must be there: built as the tests are, so that nothing is
     // compiled twice.
     run("cargo", ["build", "--workspace", "--bins", "--tests"])?;
+    if only.is_empty() {
+        page::check_types()?;
+    }
     let server = Server::start(postgres, Sync::Off)?;
     let mut command = Command::new("cargo");
     if output("cargo", ["nextest", "--version"]).is_some() {

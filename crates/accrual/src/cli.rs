@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Migrate(WithConfig),
     /// Checks the configuration, the database or the node.
     Check(Check),
+    /// Live view in the terminal: how the service is, campaigns, and who earns.
+    Top(Top),
     /// Serves an assistant on this machine, on standard input and output (MCP).
     Mcp(Mcp),
     /// Makes, exchanges and ends API keys.
@@ -278,6 +280,28 @@ pub(crate) struct Discover {
     /// Instead of campaigns: the pools that hold this token with WETH or USDC, as Base's factories and Vaults tell.
     #[arg(long, value_name = "TOKEN", conflicts_with = "reward_token")]
     pub(crate) pools_of: Option<Address>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Top {
+    #[command(flatten)]
+    pub(crate) with: WithConfig,
+    /// Asks the server at this URL instead of the database, e.g. `https://api.example.org`. The key comes from
+    /// ACCRUAL_KEY or --key-file.
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// The file that holds the key for --url. It is read again when it changes, so that an exchanged key is taken up.
+    #[arg(long, requires = "url", value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// The campaign that is chosen first; the first one when not given.
+    #[arg(long, value_name = "ID")]
+    pub(crate) campaign: Option<CampaignId>,
+    /// How often to look, in seconds. With --url each look is a call of the key's plan.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub(crate) every: u64,
+    /// Prints one frame and stops: for scripts.
+    #[arg(long)]
+    pub(crate) once: bool,
 }
 
 #[derive(Debug, Args)]

@@ -4,9 +4,13 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::{Cli, LogFormat};
+use crate::cli::{Cli, Command, LogFormat};
 
 pub(crate) fn start(cli: &Cli) {
+    // A view that fills the terminal says itself what goes wrong; a line in between would break it.
+    if matches!(&cli.command, Command::Top(top) if !top.once) && std::io::stderr().is_terminal() {
+        return;
+    }
     let level = match (cli.quiet, cli.verbose) {
         (true, _) => "error",
         (false, 0) => "warn,accrual=info,accrual_api=warn",

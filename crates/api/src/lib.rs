@@ -15,7 +15,8 @@
 //!   goes to a secrets manager.
 //! - `status`, `metrics`: what the service is like, kept for 90 days, and what it counts.
 //! - `v4`: Merkl's own shapes, for what was written for theirs.
-//! - [`mcp`]: the same figures for assistants, over HTTP and on standard input and output.
+//! - [`mcp`]: the same figures for assistants, over HTTP and on standard input and output; [`local`]: for a terminal on the
+//!   same machine.
 //!
 //! It reads the store and never the chain: an answer comes even when every node is down.
 
@@ -40,6 +41,7 @@ pub mod keys;
 pub mod limits;
 mod listed;
 mod live;
+pub mod local;
 mod marketplace;
 pub mod mcp;
 mod metrics;
@@ -63,6 +65,7 @@ pub use book::{Pair, Token, Tokens};
 pub use clock::Clock;
 pub use connections::ConnectionLimits;
 pub use live::StreamLimits;
+pub use local::Local;
 pub use mcp::McpSettings;
 pub use router::router;
 pub use serve::{serve, serve_within};

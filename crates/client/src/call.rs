@@ -64,6 +64,15 @@ impl Transport {
         url
     }
 
+    /// A file beside `/v1/`, which needs no key.
+    pub(crate) fn open_url(&self, name: &str) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().push(name);
+        }
+        url
+    }
+
     /// Makes the call, and cares for the key before and after it.
     pub(crate) async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T, ClientError> {
         self.keys.look_after(self).await;

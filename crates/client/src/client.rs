@@ -17,7 +17,8 @@ use crate::keys::{KeyEvent, KeySource, Keys};
 use crate::pages::Pages;
 use crate::retry::Retry;
 use crate::types::{
-    Accrual, Campaign, Key, List, Point, Pool, Position, Reward, Rotated, Rotation, Simulation,
+    Accrual, Campaign, Key, List, Overview, Point, Pool, Position, Reward, Rotated, Rotation, Simulation,
+    Status,
 };
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -89,6 +90,24 @@ impl Client {
             allow_plain_http: false,
             hook: None,
         }
+    }
+
+    /// All campaigns with their `top` largest earners, 50 at most, and all pools: of one block.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn overview(&self, top: u32) -> Result<Overview, ClientError> {
+        let mut url = self.url(&["overview"]);
+        url.query_pairs_mut().append_pair("top", &top.to_string());
+        self.get(url).await
+    }
+
+    /// How each part of the service is. Costs no call of the plan.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn status(&self) -> Result<Status, ClientError> {
+        self.get(self.0.open_url("status.json")).await
     }
 
     /// All campaigns.

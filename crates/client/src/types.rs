@@ -1,6 +1,8 @@
 //! What the API sends. Amounts are [`Units`], dollars and percents decimal strings, unknown figures `None`; `more` holds
 //! each field that this release has no name for.
 
+mod overview;
+
 use std::fmt;
 
 use jiff::Timestamp;
@@ -9,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::amount::Units;
+pub use overview::{Apr, CampaignOverview, Component, Overview, Status};
 
 /// The block at which an answer is true.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -24,7 +24,7 @@ export const minuteQuota = store<number | null>(null);
 export const keyEnds = store<string | null>(null);
 
 export interface Call {
-  method?: "GET" | "POST";
+  method?: "GET" | "POST" | "PATCH";
   body?: unknown;
   accept?: string;
   /** Repeats of one change are one change. */
@@ -69,8 +69,8 @@ export async function ask<T>(path: string, call: Call = {}): Promise<T> {
 }
 
 /** A change, which a repeat does not make twice. */
-export function change<T>(path: string, body: unknown = {}): Promise<T> {
-  return ask<T>(path, { method: "POST", body, idempotencyKey: crypto.randomUUID() });
+export function change<T>(path: string, body: unknown = {}, method: "POST" | "PATCH" = "POST"): Promise<T> {
+  return ask<T>(path, { method, body, idempotencyKey: crypto.randomUUID() });
 }
 
 function note(answer: Response) {

@@ -48,7 +48,7 @@ export function When({ at, short }: { at: string | null; short?: boolean }) {
   const title = `${localTime(at)} in ${zone}, ${utcTime(at)}`;
   return (
     <time dateTime={at} title={title} class="when">
-      {localTime(at)}
+      <span class="whole">{localTime(at)}</span>
       {zoneIsUtc ? <span class="quiet"> UTC</span> : !short && <span class="quiet"> ({utcBeside(at)})</span>}
     </time>
   );

@@ -65,11 +65,11 @@ function Earned({ rewards, campaigns }: { rewards: Reward[]; campaigns: Campaign
             <article key={reward.campaign}>
               <h3><Link to={{ campaign: reward.campaign }} class="name" title={reward.campaign}>{reward.campaign}</Link></h3>
               <p class="large" aria-live="off">
-                <Amount units={reward.earned_units} token={reward.token} places={6} why={reward.reason ?? null} />
+                <Amount units={reward.earned_units} token={reward.token} places={6} why={whyUnknown(reward)} />
               </p>
               <p class="quiet">
                 {reward.earned_units === null
-                  ? reason(reward.reason)
+                  ? reason(whyUnknown(reward))
                   : <><Hint says="Its part of all that was earned of this campaign">{ppm(reward.share_ppm)} of all earned</Hint> · {campaign?.status ?? ""}</>}
               </p>
             </article>
@@ -86,6 +86,11 @@ function Earned({ rewards, campaigns }: { rewards: Reward[]; campaigns: Campaign
       )}
     </Panel>
   );
+}
+
+/** Why what it earned is unknown; null where it is known. */
+function whyUnknown(reward: Reward): string | null {
+  return "reason" in reward ? reward.reason : null;
 }
 
 /** What Merkl says of one campaign, kept apart from ours. */

@@ -9,6 +9,7 @@ import { Chip, Choice, Fact, Facts, Link, Panel, Pending, Trouble, Waiting, When
 import { Secret } from "../ui/secret";
 import { useTick } from "../ui/shell";
 import { type Column, Table } from "../ui/table";
+import { TermFields, termsOf, told } from "../ui/terms";
 import { Traffic } from "../ui/traffic";
 import { KEY_STATES } from "./keys";
 
@@ -22,17 +23,21 @@ export function Key({ id }: { id: string }) {
   const [secret, setSecret] = useState<string | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
   const [isBusy, setBusy] = useState(false);
-  const act = async (path: string, body: unknown = {}) => {
+  const [isChanging, setChanging] = useState(false);
+  const act = async (path: string, body: unknown = {}, method: "POST" | "PATCH" = "POST") => {
     setBusy(true);
     setFailure(null);
+    let isDone = true;
     try {
-      const made = await change<Shown<unknown>>(`${base}/${path}`, body);
+      const made = await change<Shown<unknown>>(path ? `${base}/${path}` : base, body, method);
       if (made.key) setSecret(made.key);
     } catch (error) {
       setFailure(error as Failure);
+      isDone = false;
     }
     setBusy(false);
     refresh("/v1/keys");
+    return isDone;
   };
   if (!key.value) return <Pending title={id} failure={key.failure} />;
   const one = key.value.data;
@@ -43,11 +48,12 @@ export function Key({ id }: { id: string }) {
       <header class="title">
         <h1 class="mono">{one.id}</h1>
         <Chip kind={KEY_STATES[one.state] ?? "plain"}>{one.state}</Chip>
-        <p class="quiet"><Link to={{ view: "keys" }}>all keys</Link> · {one.client}, plan {one.plan}</p>
+        <p class="quiet"><Link to={{ view: "keys" }}>all keys</Link> · <Link to={{ view: "usage", client: one.client }}>{one.client}</Link>, plan {one.plan}</p>
       </header>
       {secret && <Secret of={secret} done={() => setSecret(null)} />}
       <Trouble failure={failure} />
-      <About of={one} />
+      <About of={one} change={isOver || isChanging ? null : () => setChanging(true)} />
+      {!isOver && isChanging && <Change of={one} act={act} isBusy={isBusy} done={() => setChanging(false)} />}
       {rotation.value && <Exchange of={rotation.value.data} act={act} isBusy={isBusy} />}
       {!isOpen && !isOver && <Rotate act={act} isBusy={isBusy} />}
       {!isOver && <Callers base={base} />}
@@ -56,11 +62,12 @@ export function Key({ id }: { id: string }) {
   );
 }
 
-type Act = (path: string, body?: unknown) => Promise<void>;
+/** Whether it was done. */
+type Act = (path: string, body?: unknown, method?: "POST" | "PATCH") => Promise<boolean>;
 
-function About({ of: key }: { of: KeyView }) {
+function About({ of: key, change }: { of: KeyView; change: (() => void) | null }) {
   return (
-    <Panel title="About">
+    <Panel title="About" aside={change && <button type="button" class="small" onClick={change}>Change its terms</button>}>
       <Facts>
         <Fact name="May">{key.scopes.join(", ")}</Fact>
         <Fact name="From" hint="Networks that it may be used from">{key.allowed_networks.length ? key.allowed_networks.join(", ") : "anywhere"}</Fact>
@@ -72,6 +79,26 @@ function About({ of: key }: { of: KeyView }) {
         {key.replaces && <Fact name="Replaces"><Link to={{ view: "keys", id: key.replaces }} class="mono">{key.replaces}</Link></Fact>}
         {key.replaced_by && <Fact name="Replaced by"><Link to={{ view: "keys", id: key.replaced_by }} class="mono">{key.replaced_by}</Link></Fact>}
       </Facts>
+    </Panel>
+  );
+}
+
+/** What it may do, from where and until when, changed in place: the secret stays. */
+function Change({ of: key, act, isBusy, done }: { of: KeyView; act: Act; isBusy: boolean; done: () => void }) {
+  const [terms, setTerms] = useState(termsOf(key));
+  const save = async (event: Event) => {
+    event.preventDefault();
+    if (await act("", { ...told(terms, Date.now()), reason: "changed on the page" }, "PATCH")) done();
+  };
+  return (
+    <Panel title="Change it">
+      <form class="inline terms" onSubmit={(event) => void save(event)}>
+        <TermFields of={terms} set={setTerms} />
+        <p class="line">
+          <button type="submit" class="main" disabled={isBusy || terms.scopes.length === 0}>Save</button>
+          <button type="button" onClick={done}>Leave it</button>
+        </p>
+      </form>
     </Panel>
   );
 }

@@ -1,15 +1,12 @@
 // Keys: who has which, made, exchanged and taken away. For keys with the scope admin; any other sees itself.
 
-import { useState } from "preact/hooks";
-import { change, type Failure } from "../lib/api";
-import { refresh, useAsk } from "../lib/ask";
+import { useAsk } from "../lib/ask";
 import { count } from "../lib/format";
-import type { Data, Key, Own, Shown } from "../lib/types";
+import type { Data, Key, Own } from "../lib/types";
 import { Chip, Fact, Facts, Link, Panel, Trouble, Waiting, When } from "../ui/bits";
-import { Secret } from "../ui/secret";
 import { type Column, Table } from "../ui/table";
+import { MakeKey } from "./make_key";
 
-const SCOPES = ["read:public", "read:wallet", "read:reconciliation", "export", "stream", "webhooks", "keys:rotate_self", "admin"];
 export const KEY_STATES: Record<string, "good" | "idle" | "bad" | "plain"> = {
   active: "good", staged: "plain", ending: "idle", paused: "idle", revoked: "bad", ended: "plain", expired: "plain",
 };
@@ -47,65 +44,24 @@ function All() {
   const { value, failure } = useAsk<Data<Key[]>>("/v1/keys", "live");
   const columns: Column<Key>[] = [
     { name: "Key", text: true, by: (one) => one.id, cell: (one) => <Link to={{ view: "keys", id: one.id }} class="mono">{one.id}</Link> },
-    { name: "Client", text: true, by: (one) => one.client, cell: (one) => <span class="name" title={one.client}>{one.client}</span> },
+    { name: "Client", hint: "Leads to its usage", text: true, by: (one) => one.client, cell: (one) => <Link to={{ view: "usage", client: one.client }} class="name" title={one.client}>{one.client}</Link> },
     { name: "Plan", text: true, by: (one) => one.plan, cell: (one) => one.plan },
     { name: "State", text: true, by: (one) => one.state, cell: (one) => <Chip kind={KEY_STATES[one.state] ?? "plain"}>{one.state}</Chip> },
     { name: "Calls in 24 h", by: (one) => one.calls_24h, cell: (one) => count(one.calls_24h) },
     { name: "Last used", text: true, by: (one) => one.last_used_at, cell: (one) => <When at={one.last_used_at} short /> },
     { name: "From", text: true, cell: (one) => <span class="name" title={one.last_used_agent ?? undefined}>{one.last_used_network ?? ""}</span> },
+    { name: "Only from", text: true, cell: (one) => <span class="name" title={one.allowed_networks.join(", ")}>{one.allowed_networks.length ? one.allowed_networks.join(", ") : <span class="quiet">anywhere</span>}</span> },
     { name: "Made", text: true, by: (one) => one.created_at, cell: (one) => <When at={one.created_at} short /> },
     { name: "Ends", text: true, by: (one) => one.overlap_ends_at ?? one.expires_at, cell: (one) => one.overlap_ends_at ?? one.expires_at ? <When at={one.overlap_ends_at ?? one.expires_at} short /> : <span class="quiet">not by itself</span> },
     { name: "Note", text: true, cell: (one) => <span class="name" title={one.note}>{one.note}</span> },
   ];
   return (
     <>
-      <Create />
+      <MakeKey />
       <Panel title="All keys">
         <Trouble failure={failure} />
         {value ? <Table caption="All keys" columns={columns} rows={value.data} id={(one) => one.id} empty="No key has been made." /> : !failure && <Waiting />}
       </Panel>
     </>
-  );
-}
-
-function Create() {
-  const [client, setClient] = useState("");
-  const [plan, setPlan] = useState("");
-  const [note, setNote] = useState("");
-  const [scopes, setScopes] = useState(["read:public", "read:wallet"]);
-  const [secret, setSecret] = useState<string | null>(null);
-  const [failure, setFailure] = useState<Failure | null>(null);
-  const [isBusy, setBusy] = useState(false);
-  const create = async (event: Event) => {
-    event.preventDefault();
-    setBusy(true);
-    setFailure(null);
-    try {
-      const made = await change<Shown<Key>>("/v1/keys", { client: client.trim(), scopes, note: note.trim(), ...(plan.trim() && { plan: plan.trim() }) });
-      setSecret(made.key ?? null);
-      refresh("/v1/keys");
-    } catch (error) {
-      setFailure(error as Failure);
-    }
-    setBusy(false);
-  };
-  const toggle = (scope: string) => setScopes(scopes.includes(scope) ? scopes.filter((one) => one !== scope) : [...scopes, scope]);
-  return (
-    <Panel title="Make a key">
-      <form class="inline" onSubmit={(event) => void create(event)}>
-        <label>Client <input required value={client} onInput={(event) => setClient(event.currentTarget.value)} placeholder="who will use it" /></label>
-        <label>Plan <input value={plan} onInput={(event) => setPlan(event.currentTarget.value)} placeholder="as the client has" /></label>
-        <label>Note <input value={note} maxLength={200} onInput={(event) => setNote(event.currentTarget.value)} placeholder="what for" /></label>
-        <fieldset>
-          <legend>May</legend>
-          {SCOPES.map((scope) => (
-            <label class="check" key={scope}><input type="checkbox" checked={scopes.includes(scope)} onChange={() => toggle(scope)} /> {scope}</label>
-          ))}
-        </fieldset>
-        <button type="submit" class="main" disabled={isBusy}>Make it</button>
-      </form>
-      <Trouble failure={failure} />
-      {secret && <Secret of={secret} done={() => setSecret(null)} />}
-    </Panel>
   );
 }

@@ -122,7 +122,7 @@ function Charts({ pool, base }: { pool: PoolView; base: string }) {
             { name: "rewards", values: numbers(rows, "reward_percent"), unit: "%" },
             { name: "fees", values: numbers(rows, "fee_percent"), unit: "%" },
           ]} />
-        <Chart {...common} title="Wallets and positions" hint="With liquidity at the end of each interval"
+        <Chart {...common} title="Holders" hint="With liquidity at the end of each interval"
           lines={[
             { name: "wallets", values: numbers(rows, "wallets_count"), unit: "" },
             { name: "positions", values: numbers(rows, "positions_count"), unit: "" },

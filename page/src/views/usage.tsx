@@ -20,7 +20,7 @@ export function Usage() {
   const { month, plan, invoice } = usage;
   const used = month.calls_included > 0 ? Math.floor((month.calls / month.calls_included) * 1_000_000) : 0;
   const columns: Column<UsageRow>[] = [
-    { name: by, text: by !== "status", by: (row) => row.day ?? row.hour ?? row.endpoint ?? row.key ?? row.status, cell: (row) => label(row) },
+    { name: by[0]!.toUpperCase() + by.slice(1), text: by !== "status", by: (row) => row.day ?? row.hour ?? row.endpoint ?? row.key ?? row.status, cell: (row) => label(row) },
     { name: "Calls", by: (row) => row.calls, cell: (row) => count(row.calls) },
     { name: "of them counted", hint: "Calls that the plan counts", by: (row) => row.counted, cell: (row) => count(row.counted) },
   ];

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { until } from "./wait.mjs";
 
 export async function figures(world) {
   const campaigns = (await world.json("/v1/campaigns")).data;
@@ -11,7 +12,7 @@ export async function figures(world) {
   for (const pool of (await world.json("/v1/pools")).data) await poolView(world, pool);
   await account(world, earners[0].account);
   await operator(world);
-  await tables(world, campaigns[0]);
+  await tables(world, campaigns[0], earners[0].account);
 }
 
 const units = (amount) => `[title$="= ${amount} units"]`;
@@ -102,16 +103,31 @@ async function operator({ page, json, api }) {
   await rows.filter({ hasText: database.title }).getByText(database.state, { exact: true }).waitFor();
 }
 
-/** What is saved as CSV is what the API answers as CSV. */
-async function tables({ page, api }, campaign) {
-  const one = await page(`/?campaign=${campaign.id}`);
-  const figure = one.locator("figure", { has: one.getByRole("heading", { name: "Reward APR" }) });
-  const asked = one.waitForRequest((request) => request.url().includes("/history") && request.headers()["accept"] === "text/csv");
-  const saved = one.waitForEvent("download");
-  await figure.getByRole("button", { name: "save as CSV" }).click();
-  const { pathname, search } = new URL((await asked).url());
-  const own = readFileSync(await (await saved).path(), "utf8");
-  const expected = await (await api(pathname + search, { headers: { accept: "text/csv" } })).text();
-  assert.equal(own, expected);
-  assert(own.split("\n").length > 100, "hours of two weeks");
+/** What each chart saves as CSV is what the API answers as CSV. */
+async function tables(world, campaign, account) {
+  const [pool] = (await world.json("/v1/pools")).data;
+  for (const path of ["/", `/?campaign=${campaign.id}`, `/?pool=${pool.id}`, `/?account=${account}`]) await charts(world, path);
+}
+
+async function charts({ page, api }, path) {
+  const one = await page(path);
+  const buttons = one.getByRole("button", { name: "save as CSV" });
+  await buttons.first().waitFor();
+  await one.waitForFunction(() => !document.querySelector('[aria-busy="true"]'));
+  let [asked, saved] = [[], []];
+  one.on("request", (request) => request.headers()["accept"] === "text/csv" && asked.push(new URL(request.url())));
+  one.on("download", (file) => saved.push(file));
+  const count = await buttons.count();
+  assert(count > 0, `${path} has charts`);
+  for (let place = 0; place < count; place += 1) {
+    [asked, saved] = [[], []];
+    await buttons.nth(place).click();
+    // All are asked for at the click; each is saved when it came.
+    await until(async () => saved.length > 0 && saved.length === asked.length, `${path}: chart ${place} is saved`);
+    const own = await Promise.all(saved.map(async (file) => readFileSync(await file.path(), "utf8")));
+    const expected = await Promise.all(asked.map(async ({ pathname, search }) => (await api(pathname + search, { headers: { accept: "text/csv" } })).text()));
+    assert.deepEqual(own.sort(), expected.sort(), `${path}: chart ${place}`);
+    assert(own.every((text) => text.split("\n").length > 3), `${path}: chart ${place} has rows`);
+  }
+  await one.context().close();
 }

@@ -7,12 +7,17 @@ export async function rotation(world) {
   const one = await world.page("/?view=keys");
   await one.getByLabel("Client").fill("load-of-the-page");
   await one.getByLabel("Plan").fill("vip");
+  await one.getByLabel("From these networks only").fill("127.0.0.0/8, 2001:db8::/32");
+  await one.getByLabel("read:reconciliation").check();
+  await one.getByRole("button", { name: "90 d", exact: true }).click();
   await one.getByRole("button", { name: "Make it" }).click();
   const first = await secret(one);
+  await termed(world, idOf(first));
   const load = begin(world.url, first);
   await one.getByRole("link", { name: idOf(first) }).click();
   await one.getByRole("heading", { name: idOf(first) }).waitFor();
 
+  await changed(world, one, first);
   await one.getByRole("button", { name: "Exchange", exact: true }).click();
   const second = await secret(one);
   assert.equal((await status(world.url, first)) + (await status(world.url, second)), 400, "both are accepted");
@@ -43,6 +48,27 @@ export async function rotation(world) {
   await one.getByRole("group", { name: "Revoke" }).getByRole("button", { name: "Revoke" }).click();
   await until(async () => (await status(world.url, third)) === 401, "a revoked key is refused");
   await one.getByText("revoked", { exact: true }).first().waitFor();
+}
+
+/** The key is as it was asked for: from where, until when, and what it may. */
+async function termed({ json }, id) {
+  const { data } = await json(`/v1/keys/${id}`);
+  assert.deepEqual([...data.allowed_networks].sort(), ["127.0.0.0/8", "2001:db8::/32"]);
+  assert.deepEqual([...data.scopes].sort(), ["read:public", "read:reconciliation", "read:wallet"]);
+  const days = (Date.parse(data.expires_at) - Date.now()) / 86_400_000;
+  assert(days > 89 && days < 91, data.expires_at);
+}
+
+/** Its terms are changed in place, and the secret goes on. */
+async function changed({ json, url }, one, key) {
+  await one.getByRole("button", { name: "Change its terms" }).click();
+  await one.getByLabel("From these networks only").fill("");
+  await one.getByRole("button", { name: "never", exact: true }).click();
+  await one.getByRole("button", { name: "Save" }).click();
+  await one.getByText("anywhere", { exact: true }).first().waitFor();
+  const { data } = await json(`/v1/keys/${idOf(key)}`);
+  assert.deepEqual([data.allowed_networks, data.expires_at], [[], null]);
+  assert.equal(await status(url, key), 200);
 }
 
 const idOf = (key) => key.split("_")[2];

@@ -4,10 +4,8 @@
 
 mod remote;
 
-use accrual_api::{Api, Pepper};
-
 use crate::cli::Mcp;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::signals;
 
 pub(super) async fn mcp(args: Mcp) -> Outcome {
@@ -17,18 +15,11 @@ pub(super) async fn mcp(args: Mcp) -> Outcome {
     }
     let config = super::load(&args.with.config)?;
     let db = super::open_to_read(&config).await?;
-    // No key is looked at here: a pepper only signs the cursors of this one conversation.
-    let pepper = Pepper::new(1, random()?.to_vec()).map_err(|error| Failure::usage(error.to_string()))?;
-    let api = Api::new(db.clone(), super::serve::settings(&config, pepper.into())?)?;
+    // A pepper only signs the cursors of this one conversation.
+    let api = super::unkeyed(&config, db.clone())?;
     api.book().refresh().await?;
     api.keys().refresh().await?;
     let served = accrual_api::mcp::serve_stdio(api, shutdown).await;
     db.close().await;
     Ok(served?)
-}
-
-fn random() -> Result<[u8; 32], Failure> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("there are no random numbers: {error}"))?;
-    Ok(bytes)
 }

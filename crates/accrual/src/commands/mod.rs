@@ -14,6 +14,7 @@ mod replay;
 mod report;
 mod retention;
 mod serve;
+mod top;
 mod tree;
 mod verify;
 mod worker;
@@ -22,7 +23,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use accrual_api::keys::{Asker, Keys};
-use accrual_api::{Clock, PoolInfo, TokenInfo, Tokens};
+use accrual_api::{Api, Clock, Pepper, PoolInfo, TokenInfo, Tokens};
 use accrual_indexer::distributor::{DistributorOptions, DistributorReader};
 use accrual_indexer::follow::{FollowOptions, Follower};
 use accrual_indexer::rpc::{RpcNodes, RpcOptions, RpcSource};
@@ -53,6 +54,7 @@ pub(crate) async fn run(command: Command) -> Outcome {
         Command::Restore(args) => backup::restore(args).await,
         Command::Migrate(args) => migrate::migrate(&args.config).await,
         Command::Check(args) => check::check(args).await,
+        Command::Top(args) => top::top(args).await,
         Command::Mcp(args) => mcp::mcp(args).await,
         Command::Keys(args) => keys::keys(args).await,
         Command::Clients(args) => clients::clients(args).await,
@@ -91,6 +93,14 @@ async fn open_to_read(config: &Config) -> Result<Db, Failure> {
     let db = Db::open(&config.database, Mode::Read).await?;
     db.check_schema().await?;
     Ok(db)
+}
+
+/// The API over `db` for whoever may read the database itself. No key is looked at: the pepper is this process's own.
+fn unkeyed(config: &Config, db: Db) -> Result<Api, Failure> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("there are no random numbers: {error}"))?;
+    let pepper = Pepper::new(1, bytes.to_vec()).map_err(|error| Failure::usage(error.to_string()))?;
+    Ok(Api::new(db, serve::settings(config, pepper.into())?)?)
 }
 
 /// Opens a database that must be there already, to read it and to note when keys are used. Where it cannot be

@@ -51,12 +51,36 @@ async fn each_call_asks_for_its_path() {
         "ends_at": "2025-06-19T17:00:00Z", "status": "ended", "scoring": "per_block",
         "budget_units": "14920000000000000000000000", "emitted_units": null, "apr": { "method": "m" }, "meta": {},
     });
-    service.page("/v1/campaigns/c", campaign);
+    service.page("/v1/campaigns/c", campaign.clone());
     let pool =
         json!({ "id": "p/1 %?", "venue": "uniswap_v3", "address": ACCOUNT, "tvl_usd": "1.5", "tick": 3 });
     service.page("/v1/pools/p%2F1%20%25%3F", pool);
     service.page("/v1/usage", json!({ "data": { "calls": 5 } }));
 
+    let mut first = campaign.clone();
+    first["apr"] = json!({ "reward_percent": "1.5", "estimate": true, "reason": null, "method": "m" });
+    first["top"] =
+        json!([{ "account": ACCOUNT, "earned_units": "7", "share_ppm": 1_000_000, "positions": [] }]);
+    service.page("/v1/overview?top=5", json!({ "campaigns": [first], "pools": [], "meta": {} }));
+    let part = json!({ "component": "source", "title": "Chain nodes", "state": "down", "reason": "r", "lag_blocks": null,
+        "lag_seconds": 9, "days": [] });
+    service.page(
+        "/status.json",
+        json!({ "status": "degraded", "at": "2025-06-06T03:00:00Z", "components": [part] }),
+    );
+
+    let overview = client.overview(5).await.unwrap();
+    let first = &overview.campaigns[0];
+    assert_eq!((first.campaign.id.as_str(), first.top[0].earned_units.as_str()), ("c", "7"));
+    let apr = first.apr.as_ref().unwrap();
+    assert_eq!((apr.reward_percent.as_deref(), apr.estimate), (Some("1.5"), true));
+    assert_eq!(
+        (&first.campaign.emitted_units, first.accounts_count),
+        (&None, None),
+        "what is unknown is none"
+    );
+    let status = client.status().await.unwrap();
+    assert_eq!((status.components[0].state.as_str(), status.components[0].lag_seconds), ("down", Some(9)));
     assert!(client.campaigns().await.unwrap().data.is_empty());
     let campaign = client.campaign("c").await.unwrap();
     assert_eq!(campaign.budget_units.parse::<u128>(), Ok(14_920_000_000_000_000_000_000_000));
