@@ -367,7 +367,7 @@ impl<S: LogSource + 'static> Follower<S> {
             completeness: self.options.completeness,
         };
         let fetcher = Arc::new(Fetcher::new(self.source.clone(), &group, self.planner.clone(), known, options));
-        let mut writer = Writer::new(&self.db, self.options.chain_id);
+        let mut writer = Writer::new(&db, self.options.chain_id);
         let mut committed = blocks.first.previous();
         let mut told = |written: Written| {
             let block = written.through.number;
