@@ -241,6 +241,12 @@ async fn with_bad_nodes_beside_a_good_one_the_rows_are_those_of_the_good_one() {
         let said = ended.stderr.lines().any(|line| line.contains(url.as_str()) && line.contains(words));
         assert!(said, "{words}: {}", ended.stderr);
     }
+    let path = folder.path().join("accrual.toml");
+    let ended = binary::run(&["check", "rpc", "--config", binary::text(&path)]).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let of_late = ended.stdout.lines().find(|line| line.contains(late.url.as_str())).unwrap();
+    assert!(of_late.contains("is behind (it is behind: its newest block is"), "{of_late}");
+    assert!(ended.stdout.contains("headers and receipts show that logs are all"), "{}", ended.stdout);
     for table in ["events", "checkpoints"] {
         let rows = async |of: &accrual_store::Db| accrual_store::dump::table(of, table).await.unwrap();
         assert!(rows(&stored.db).await == rows(&expected.db).await, "{table}");

@@ -185,12 +185,27 @@ impl Evidence {
         if self.mode == Completeness::Bloom && is_spent && !must {
             return Ok((number, None));
         }
-        let logs =
-            source.block_logs(&self.headers[&number]).await.map_err(|error| unsettled(number, error))?;
+        let logs = match source.block_logs(&self.headers[&number]).await {
+            Ok(logs) => logs,
+            Err(error) => return Err(self.unsettled(source, number, error).await),
+        };
         let logs = Arc::new(logs);
         self.settled.lock().await.insert(number, logs.clone());
         metrics::counter!("accrual_complete_blocks_total", "outcome" => "settled_by_receipts").increment(1);
         Ok((number, Some(logs)))
+    }
+
+    /// Why a block's receipts are not to be had: it may have left the chain meanwhile.
+    async fn unsettled<S: LogSource>(&self, source: &S, number: u64, error: SourceError) -> IndexError {
+        let block = BlockNumber(number);
+        let hash = self.headers[&number].header.hash;
+        match (error, source.headers(&[block]).await) {
+            (error @ SourceError::Unreachable { .. }, _) => error.into(),
+            (_, Ok(now)) if now.first().is_none_or(|now| now.is_none_or(|now| now.hash != hash)) => {
+                IndexError::Unsteady { first: block, last: block }
+            }
+            (error, _) => IndexError::Incomplete { block, reason: error.to_string() },
+        }
     }
 
     /// Adds to `logs` what is missing of block `number`.
@@ -209,6 +224,9 @@ impl Evidence {
             !on_chain.iter().any(|real| real.log_index == log.log_index && says_the_same(real, log))
         });
         if let Some(log) = invented {
+            if log.block_hash != self.headers[&number].header.hash {
+                return Err(IndexError::Unsteady { first: BlockNumber(number), last: BlockNumber(number) });
+            }
             let what = format!(
                 "log {} of block {number} is not among the block's receipts, whose root is the header's",
                 log.log_index
@@ -246,11 +264,4 @@ fn count(number: usize) -> u64 {
 /// The same log; nodes differ in whether they send its time.
 pub(crate) fn says_the_same(a: &RawLog, b: &RawLog) -> bool {
     (a.block_hash, a.address, &a.topics, &a.data) == (b.block_hash, b.address, &b.topics, &b.data)
-}
-
-fn unsettled(number: u64, error: SourceError) -> IndexError {
-    match error {
-        SourceError::Unreachable { .. } => error.into(),
-        error => IndexError::Incomplete { block: BlockNumber(number), reason: error.to_string() },
-    }
 }

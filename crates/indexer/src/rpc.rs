@@ -11,6 +11,7 @@
 
 mod ask;
 mod batch;
+mod heads;
 mod health;
 mod logs;
 mod node;
@@ -37,7 +38,7 @@ use tokio::time::{Instant, timeout};
 use crate::complete::receipts::{self, Receipt};
 use crate::source::{Answered, Heads, LogQuery, LogSource, RawLog, SealedHeader, SourceError};
 use batch::Readable;
-use health::{Choice, Standing};
+use health::Standing;
 use node::Node;
 use question::{Question, Trouble, parse};
 use wire::{LightHeader, WholeHeader, quantity};
@@ -135,7 +136,7 @@ impl RpcSource {
 
     /// Takes up the limits that nodes were found to have before this process began.
     pub fn remember(&self, rows: &[NodeRow]) {
-        for node in &self.nodes {
+        for node in self.nodes.iter() {
             if let Some(row) = rows.iter().find(|row| row.name == node.name) {
                 node.remember(row);
             }
@@ -154,39 +155,6 @@ impl RpcSource {
     fn newest_shown(&self) -> u64 {
         let believed = |node: &&Node| matches!(node.record().health.standing, Standing::Good);
         self.nodes.iter().filter(believed).filter_map(Node::head).map(|head| head.0).max().unwrap_or(0)
-    }
-
-    /// The chain's ends at one node, and which one.
-    async fn heads_somewhere(&self) -> Result<(usize, Heads), SourceError> {
-        let tags = ["latest", "safe", "finalized"].map(|tag| json!(tag));
-        let question = Question::header(&tags[0]);
-        let once = async |place: usize| {
-            let answer = self.ask_once(&self.nodes[place], &question).await?;
-            let latest = parse::<Option<LightHeader>>(&answer)?;
-            latest.ok_or_else(|| Trouble::Wrong { what: "it knows no newest block".to_owned() })
-        };
-        let mut is_refused = false;
-        loop {
-            if let Choice::Ask(place) = self.choose(&question, &[]) {
-                match self.try_batch::<LightHeader>(place, &tags).await {
-                    Ok(headers) => {
-                        let mut headers = headers.into_iter().map(|header| header.map(Header::from));
-                        if let Some(latest) = headers.next().flatten() {
-                            let mut number = || headers.next().flatten().map(|header| header.number);
-                            return Ok((place, Heads { latest, safe: number(), finalized: number() }));
-                        }
-                    }
-                    Err(refused) => is_refused |= refused,
-                }
-            }
-            // This waits until a node is back. One that refuses the whole batch knows no "safe"; one that was only away
-            // is asked for all three again, once.
-            let (place, latest) = self.ask_with(&question, |place| once(place)).await?;
-            if is_refused {
-                return Ok((place, Heads { latest: Header::from(latest), safe: None, finalized: None }));
-            }
-            is_refused = true;
-        }
     }
 
     /// Headers of `numbers` as `T`, some batches at a time.
@@ -272,28 +240,9 @@ impl LogSource for RpcSource {
 
     async fn heads(&self) -> Result<Heads, SourceError> {
         self.call_roll().await;
-        let mut best: Option<Heads> = None;
-        for _ in &self.nodes {
-            let (place, heads) = match (self.heads_somewhere().await, &best) {
-                (Ok(found), _) => found,
-                (Err(_), Some(_)) => break,
-                (Err(error), None) => return Err(error),
-            };
-            let (node, head) = (&self.nodes[place], heads.latest.number.0);
-            node.shown(heads.latest);
-            let stored = self.stored().map_or(0, |stored| stored.number.0);
-            let newest = self.newest_shown().max(stored);
-            let is_behind = self.nodes.len() > 1 && self.is_behind(head, newest);
-            if best.as_ref().is_none_or(|best| best.latest.number < heads.latest.number) {
-                best = Some(heads);
-            }
-            if !is_behind {
-                break;
-            }
-            node.stands(Standing::Behind { head, newest });
-        }
+        let heads = self.heads_of_the_best().await;
         self.tell();
-        Ok(best.expect("there is a node, and it answered or its error was told"))
+        heads
     }
 
     async fn headers(&self, numbers: &[BlockNumber]) -> Result<Vec<Option<Header>>, SourceError> {

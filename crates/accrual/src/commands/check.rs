@@ -3,8 +3,11 @@
 use std::path::Path;
 
 use accrual_access::audit::{Head, Notes, Walk};
-use accrual_indexer::preflight;
+use accrual_indexer::complete::Completeness;
+use accrual_indexer::rpc::RpcSource;
 use accrual_indexer::source::LogSource;
+use accrual_indexer::{IndexError, preflight};
+use accrual_rewards::unit::BlockNumber;
 use accrual_store::{Db, Mode, audit, backup, checkpoints, keys, leases};
 
 use crate::cli::{Check, CheckWhat};
@@ -94,5 +97,27 @@ async fn check_rpc(config: &Config) -> Outcome {
     println!("rpc: chain {}, newest block {}", config.chain.id, heads.latest.number);
     preflight::check_pools(&source, &config.pools()).await?;
     println!("rpc: {} pools answer", config.pools.len());
+    let nodes = source.nodes();
+    for node in nodes.iter().filter(|_| nodes.len() > 1) {
+        println!("rpc: {} is {}{}", node.name, node.standing, because(node.reason.as_deref()));
+    }
+    if config.chain.completeness != Completeness::Off {
+        match shows_logs(&source, heads.latest.number).await {
+            Ok(()) => println!("rpc: headers and receipts show that logs are all"),
+            Err(error) => println!("rpc: nothing shows that logs are all: {error}"),
+        }
+    }
+    Ok(())
+}
+
+fn because(reason: Option<&str>) -> String {
+    reason.map_or(String::new(), |reason| format!(" ({reason})"))
+}
+
+/// What `chain.verify` needs of nodes, tried at one block.
+async fn shows_logs(source: &RpcSource, at: BlockNumber) -> Result<(), IndexError> {
+    let sealed = source.sealed_headers(&[at]).await?.pop().flatten();
+    let sealed = sealed.ok_or(IndexError::MissingBlock { number: at })?;
+    source.block_logs(&sealed).await?;
     Ok(())
 }
