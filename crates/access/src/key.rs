@@ -300,6 +300,25 @@ mod tests {
         for harmless in ["/v1/pools", "acr_live", "acr_test_é", "x acr_live_abc y"] {
             assert_eq!(redact(harmless), harmless);
         }
+        assert!(holds_key(&shown) && holds_key("acr_live") && !holds_key("/v1/pools?acr=live"));
+        assert_eq!(format!("{:?}", key.id()), key.id().to_string());
+    }
+
+    /// A draw may give fewer characters than are wanted, and the next one more.
+    #[test]
+    fn a_key_is_as_long_whatever_is_drawn() {
+        for few in [0, 1, 11, 12, 42, 43] {
+            let mut draws = 0;
+            let mut random = |bytes: &mut [u8]| {
+                draws += 1;
+                // 63 names no character, 0 to 61 do.
+                let good = if draws % 2 == 1 { few } else { bytes.len() };
+                bytes.fill(0x3f);
+                bytes[..good].iter_mut().zip(0..62).for_each(|(byte, drawn)| *byte = drawn);
+            };
+            let key = ApiKey::generate(KeyEnv::Live, &mut random);
+            assert_eq!(key.reveal().expose_secret().len(), 71, "{few} at first");
+        }
     }
 
     #[test]

@@ -250,7 +250,8 @@ async fn a_mac_under_a_newer_pepper_changes_nothing_else_and_undoes_nothing() {
         let renew = async |seed: u8, pepper: &Pepper| {
             let minted = Minted::of(&key(seed).0, pepper);
             let id = minted.id.clone();
-            let made = change(db, Whose::Key(&id), &by(20), |family| {
+            let asked = by(20);
+            let made = change(db, Whose::Key(&id), &asked, |family| {
                 Ok::<_, Refused>((change::renew_mac(family, minted, UnixSeconds(20))?, String::new(), ()))
             });
             made.await.unwrap()
