@@ -54,7 +54,7 @@ async fn quiet(stage: &Stage) -> (u64, u64) {
 }
 
 #[tokio::test]
-async fn a_time_without_trades_is_an_idle_gap_and_the_run_that_pays_it_closes_it() {
+async fn a_time_without_trades_is_an_idle_gap_until_the_next_run_makes_up_for_it() {
     let stage = Stage::set().await;
     let (paid_until, computed_until) = quiet(&stage).await;
     assert!(paid_until + 60 < computed_until, "{paid_until} to {computed_until} is a while");
@@ -70,7 +70,7 @@ async fn a_time_without_trades_is_an_idle_gap_and_the_run_that_pays_it_closes_it
     all_are(&told(&comparison), &hand, "idle_gap", emitted);
     assert_eq!(kinds(&comparison, "idle_gap"), ["no_trade"]);
 
-    // The next run pays for both times: equal once more, and the gap is told with the run that paid it.
+    // The next run pays for both times: equal once more. That the time stood still stays told.
     let later = stage.time(9);
     stand_in.say(later, rows(&report(&stage.config, later).await), &[]);
     let (code, comparison) = compared(&stage.config, &stand_in.url, &[]).await;
@@ -78,7 +78,11 @@ async fn a_time_without_trades_is_an_idle_gap_and_the_run_that_pays_it_closes_it
     let gap = &comparison["gaps"][0];
     let time = |at| accrual_api::view::Rfc3339(accrual_rewards::unit::UnixSeconds(at)).to_string();
     assert_eq!((&gap["from"], &gap["until"]), (&time(paid_until).into(), &time(computed_until).into()));
-    assert_eq!(gap["paid_at"], time(later));
+    let waited = emitted - units_of(&before, "emitted_units");
+    assert_eq!(gap["waited_units"], waited.to_string());
+    let kinds: Vec<&str> =
+        comparison["runs"].as_array().unwrap().iter().map(|run| run["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds[0], "stood_still", "{kinds:?}");
 }
 
 #[tokio::test]
