@@ -152,8 +152,9 @@ impl Worker {
         let mut held: BTreeMap<String, Lease> =
             share.held.into_iter().map(|lease| (lease.name.clone(), lease)).collect();
         if !share.give_back.is_empty() {
-            // Out of the follower's hands first, so that it drops no half-read batch for nothing.
+            // Out of the follower's hands first. What it is writing at this moment stays until the next beat.
             held.retain(|_, lease| !share.give_back.contains(lease));
+            self.publish(Held(Arc::new(held.clone())), &share.give_back);
             let given = leases::give_back(&self.db, &share.give_back).await?;
             tracing::info!(leases = given.len(), "given back, for others to have their part");
         }
