@@ -23,29 +23,29 @@ const TABLES: [&str; 7] =
     ["checkpoints", "events", "snapshots", "pool_points", "campaign_points", "account_points", "series"];
 /// From the moment a worker is lost to its pools' next block, stored by others.
 const TAKEOVER: Duration = Duration::from_secs(10);
-const LEASE_MS: u64 = 6_000;
+const LEASE_MS: u64 = 5_000;
 /// The rehearsal's pools are followed under so many names each, so that there is something to split.
 const COPIES: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The recorded weeks pass in a minute and a half, so that blocks come while workers go.
 const SPEED: u32 = 15_000;
 
-/// A configuration over `database` with each pool under several names; only the first has campaigns.
+/// A configuration over `database` with each pool under several names; only the first has campaigns. Pools of one contract
+/// must look behind it differently, so each further one takes one stranger for another.
 fn text(database: &str, played: &Played) -> String {
     let text = config::text(database, played);
-    let first = text.find("[[pools]]").unwrap();
-    let last = text.find("[[campaigns]]").unwrap();
-    let pools = &text[first..last];
+    let (first, last) = (text.find("[[pools]]").unwrap(), text.find("[[campaigns]]").unwrap());
     let mut copies = String::new();
     for copy in 1..COPIES {
-        for line in pools.lines() {
-            match line.strip_prefix("id = \"") {
-                Some(id) => copies.push_str(&format!("id = \"{}-{copy}\"\n", id.trim_end_matches('"'))),
-                None => copies.push_str(&format!("{line}\n")),
-            }
+        for pool in text[first..last].split("[[pools]]").skip(1) {
+            let own = pool.split("[[pools.wrappers]]").next().unwrap();
+            let (head, id_on) = own.split_once("\nid = \"").unwrap();
+            let (id, tail) = id_on.split_once('"').unwrap();
+            copies.push_str(&format!("[[pools]]{head}\nid = \"{id}-{copy}\"{tail}\n[[pools.wrappers]]\nkind = \"remap\"\n"));
+            copies.push_str(&format!("address = \"{copy:#042x}\"\nto = \"{:#042x}\"\n\n", copy + 100));
         }
     }
-    format!("{}{copies}\n{}", &text[..last], &text[last..])
+    format!("{}{copies}{}", &text[..last], &text[last..])
 }
 
 fn write(folder: &Path, name: &str, text: &str) -> PathBuf {

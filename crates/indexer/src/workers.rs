@@ -152,8 +152,9 @@ impl Worker {
         let mut held: BTreeMap<String, Lease> =
             share.held.into_iter().map(|lease| (lease.name.clone(), lease)).collect();
         if !share.give_back.is_empty() {
-            // Out of the follower's hands first, so that it drops no half-read batch for nothing.
+            // Out of the follower's hands first. What it is writing at this moment stays until the next beat.
             held.retain(|_, lease| !share.give_back.contains(lease));
+            self.publish(Held(Arc::new(held.clone())), &share.give_back);
             let given = leases::give_back(&self.db, &share.give_back).await?;
             tracing::info!(leases = given.len(), "given back, for others to have their part");
         }
@@ -161,20 +162,21 @@ impl Worker {
             let taken = leases::take(&self.db, worker, &share.take).await?;
             metrics::counter!("accrual_index_leases_taken_total")
                 .increment(u64::try_from(taken.len()).unwrap_or(u64::MAX));
-            if !taken.is_empty() {
+            if !taken.is_empty() && !takes_all {
                 tracing::info!(leases = taken.len(), worker, "taken");
             }
             held.extend(taken.into_iter().map(|lease| (lease.name.clone(), lease)));
         }
-        self.publish(Held(Arc::new(held)));
+        self.publish(Held(Arc::new(held)), &share.give_back);
         Ok(())
     }
 
-    fn publish(&self, held: Held) {
+    fn publish(&self, held: Held, given_back: &[Lease]) {
         let count = u32::try_from(held.pool_count()).unwrap_or(u32::MAX);
         metrics::gauge!("accrual_index_pools_held").set(f64::from(count));
         self.held.send_if_modified(|before| {
-            let lost = before.0.values().filter(|lease| held.0.get(&lease.name) != Some(lease)).count();
+            let is_lost = |lease: &&Lease| held.0.get(&lease.name) != Some(lease) && !given_back.contains(lease);
+            let lost = before.0.values().filter(is_lost).count();
             if lost > 0 {
                 tracing::warn!(leases = lost, "no longer this worker's");
             }

@@ -443,7 +443,7 @@ impl Default for Index {
             commit_events_max: 20_000,
             snapshot_events: 50_000,
             verify_every_blocks: 0,
-            lease_seconds: 6,
+            lease_seconds: 5,
         }
     }
 }
