@@ -91,7 +91,7 @@ impl RpcSource {
     ///
     /// # Panics
     /// When there is none.
-    pub fn over(clients: Vec<(String, RpcClient)>, options: RpcOptions) -> Self {
+    pub fn connected(clients: Vec<(String, RpcClient)>, options: RpcOptions) -> Self {
         assert!(!clients.is_empty(), "there is at least one client");
         let node = |(name, client): (String, RpcClient)| Node {
             url: name.clone(),
