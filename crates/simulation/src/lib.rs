@@ -28,3 +28,4 @@ mod world;
 
 pub use seed::{Outcome, run};
 pub use sums::{Sums, run_all};
+pub use weather::Nodes;

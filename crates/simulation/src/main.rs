@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use accrual_simulation::run_all;
+use accrual_simulation::{Nodes, run_all};
 use clap::Parser;
 
 /// Deterministic simulation of indexer, engine and store.
@@ -18,6 +18,9 @@ struct Arguments {
     /// On how many threads; without it, on as many as there are cores.
     #[arg(long)]
     threads: Option<usize>,
+    /// Let nodes lie too: leave out logs, and take blocks that they do not have yet for empty ones.
+    #[arg(long)]
+    lying: bool,
     /// Print what the indexer logs, to see how a seed goes.
     #[arg(long)]
     log: bool,
@@ -33,9 +36,11 @@ fn main() -> ExitCode {
     let threads = arguments.threads.unwrap_or(cores);
     let seeds = arguments.from..arguments.from.saturating_add(arguments.seeds);
     let begun = Instant::now();
-    let sums = run_all(seeds, threads, |seed, why| {
+    let nodes = if arguments.lying { Nodes::Lying } else { Nodes::Honest };
+    let sums = run_all(seeds, nodes, threads, |seed, why| {
         eprintln!("seed {seed} fails: {why}");
-        eprintln!("  again: cargo xtask simulate --seeds 1 --from {seed}");
+        let lying = if arguments.lying { " --lying" } else { "" };
+        eprintln!("  again: cargo xtask simulate --seeds 1 --from {seed}{lying}");
     });
     print!("{sums}");
     println!("{} s on {threads} threads", begun.elapsed().as_secs());

@@ -40,6 +40,8 @@ pub(crate) struct Manner {
     pub(crate) range_blocks_max: u64,
     /// The most logs that it sends.
     pub(crate) logs_max: usize,
+    /// Whether it takes blocks that it does not have yet for empty ones.
+    pub(crate) empty_beyond_head: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -138,7 +140,7 @@ fn logs(chain: &Chain, view: View, manner: Manner, filter: &Value) -> Said {
     if width > manner.range_blocks_max {
         return Err((-32602, format!("query exceeds max block range {}", manner.range_blocks_max)));
     }
-    if filter.to_block > view.head {
+    if filter.to_block > view.head && !manner.empty_beyond_head {
         return Err((-32000, "block range extends beyond current head block".to_owned()));
     }
     let mut found = Vec::new();

@@ -1,5 +1,6 @@
 //! One seed: the chain that it makes, a run that nothing disturbs, and one in its weather; then the rows of both.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use crate::disk::Disk;
 use crate::node::CHAIN_ID;
 use crate::rows::Rows;
 use crate::stage::{End, Stage};
-use crate::weather::Weather;
+use crate::weather::{Nodes, Weather};
 use crate::wire;
 
 /// What came of a seed.
@@ -49,23 +50,30 @@ const PATIENCE: Duration = Duration::from_secs(1800);
 /// More lives than this in one simulation is a process that dies at every start.
 const LIVES_MAX: u32 = 40;
 
-/// Runs a seed in a runtime and on a clock of its own.
+/// Everything runs in one task, whose parts lie within each other: in builds without optimisation they are deep.
+const STACK_BYTES: usize = 32 << 20;
+
+/// Runs a seed in a thread, in a runtime and on a clock of its own.
 ///
 /// # Panics
 /// When the machine has no room for a database, or the code under test panics.
-pub fn run(seed: u64) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-    runtime.expect("a runtime").block_on(simulate(seed))
+pub fn run(seed: u64, nodes: Nodes) -> Outcome {
+    let simulation = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+        runtime.expect("a runtime").block_on(simulate(seed, nodes))
+    };
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(simulation).expect("a thread");
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-async fn simulate(seed: u64) -> Outcome {
+async fn simulate(seed: u64, nodes: Nodes) -> Outcome {
     let mut chance = Chance::new(seed, 3);
     let shape = shape(&mut chance);
     let chain = Arc::new(Chain::new(seed, shape));
     let undisturbed = undisturbed(&chain, shape).await;
     let over = chain.last().header.timestamp - chain.begins_seconds();
-    let end = Duration::from_secs(over + chance.pick(&[10, 60, 300]));
-    let weather = Weather::new(seed, end, chain.late_seconds_max);
+    let end = Duration::from_secs(over + chance.pick(&[5, 20, 120]));
+    let weather = Weather::new(seed, end, chain.late_seconds_max, nodes);
     let stage = Arc::new(Stage::new(chain.clone(), weather, false));
     let mut run = Run { chance, stage: stage.clone(), shape, disk: Disk::new(), end, deaths: 0 };
     let disturbed = run.to_the_end().await;
@@ -94,12 +102,11 @@ async fn simulate(seed: u64) -> Outcome {
 
 fn shape(chance: &mut Chance) -> Shape {
     let block_seconds = chance.pick(&[Some(2), Some(2), Some(12), None, None]);
-    let after = chance.between(20, if block_seconds == Some(12) { 50 } else { 90 });
     Shape {
-        before: chance.between(40, 220),
-        after,
+        before: chance.between(40, 160),
+        after: chance.between(8, 40),
         block_seconds,
-        finality_blocks: chance.between(4, 60),
+        finality_blocks: chance.between(4, 40),
         forks: chance.between(0, 6),
     }
 }
@@ -134,7 +141,7 @@ async fn open(
     db: Db,
     options: FollowOptions,
 ) -> Result<Follower<RpcSource>, accrual_indexer::IndexError> {
-    let poll_interval = Duration::from_secs(options.block_seconds.unwrap_or(3).div_ceil(2));
+    let poll_interval = Duration::from_secs(options.block_seconds.unwrap_or(3));
     let rpc = RpcOptions { poll_interval, ..RpcOptions::default() };
     let source = RpcSource::over(RpcNodes::connected(wire::clients(stage), || 500), rpc);
     Follower::open(source, db, pools(), campaigns(), options).await
@@ -175,7 +182,7 @@ impl Run {
         while self.stage.elapsed() < self.end {
             lives += 1;
             let left = self.end - self.stage.elapsed();
-            let is_last = lives == LIVES_MAX || self.chance.permille(300);
+            let is_last = lives == LIVES_MAX || self.chance.permille(120);
             let steps_max = self.chance.pick(&[30, 150, 800]);
             let steps = (!is_last).then(|| self.chance.between(1, steps_max));
             let time = if is_last { left } else { left.min(Duration::from_secs(self.chance.between(1, 600))) };
@@ -195,9 +202,8 @@ impl Run {
         let options = options(self.shape, &mut self.chance);
         let stage = self.stage.clone();
         let shutdown = CancellationToken::new();
-        let life = async {
-            follow(&stage, &db, &options, &shutdown).await;
-        };
+        let has_begun = Cell::new(false);
+        let life = follow(&stage, &db, &options, &shutdown, &has_begun);
         let is_told = self.chance.permille(300);
         let ended = if is_told {
             let told = async {
@@ -229,9 +235,10 @@ impl Run {
             let db = self.stage.held(self.disk.open()).await.map_err(|error| format!("no database: {error}"))?;
             let options = options(self.shape, &mut self.chance);
             let (stage, shutdown) = (self.stage.clone(), CancellationToken::new());
+            let has_begun = Cell::new(false);
             let life = async {
-                let following = follow(&stage, &db, &options, &shutdown);
-                tokio::select! { biased; () = following => {}, () = self.arrives(&db) => {} }
+                let following = follow(&stage, &db, &options, &shutdown, &has_begun);
+                tokio::select! { biased; () = following => {}, () = self.arrives(&db, &has_begun) => {} }
             };
             let ended = stage.live(life, None, PATIENCE).await;
             let found = stage.held(Rows::read(&db, &pools(), &campaigns())).await;
@@ -244,13 +251,14 @@ impl Run {
         Ok(rows.expect("two processes ran"))
     }
 
-    /// Waits until every pool stands at the chain's last block.
-    async fn arrives(&self, db: &Db) {
+    /// Waits until a process has begun and every pool stands at the chain's last block.
+    async fn arrives(&self, db: &Db, has_begun: &Cell<bool>) {
         let last = self.stage.chain.last().hash;
         loop {
             sleep(Duration::from_secs(1)).await;
             let all = self.stage.held(checkpoints::all(db)).await.unwrap_or_default();
-            if all.len() == pools().len() && all.iter().all(|checkpoint| checkpoint.hash == last) {
+            let is_there = all.len() == pools().len() && all.iter().all(|checkpoint| checkpoint.hash == last);
+            if has_begun.get() && is_there {
                 return;
             }
         }
@@ -258,7 +266,13 @@ impl Run {
 }
 
 /// As `accrual run` does, but that it is started again when it cannot start.
-async fn follow(stage: &Arc<Stage>, db: &Db, options: &FollowOptions, shutdown: &CancellationToken) {
+async fn follow(
+    stage: &Arc<Stage>,
+    db: &Db,
+    options: &FollowOptions,
+    shutdown: &CancellationToken,
+    has_begun: &Cell<bool>,
+) {
     while !shutdown.is_cancelled() {
         let db = db.clone().through(stage.clone());
         let opened = tokio::select! {
@@ -267,9 +281,13 @@ async fn follow(stage: &Arc<Stage>, db: &Db, options: &FollowOptions, shutdown: 
             opened = open(stage, db, options.clone()) => opened,
         };
         match opened {
-            Ok(mut follower) => follower.follow(shutdown, &|_| {}).await,
-            Err(error) => {
-                stage.note(error.to_string());
+            Ok(mut follower) => {
+                has_begun.set(true);
+                follower.follow(shutdown, &|_| {}).await;
+            }
+            Err(_) => {
+                // What it says names the database's folder, which is another one in each run.
+                stage.note("it cannot begin");
                 tokio::select! {
                     biased;
                     () = shutdown.cancelled() => return,

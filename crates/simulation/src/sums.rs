@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::seed::{Outcome, run};
+use crate::weather::Nodes;
 
 /// What some seeds came to.
 #[derive(Debug, Default)]
@@ -31,11 +32,11 @@ pub struct Sums {
     pub events: u64,
 }
 
-/// Runs `seeds` on so many threads; `each` hears of every one that failed as soon as it did.
+/// Runs `seeds` with such nodes on so many threads; `each` hears of every one that failed as soon as it did.
 ///
 /// # Panics
 /// When a thread cannot be started.
-pub fn run_all(seeds: Range<u64>, threads: usize, each: impl Fn(u64, &str) + Sync) -> Sums {
+pub fn run_all(seeds: Range<u64>, nodes: Nodes, threads: usize, each: impl Fn(u64, &str) + Sync) -> Sums {
     let next = AtomicU64::new(seeds.start);
     let sums = Mutex::new(Sums::default());
     let work = || {
@@ -44,7 +45,7 @@ pub fn run_all(seeds: Range<u64>, threads: usize, each: impl Fn(u64, &str) + Syn
             if seed >= seeds.end {
                 return;
             }
-            let outcome = catch_unwind(AssertUnwindSafe(|| run(seed)));
+            let outcome = catch_unwind(AssertUnwindSafe(|| run(seed, nodes)));
             let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
             let failure = match outcome {
                 Ok(outcome) => sums.add(outcome),

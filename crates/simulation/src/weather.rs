@@ -56,9 +56,20 @@ pub(crate) enum Fault {
     Nonsense,
     /// Another chain's id.
     OtherChain,
+    /// A log is left out, and nothing says so.
+    LogsMissing,
 }
 
 use Fault::*;
+
+/// Whether nodes say what is not so, beside not answering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nodes {
+    /// What they answer is of the chain as they see it.
+    Honest,
+    /// They leave out logs, and answer for blocks that they do not have yet as if nothing happened in them.
+    Lying,
+}
 
 const ALL: [Fault; 22] = [
     Unreachable,
@@ -111,9 +122,13 @@ impl Fault {
             NoBlock => "header: missing",
             Nonsense => "answer: of another form",
             OtherChain => "node: of another chain",
+            LogsMissing => "logs: one left out",
         }
     }
 }
+
+/// In calm weather; views of tokens are not waited for longer than some seconds.
+const CALM_LATENCY_MAX: Duration = Duration::from_millis(60);
 
 /// A time in which a node does the same wrong with every question.
 #[derive(Debug, Clone, Copy)]
@@ -168,12 +183,17 @@ pub(crate) struct Passage {
 
 impl Weather {
     /// The weather of `seed` until `end`; nodes stay on a dead branch or behind for `late_seconds_max` together.
-    pub(crate) fn new(seed: u64, end: Duration, late_seconds_max: u64) -> Self {
+    pub(crate) fn new(seed: u64, end: Duration, late_seconds_max: u64, which: Nodes) -> Self {
         let mut chance = Chance::new(seed, 2);
         let count = chance.pick(&[1, 1, 2, 3]);
-        let nodes = (0..count).map(|_| character(&mut chance, late_seconds_max)).collect();
+        let mut nodes: Vec<Character> =
+            (0..count).map(|_| character(&mut chance, late_seconds_max)).collect();
         let share = chance.pick(&[100, 400, 900]);
-        let faults = ALL.into_iter().filter(|_| chance.permille(share)).collect();
+        let mut faults: Vec<Fault> = ALL.into_iter().filter(|_| chance.permille(share)).collect();
+        if which == Nodes::Lying {
+            faults.push(LogsMissing);
+            nodes.iter_mut().for_each(|node| node.manner.empty_beyond_head = chance.permille(500));
+        }
         let fault_permille = chance.pick(&[0, 10, 50, 150, 300]);
         let storms = (0..chance.between(0, 4)).map(|_| storm(&mut chance, count, end)).collect();
         let behind = (0..chance.between(0, 3))
@@ -191,7 +211,13 @@ impl Weather {
     /// Nothing goes wrong, ever: one node that answers at once.
     pub(crate) fn calm() -> Self {
         let manner =
-            Manner { block_timestamp: true, finality: true, range_blocks_max: 10_000, logs_max: 100_000 };
+            Manner {
+                block_timestamp: true,
+                finality: true,
+                range_blocks_max: 10_000,
+                logs_max: 100_000,
+                empty_beyond_head: false,
+            };
         Self {
             chance: Chance::new(0, 2),
             nodes: vec![Character { manner, late_seconds: 0, latency_max: Duration::from_millis(1) }],
@@ -212,7 +238,8 @@ impl Weather {
 
     /// What happens to a question that is put to a node `now`.
     pub(crate) fn passage(&mut self, node: usize, now: Duration) -> Passage {
-        let latency_max = self.nodes[node].latency_max;
+        let slow = self.nodes[node].latency_max;
+        let latency_max = if self.is_calm { slow.min(CALM_LATENCY_MAX) } else { slow };
         let mut latency = || {
             let millis = u64::try_from(latency_max.as_millis()).expect("latencies are short");
             Duration::from_millis(self.chance.between(1, millis))
@@ -252,6 +279,7 @@ fn character(chance: &mut Chance, late_seconds_max: u64) -> Character {
             finality: chance.permille(850),
             range_blocks_max: chance.pick(&[10_000, 500, 60, 7, 1]),
             logs_max: chance.pick(&[100_000, 200, 20, 3]),
+            empty_beyond_head: false,
         },
         late_seconds: chance.between(0, late_seconds_max / 2),
         latency_max: Duration::from_millis(chance.pick(&[2, 60, 400, 3000])),

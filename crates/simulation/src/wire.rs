@@ -175,7 +175,7 @@ impl Wire {
                 let params = json!([format!("{height:#x}"), false]);
                 node::answer(&self.stage.chain, view, manner, method, &params)
             }
-            (Fault::LogsTwice | Fault::LogsShuffled | Fault::LogsStray, "eth_getLogs") => {
+            (Fault::LogsTwice | Fault::LogsShuffled | Fault::LogsStray | Fault::LogsMissing, "eth_getLogs") => {
                 said.clone().map(|logs| self.spoil_logs(&logs, fault))
             }
             _ => return said,
@@ -195,6 +195,7 @@ impl Wire {
         match fault {
             Fault::LogsTwice => logs.push(logs[place].clone()),
             Fault::LogsShuffled => logs.rotate_left(place),
+            Fault::LogsMissing => drop(logs.remove(place)),
             _ => {
                 let mut stray = logs[place].clone();
                 stray["blockNumber"] = json!("0x1");
