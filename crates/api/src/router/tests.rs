@@ -31,7 +31,7 @@ async fn api() -> Api {
         mcp: Default::default(),
         sign_in: None,
         security: None,
-            merkl: None,
+        merkl: None,
     };
     Api::new(db, settings).unwrap()
 }

@@ -277,7 +277,7 @@ pub(crate) fn settings(now: Arc<AtomicU64>) -> Settings {
         mcp: Default::default(),
         sign_in: None,
         security: None,
-            merkl: None,
+        merkl: None,
     }
 }
 
