@@ -115,8 +115,10 @@ impl Usage {
         let mut stranger = None;
         if !counts.keeps_apart(&of) {
             let other = || OTHER.to_owned();
-            stranger =
-                Some((std::mem::replace(&mut of.network, other()), std::mem::replace(&mut of.agent, other())));
+            stranger = Some((
+                std::mem::replace(&mut of.network, other()),
+                std::mem::replace(&mut of.agent, other()),
+            ));
         }
         let none = CallCount { first: now, last: now, calls: 0, stranger: None };
         let count = counts.calls.entry(of).or_insert(none);
@@ -190,7 +192,9 @@ impl Usage {
     }
 
     fn take(&self) -> Batch {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner).take().batch()
+        // Requests count on while this is put in order.
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner).take();
+        counts.batch()
     }
 }
 
@@ -255,7 +259,8 @@ impl Counts {
             });
             (row.calls, row.counted) = (row.calls + calls, row.counted + calls * u64::from(of.is_counted));
             let endpoint = if stranger.is_some() { OTHER.to_owned() } else { of.endpoint };
-            let row = callers.entry((of.key.clone(), (of.network.clone(), of.agent.clone(), endpoint.clone())));
+            let row =
+                callers.entry((of.key.clone(), (of.network.clone(), of.agent.clone(), endpoint.clone())));
             let row = row.or_insert_with(|| CallerRow {
                 key_id: key_id.clone(),
                 network: of.network.clone(),
@@ -269,7 +274,8 @@ impl Counts {
             row.last_at = row.last_at.max(UnixSeconds(last));
             row.calls += calls;
             let (network, agent) = stranger.unwrap_or((of.network, of.agent));
-            let used = UseRow { key_id, first_at: UnixSeconds(first), last_at: UnixSeconds(last), network, agent };
+            let used =
+                UseRow { key_id, first_at: UnixSeconds(first), last_at: UnixSeconds(last), network, agent };
             match uses.entry(of.key) {
                 Entry::Vacant(place) => {
                     place.insert(used);

@@ -44,8 +44,13 @@ struct Run {
 /// Prints a line for each call.
 pub(crate) async fn measure(fresh: &Fresh) {
     let mut server = Server::start("calls", fresh);
-    println!("\n{}: 100,000 accounts in a campaign, {CONNECTIONS} connections, {RUNS} runs, a block every 2 s", fresh.engine);
-    println!("| call | bytes | bare, calls/s | accrual, calls/s | of bare, % | server's time a call, us: bare, accrual | at half load: p50, ms | p99, ms |");
+    println!(
+        "\n{}: 100,000 accounts in a campaign, {CONNECTIONS} connections, {RUNS} runs, a block every 2 s",
+        fresh.engine
+    );
+    println!(
+        "| call | bytes | bare, calls/s | accrual, calls/s | of bare, % | server's time a call, us: bare, accrual | at half load: p50, ms | p99, ms |"
+    );
     println!("|---|---|---|---|---|---|---|---|");
     for (route, path) in CALLS {
         let mut run = Run::default();
@@ -80,7 +85,8 @@ impl Run {
 
     fn print(&self, route: &str) {
         let of = |all: &[Served], what: fn(&Served) -> u64| spread(all.iter().map(what).collect());
-        let ratio = self.ours.iter().zip(&self.bare).map(|(ours, bare)| ours.per_second * 100 / bare.per_second);
+        let ratio =
+            self.ours.iter().zip(&self.bare).map(|(ours, bare)| ours.per_second * 100 / bare.per_second);
         let millis = |all: &[Duration]| {
             let micros = all.iter().map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX)).collect();
             let (median, low, high) = spread_of(micros);

@@ -123,7 +123,9 @@ async fn run(world: &World, url: &str) {
     let db = Db::open(&url.parse().expect("an address"), Mode::Write).await.expect("it opens");
     world.store(&db).await;
     let begun = Instant::now();
-    let clock = Clock::of_ms(move || STORED_TO * 1_000 + u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
+    let clock = Clock::of_ms(move || {
+        STORED_TO * 1_000 + u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    });
     let api = Api::new(db.clone(), world.settings(clock)).expect("an API");
     api.book().refresh().await.expect("a book");
     let mut keys = Vec::new();

@@ -217,12 +217,8 @@ fn added(n: u32) -> PoolEvent {
 }
 
 fn placed(block: &Header, events: impl Iterator<Item = PoolEvent>) -> Vec<PlacedEvent> {
-    let place = |(event, log_index)| PlacedEvent {
-        block_number: block.number,
-        block_at: block.at,
-        log_index,
-        event,
-    };
+    let place =
+        |(event, log_index)| PlacedEvent { block_number: block.number, block_at: block.at, log_index, event };
     events.zip(0..).map(place).collect()
 }
 

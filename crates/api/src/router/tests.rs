@@ -32,7 +32,7 @@ async fn api() -> Api {
         sign_in: None,
         announced: Default::default(),
         security: None,
-            merkl: None,
+        merkl: None,
     };
     Api::new(db, settings).unwrap()
 }

@@ -16,8 +16,7 @@ const QUESTIONS: u64 = 2;
 /// How it is; `None` where nobody asks it.
 pub(super) async fn seen(api: &Api, now: UnixSeconds) -> Option<Seen> {
     let asked = api.settings().merkl.as_ref()?;
-    let is_compared =
-        |one: &&Campaign| one.merkl_campaign_id.is_some() && one.window.starts_at <= now;
+    let is_compared = |one: &&Campaign| one.merkl_campaign_id.is_some() && one.window.starts_at <= now;
     let campaigns: Vec<&Campaign> = api.book().campaigns().iter().filter(is_compared).collect();
     if campaigns.is_empty() {
         return None;

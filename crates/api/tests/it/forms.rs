@@ -92,7 +92,9 @@ async fn answers_in_merkls_shape_are_finished_too() {
 #[tokio::test]
 async fn of_a_name_that_comes_twice_each_order_is_a_question_of_its_own() {
     let rig = Rig::new(1).await;
-    let found = async |query: &str| get(&rig, &format!("/v4/campaigns?{query}"), &[]).await.json().as_array().unwrap().len();
+    let found = async |query: &str| {
+        get(&rig, &format!("/v4/campaigns?{query}"), &[]).await.json().as_array().unwrap().len()
+    };
     for (query, expected) in [
         ("search=first&search=none", 0),
         ("search=none&search=first", 1),

@@ -278,7 +278,7 @@ pub(crate) fn settings(now: Arc<AtomicU64>) -> Settings {
         sign_in: None,
         announced: Default::default(),
         security: None,
-            merkl: None,
+        merkl: None,
     }
 }
 

@@ -102,7 +102,10 @@ async fn merkl_is_a_part_where_it_is_asked_and_its_silence_is_not_ours() {
     readings::begin(&rig.db, &reading("broken off", 20, false)).await.unwrap();
     look(30).await;
     let late = look(1_213).await;
-    assert_eq!(part(&late, "merkl")["last_success_at"], json!(accrual_api::view::Rfc3339(UnixSeconds(begin + 12))));
+    assert_eq!(
+        part(&late, "merkl")["last_success_at"],
+        json!(accrual_api::view::Rfc3339(UnixSeconds(begin + 12)))
+    );
     let said = |reason: &str| json!(format!("it has not answered {reason}; it is asked each 600 s"));
     assert_eq!(
         seen,

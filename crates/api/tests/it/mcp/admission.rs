@@ -8,7 +8,7 @@ use axum::http::Method;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{request, told};
+use super::request;
 use crate::rig::{Answer, Rig, address};
 
 fn plans(month: u64, minute: u32) -> Plans {

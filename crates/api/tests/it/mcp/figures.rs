@@ -3,8 +3,8 @@
 use accrual_rewards::campaign::Campaign;
 use serde_json::{Value, json};
 
-use super::{ANSWER_BYTES_MAX, request, result, told, rest, assert_same};
-use crate::rig::{Rig, START, added, address, event};
+use super::{ANSWER_BYTES_MAX, assert_same, request, rest, result, told};
+use crate::rig::{Rig, START, added, address, campaign, event};
 
 #[tokio::test]
 async fn rest_and_mcp_answer_the_same_field_by_field() {

@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::{NEW, OLD, request, result, call, told};
+use super::{NEW, OLD, call, request, result, told};
 use crate::rig::{Rig, address};
 
 #[tokio::test]
