@@ -10,7 +10,7 @@ use accrual_store::leases::{self, Standing, is_pool};
 use accrual_store::{Db, Engine, Mode, checkpoints, dump};
 use accrual_tests::binary::{self, Ended, Running, command};
 use accrual_tests::config;
-use accrual_tests::db::{Fresh, fresh};
+use accrual_tests::db::fresh;
 use accrual_tests::played::{Played, play};
 use accrual_tests::proxy::Proxy;
 use serde_json::Value;

@@ -86,6 +86,7 @@ fn settings() -> Settings {
         announced: Default::default(),
         security: None,
         mcp: Default::default(),
+        merkl: None,
     }
 }
 

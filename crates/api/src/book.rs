@@ -24,6 +24,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::error::ApiError;
 use crate::app::{PoolInfo, TokenInfo};
 use crate::view::Finality;
 use history::History;

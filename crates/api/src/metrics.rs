@@ -56,7 +56,7 @@ const ELSEWHERE: [(&str, &str); 7] = [
     ("accrual_logs_left_out_total", "Logs of ours that a node left out and that were found, by host."),
 ];
 /// The same for what goes up and down.
-const GAUGES_ELSEWHERE: [(&str, &str); 10] = [
+const GAUGES_ELSEWHERE: [(&str, &str); 8] = [
     ("accrual_rpc_node_state", "1 for the state that a node is in, 0 for the others, by host."),
     ("accrual_rpc_node_score", "By which the next node is chosen: the lower the better."),
     ("accrual_rpc_node_head_block_number", "The newest block that a node has shown."),
@@ -68,8 +68,6 @@ const GAUGES_ELSEWHERE: [(&str, &str); 10] = [
     ),
     ("accrual_rpc_node_range_blocks_max", "Blocks in one question for logs, where a node named a limit."),
     ("accrual_rpc_node_batch_max", "Questions in one request, where a node was found to refuse more."),
-    ("accrual_verify_block_number", "The block at which a pool was last held against its contracts."),
-    ("accrual_verify_differences", "Values of a pool that were not stored as its contracts said there."),
 ];
 
 /// From a memory's answer to the longest a call may take.
@@ -169,13 +167,6 @@ pub(crate) fn propagated(arrived: Arrived, took_ms: u64) {
         Arrived::Everywhere => "everywhere",
     };
     histogram!(KEY_PROPAGATION, "place" => place).record(Duration::from_millis(took_ms));
-}
-
-/// Tells what came of verifying each pool last, by whichever process.
-pub(crate) fn verified(pool: &PoolId, found: &Verification) {
-    let pool = pool.to_string();
-    gauge!("accrual_verify_block_number", "pool" => pool.clone()).set(count(found.block_number.0));
-    gauge!("accrual_verify_differences", "pool" => pool).set(count(found.differences));
 }
 
 /// Tells what a look has seen, and does the recorder's own housekeeping.

@@ -1,6 +1,7 @@
 //! Answers of any form, as if from Merkl: each is read or refused with a sentence, and nothing panics.
 
 use accrual_merkl::{Answer, MerklError, Reader, Source};
+use accrual_rewards::unit::UnixSeconds;
 use alloy_primitives::{Address, B256};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -85,7 +86,7 @@ async fn ask_everything(body: String) {
         reader.campaigns(Some(Address::repeat_byte(9))).await.map(drop),
         reader.rewards(CAMPAIGN).await.map(drop),
         reader.user(Address::repeat_byte(9), CAMPAIGN).await.map(drop),
-        reader.roots().await.map(drop),
+        reader.roots(UnixSeconds(0), UnixSeconds(9)).await.map(drop),
         reader.live_roots().await.map(drop),
     ];
     for error in outcomes.into_iter().filter_map(Result::err) {
@@ -104,7 +105,7 @@ fn each_shape_is_read_undamaged() {
         let [campaign, rewards, roots, live, user] = shapes().map(|shape| Reader::new(Always(shape.to_string()), 8453));
         assert_eq!(campaign.campaign(CAMPAIGN).await.unwrap().campaign_id, CAMPAIGN);
         assert_eq!(rewards.rewards(CAMPAIGN).await.unwrap().len(), 1);
-        assert_eq!(roots.roots().await.unwrap().len(), 1);
+        assert_eq!(roots.roots(UnixSeconds(0), UnixSeconds(9)).await.unwrap().len(), 1);
         assert!(live.live_roots().await.unwrap().is_some());
         assert_eq!(user.user(Address::repeat_byte(9), CAMPAIGN).await.unwrap().len(), 1);
     });

@@ -13,6 +13,9 @@
 //!
 //! `cargo xtask simulate --seeds N` runs many; a seed that fails is printed with the command that repeats it.
 
+// The follower's futures are deep in each other here: a whole process is one.
+#![recursion_limit = "256"]
+
 mod campaigns;
 mod chain;
 mod chance;

@@ -189,12 +189,19 @@ async fn a_changed_row_is_found_and_named() {
     assert_eq!((wide.differences, narrow.differences), (1, 0));
     assert!(wide.first_difference.as_ref().unwrap().starts_with("owner of NFT "), "{wide:?}");
     assert!(wide.block_number >= head && wide.compared > 50, "{wide:?}");
-    // And it is counted.
-    let metrics = reqwest::get(&metrics_url).await.unwrap().text().await.unwrap();
-    for (pool, differences) in [("wide", 1), ("narrow", 0)] {
-        let line = format!("accrual_verify_differences{{pool=\"{pool}\"}} {differences}");
-        assert!(metrics.contains(&line), "{line}: {metrics}");
-    }
+    // And it is counted, with the next look at the service's parts.
+    let lines = [("wide", 1), ("narrow", 0)]
+        .map(|(pool, differences)| format!("accrual_verified_differences{{pool=\"{pool}\"}} {differences}"));
+    let told = async {
+        loop {
+            let metrics = reqwest::get(&metrics_url).await.unwrap().text().await.unwrap();
+            if lines.iter().all(|line| metrics.contains(line)) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), told).await.unwrap();
     assert_eq!(running.terminate().await.code, 0);
     stored.remove().await;
 }

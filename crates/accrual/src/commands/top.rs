@@ -143,10 +143,12 @@ fn read_keys(stop: CancellationToken) -> mpsc::Receiver<Event> {
         while !stop.is_cancelled() {
             match event::poll(KEY_WAIT) {
                 Ok(false) => {}
-                Ok(true) => match event::read() {
-                    Ok(event) if tell.blocking_send(event).is_ok() => {}
-                    _ => return,
-                },
+                Ok(true) => {
+                    let told = event::read().is_ok_and(|event| tell.blocking_send(event).is_ok());
+                    if !told {
+                        return;
+                    }
+                }
                 // The terminal is gone, and with it whoever looked.
                 Err(_) => return,
             }

@@ -27,7 +27,6 @@ use tokio_util::sync::CancellationToken;
 use crate::app::Api;
 use crate::book::{PoolState, State};
 use crate::error::ApiError;
-use crate::metrics;
 use crate::prices::{Prices, pools_behind};
 use crate::routes::history::parsed;
 
@@ -90,9 +89,6 @@ async fn differing(api: &Api) -> Result<usize, StoreError> {
     let (now, chain_id) = (api.settings().clock.now(), api.settings().chain_id);
     let mut new = 0;
     for (pool, found) in verifications::all(api.db()).await? {
-        if api.pool(&pool).is_some() {
-            metrics::verified(&pool, &found);
-        }
         let Some(first_difference) = found.first_difference.filter(|_| api.pool(&pool).is_some()) else {
             continue;
         };
