@@ -1,6 +1,6 @@
 //! How the service is and was, for everybody.
 
-use accrual_rewards::unit::BlockNumber;
+use accrual_rewards::unit::{BlockNumber, UnixSeconds};
 use accrual_store::nodes::{self, NodeRow};
 use serde_json::{Value, json};
 
@@ -203,7 +203,7 @@ async fn each_node_is_told_of_by_name() {
         requests_per_second_max: Some(30),
         range_blocks_max: Some(2_000),
         batch_max: None,
-        seen_at: time(FIRST_BLOCK),
+        seen_at: UnixSeconds(time(FIRST_BLOCK)),
     };
     let behind = NodeRow {
         name: "https://b.example".to_owned(),
