@@ -194,7 +194,9 @@ impl Inside {
             Ok(response) => response.json().await.unwrap_or(Value::Null),
             Err(error) => return refuse(-32603, error.to_string()),
         };
-        self.spoil(faults, &method, &mut answer["result"]);
+        if let Some(result) = answer.get_mut("result") {
+            self.spoil(faults, &method, result);
+        }
         answer
     }
 

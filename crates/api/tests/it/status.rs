@@ -254,7 +254,7 @@ async fn each_node_is_told_of_by_name() {
         requests_per_second_max: Some(30),
         range_blocks_max: Some(2_000),
         batch_max: None,
-        seen_at: time(FIRST_BLOCK),
+        seen_at: UnixSeconds(time(FIRST_BLOCK)),
     };
     let behind = NodeRow {
         name: "https://b.example".to_owned(),
