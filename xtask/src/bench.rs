@@ -57,7 +57,16 @@ const SECTIONS: &[Section] = &[
     Section {
         title: "The store",
         about: "1,000,000 swaps in transactions of 50,000 on SQLite (WAL, `synchronous = FULL`), read back and decoded.",
-        command: &["run", "--release", "--package", "accrual-store", "--example", "insert_speed", "--", "sqlite://target/speed.db"],
+        command: &[
+            "run",
+            "--release",
+            "--package",
+            "accrual-store",
+            "--example",
+            "insert_speed",
+            "--",
+            "sqlite://target/speed.db",
+        ],
     },
 ];
 
@@ -95,14 +104,16 @@ fn read(arguments: &[String]) -> Result<Options, Failed> {
     let mut options = Options { workload: None, postgres: None, runs: 5, only: None };
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
-        let mut value = || words.next().cloned().ok_or_else(|| Failed(format!("{word} needs a value after it")));
+        let mut value =
+            || words.next().cloned().ok_or_else(|| Failed(format!("{word} needs a value after it")));
         match word.as_str() {
             "--workload" => options.workload = Some(value()?),
             "--postgres" => options.postgres = Some(value()?),
             "--only" => options.only = Some(value()?),
             "--runs" => {
                 let number = value()?;
-                options.runs = number.parse().map_err(|_| Failed(format!("--runs {number}: not a number")))?;
+                options.runs =
+                    number.parse().map_err(|_| Failed(format!("--runs {number}: not a number")))?;
             }
             other => return Err(Failed(format!("bench has no option {other}"))),
         }
@@ -123,5 +134,9 @@ fn table(arguments: &[&str], postgres: Option<&str>) -> Result<String, Failed> {
     let output = command.output().map_err(|error| Failed(format!("{line}: cannot be started ({error})")))?;
     let text = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
     println!("{text}");
-    output.status.success().then_some(text).ok_or_else(|| Failed(format!("{line}: failed ({})", output.status)))
+    output
+        .status
+        .success()
+        .then_some(text)
+        .ok_or_else(|| Failed(format!("{line}: failed ({})", output.status)))
 }

@@ -24,8 +24,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::ApiError;
 use crate::app::{PoolInfo, TokenInfo};
+use crate::error::ApiError;
 use crate::view::Finality;
 use history::History;
 

@@ -187,7 +187,8 @@ impl<S: LogSource + 'static> Fetcher<S> {
     /// The managers that are read like a pool, since little of what they say is about other pools.
     fn sparse_managers(&self, width: u64) -> BTreeSet<Address> {
         let densities = self.densities();
-        let is_sparse = |manager: &Address| densities.get(manager).is_some_and(|known| known.is_sparse(width));
+        let is_sparse =
+            |manager: &Address| densities.get(manager).is_some_and(|known| known.is_sparse(width));
         self.managers().filter(is_sparse).collect()
     }
 

@@ -366,7 +366,8 @@ impl<S: LogSource + 'static> Follower<S> {
             ranges_in_flight_max: self.options.ranges_in_flight_max,
             completeness: self.options.completeness,
         };
-        let fetcher = Arc::new(Fetcher::new(self.source.clone(), &group, self.planner.clone(), known, options));
+        let fetcher =
+            Arc::new(Fetcher::new(self.source.clone(), &group, self.planner.clone(), known, options));
         let mut writer = Writer::new(&db, self.options.chain_id);
         let mut committed = blocks.first.previous();
         let mut told = |written: Written| {

@@ -8,9 +8,9 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Database, Pool, Postgres, Sqlite, Transaction};
 
+use crate::leases::{self, Lease};
 use crate::steps::{self, Step, Steps};
 use crate::url::Location;
-use crate::leases::{self, Lease};
 use crate::{DbUrl, StoreError, explain};
 
 /// How long a statement waits for another writer before it gives up.

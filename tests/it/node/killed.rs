@@ -71,7 +71,6 @@ fn index(config: &Path, to_head: bool) -> Command {
     index
 }
 
-
 fn write(folder: &Path, database: &str, crowd: &Crowd) -> std::path::PathBuf {
     let mut text = config::head(database, 8453, crowd.stage.anvil.url());
     for (pool, id) in crowd.pools.iter().zip(["wide", "narrow"]) {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use accrual_rehearsal::Rng;
 use accrual_rewards::id::CampaignId;
 use accrual_rewards::unit::{Amount, BlockNumber, UnixSeconds};
+use accrual_store::replicas::Beat;
 use accrual_store::series::{self, AccountPointRow, SeriesRows};
 use accrual_store::usage::{self, Batch, HourRow};
-use accrual_store::replicas::Beat;
 use accrual_store::{dump, replicas, retention, snapshots};
 use accrual_tests::db::{Fresh, on_each_engine};
 
@@ -50,7 +50,9 @@ async fn hours_of_calls_become_days_with_the_same_sums() {
         let mut hours = Vec::new();
         for key in ["k1", "k2"] {
             for at in (100 * DAY..104 * DAY).step_by(3_600) {
-                hours.extend([(200, at % 7), (429, 1)].map(|(status, calls)| hour(key, at, status, calls + 1)));
+                hours.extend(
+                    [(200, at % 7), (429, 1)].map(|(status, calls)| hour(key, at, status, calls + 1)),
+                );
             }
         }
         hours.sort_by(|a, b| (&a.key_id, a.at, a.status).cmp(&(&b.key_id, b.at, b.status)));
@@ -125,7 +127,8 @@ async fn hours_of_accounts_become_days_and_the_ends_of_days_stay() {
         assert!(told().await == full, "an answer changed");
         let by_day = retention::accounts_by_day_before(db, &campaign).await.unwrap();
         assert_eq!(by_day, Some(UnixSeconds(107 * DAY)));
-        let again = retention::roll_up_accounts(db, &campaign, ends_at, UnixSeconds(106 * DAY)).await.unwrap();
+        let again =
+            retention::roll_up_accounts(db, &campaign, ends_at, UnixSeconds(106 * DAY)).await.unwrap();
         assert_eq!(again, 0);
         assert_eq!(retention::accounts_by_day_before(db, &campaign).await.unwrap(), by_day, "never back");
     })

@@ -44,7 +44,9 @@ fn machine() -> String {
     let (cpus, memory) = (file("/proc/cpuinfo"), file("/proc/meminfo"));
     let cores = cpus.lines().filter(|line| line.starts_with("processor")).count();
     let say = |program: &str, arguments: &[&str]| {
-        output(program, arguments).and_then(|text| text.lines().next().map(str::to_owned)).unwrap_or("unknown".into())
+        output(program, arguments)
+            .and_then(|text| text.lines().next().map(str::to_owned))
+            .unwrap_or("unknown".into())
     };
     format!(
         "Machine: {cores} cores ({}), {} of memory, Linux {}. {}, release profile (thin LTO). Revision {}, {}.",

@@ -49,8 +49,18 @@ enum Engine {
 
 const ROWS: &[Row] = &[
     Row { name: "SQLite", engine: Engine::Sqlite, extra: "verify = \"off\"\n", latency_ms: 0 },
-    Row { name: "SQLite, verify bloom", engine: Engine::Sqlite, extra: "verify = \"bloom\"\n", latency_ms: 0 },
-    Row { name: "SQLite, verify receipts", engine: Engine::Sqlite, extra: "verify = \"receipts\"\n", latency_ms: 0 },
+    Row {
+        name: "SQLite, verify bloom",
+        engine: Engine::Sqlite,
+        extra: "verify = \"bloom\"\n",
+        latency_ms: 0,
+    },
+    Row {
+        name: "SQLite, verify receipts",
+        engine: Engine::Sqlite,
+        extra: "verify = \"receipts\"\n",
+        latency_ms: 0,
+    },
     Row { name: "PostgreSQL", engine: Engine::Postgres, extra: "verify = \"off\"\n", latency_ms: 0 },
     Row { name: "SQLite, late", engine: Engine::Sqlite, extra: "verify = \"off\"\n", latency_ms: 100 },
 ];
@@ -58,7 +68,9 @@ const ROWS: &[Row] = &[
 pub(super) fn measure(folder: &str, runs: usize, postgres: Option<&str>) -> Result<String, Failed> {
     let built = build(folder)?;
     run("cargo", ["build", "--release", "--package", "accrual"])?;
-    let mut table = "| chain | who | wall, s | ratio | peak memory, MB | requests |\n|---|---|---|---|---|---|\n".to_owned();
+    let mut table =
+        "| chain | who | wall, s | ratio | peak memory, MB | requests |\n|---|---|---|---|---|---|\n"
+            .to_owned();
     for chain in [SMALL, LARGE] {
         for latency_ms in [0, 100] {
             let rows: Vec<&Row> = ROWS
@@ -124,7 +136,9 @@ fn median(spent: &[Spent]) -> Spent {
 /// Builds the workload's programs from a copy, since the shared folder is not ours to write to.
 fn build(folder: &str) -> Result<PathBuf, Failed> {
     if !Path::new(folder).join("Cargo.toml").exists() {
-        return Err(Failed(format!("--workload {folder}: no Cargo.toml is there; it is the folder bench/canned-rpc")));
+        return Err(Failed(format!(
+            "--workload {folder}: no Cargo.toml is there; it is the folder bench/canned-rpc"
+        )));
     }
     let copy = PathBuf::from(target("canned-rpc"));
     std::fs::create_dir_all(&copy).map_err(|error| Failed(format!("{}: {error}", copy.display())))?;
@@ -203,7 +217,15 @@ fn index(row: &Row, postgres: Option<&str>) -> Result<Spent, Failed> {
     let config = folder.join("bench.toml");
     std::fs::write(&config, configuration(&database, row.extra)).map_err(failed)?;
     let mut command = Command::new(target("release/accrual"));
-    command.current_dir(&folder).args(["index", "--config", "bench.toml", "--to", "head", "--progress", "off"]);
+    command.current_dir(&folder).args([
+        "index",
+        "--config",
+        "bench.toml",
+        "--to",
+        "head",
+        "--progress",
+        "off",
+    ]);
     watched(command)
 }
 
@@ -218,9 +240,7 @@ fn fresh_database(url: &str) -> Result<String, Failed> {
 
 /// The pool and the position manager that the workload's chain has, and a campaign over all of it.
 fn configuration(database: &str, extra: &str) -> String {
-    include_str!("workload.toml")
-        .replace("DATABASE", database)
-        .replace("EXTRA", extra.trim_end())
+    include_str!("workload.toml").replace("DATABASE", database).replace("EXTRA", extra.trim_end())
 }
 
 /// Runs a program to its end, and looks every few milliseconds how much memory it took at most.
@@ -244,7 +264,10 @@ fn watched(mut command: Command) -> Result<Spent, Failed> {
     };
     let seconds = begun.elapsed().as_secs_f64();
     if !ended.success() {
-        let lines = child.stderr.take().map(|stderr| BufReader::new(stderr).lines().map_while(Result::ok).collect::<Vec<_>>());
+        let lines = child
+            .stderr
+            .take()
+            .map(|stderr| BufReader::new(stderr).lines().map_while(Result::ok).collect::<Vec<_>>());
         return Err(Failed(format!("{what}: failed ({ended}): {}", lines.unwrap_or_default().join("\n"))));
     }
     Ok(Spent { seconds, peak_mb: peak_kb / 1000 })

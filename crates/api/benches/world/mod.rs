@@ -81,6 +81,7 @@ impl World {
             sign_in: None,
             security: None,
             merkl: None,
+            announced: Default::default(),
         }
     }
 

@@ -36,16 +36,40 @@ const LISTS: [&str; 6] = [
 ];
 /// Names that our own bodies have, so that the values behind them are reached.
 const NAMES: [&str; 16] = [
-    "client", "plan", "scopes", "note", "networks", "expires_at", "overlap_seconds", "url", "events", "message",
-    "signature", "jsonrpc", "method", "params", "id", "env",
+    "client",
+    "plan",
+    "scopes",
+    "note",
+    "networks",
+    "expires_at",
+    "overlap_seconds",
+    "url",
+    "events",
+    "message",
+    "signature",
+    "jsonrpc",
+    "method",
+    "params",
+    "id",
+    "env",
 ];
 const CASES: usize = 400;
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
-        select(vec!["", "0x", "-1", "1e999", "9999-12-31T23:59:60Z", "tools/call", "2.0", "read:public", "https://["])
-            .prop_map(str::to_owned),
+        select(vec![
+            "",
+            "0x",
+            "-1",
+            "1e999",
+            "9999-12-31T23:59:60Z",
+            "tools/call",
+            "2.0",
+            "read:public",
+            "https://["
+        ])
+        .prop_map(str::to_owned),
         "[a-z0-9:/._-]{0,300}",
     ]
 }
@@ -117,13 +141,17 @@ async fn deep_and_long_bodies_are_refused() {
 async fn no_cursor_or_question_is_a_fault_of_the_server() {
     let rig = Rig::new(2).await;
     let mut runner = TestRunner::deterministic();
-    let names = select(vec!["cursor", "at", "limit", "from", "to", "interval", "format", "by", "page", "items", "chainId"]);
-    let value = prop_oneof![text(), "[A-Za-z0-9_-]{0,200}", any::<u64>().prop_map(|number| number.to_string())];
+    let names = select(vec![
+        "cursor", "at", "limit", "from", "to", "interval", "format", "by", "page", "items", "chainId",
+    ]);
+    let value =
+        prop_oneof![text(), "[A-Za-z0-9_-]{0,200}", any::<u64>().prop_map(|number| number.to_string())];
     for case in 0..CASES {
         let path = LISTS[case % LISTS.len()];
         let pairs = drawn(&vec((names.clone(), &value), 0..4), &mut runner);
         let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
-        let query: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
+        let query: Vec<String> =
+            pairs.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
         let answer = rig.get(&format!("{path}?{}", query.join("&"))).await;
         assert!(!answer.status.is_server_error(), "{path} {pairs:?}\n{}", answer.text);
     }
@@ -150,7 +178,14 @@ async fn a_changed_cursor_is_refused() {
 async fn no_header_is_a_fault_of_the_server() {
     let rig = Rig::new(1).await;
     let mut runner = TestRunner::deterministic();
-    let names = select(vec!["x-api-key", "authorization", "if-none-match", "accept", "accept-encoding", "last-event-id"]);
+    let names = select(vec![
+        "x-api-key",
+        "authorization",
+        "if-none-match",
+        "accept",
+        "accept-encoding",
+        "last-event-id",
+    ]);
     for _ in 0..CASES {
         let (name, value) = drawn(&(names.clone(), vec(any::<u8>(), 0..120)), &mut runner);
         let Ok(value) = axum::http::HeaderValue::from_bytes(&value) else { continue };

@@ -76,7 +76,10 @@ async fn answers_in_merkls_shape_are_finished_too() {
         assert_eq!((held.status.as_u16(), held.text.as_str()), (304, ""), "{path}");
         let request = Request::get(path).header("x-api-key", &rig.key).header("accept-encoding", "gzip");
         let (_, headers, body) = bytes(&rig, request.body(Body::empty()).unwrap()).await;
-        assert_eq!((headers["content-encoding"].to_str().unwrap(), unpacked("gzip", &body)), ("gzip", first.text));
+        assert_eq!(
+            (headers["content-encoding"].to_str().unwrap(), unpacked("gzip", &body)),
+            ("gzip", first.text)
+        );
         before.push(held.headers["etag"].to_str().unwrap().to_owned());
     }
     let refused = get(&rig, "/v4/campaigns", &[("accept", "text/csv")]).await;

@@ -4,11 +4,11 @@
 
 mod auth;
 mod connections;
-mod damaged;
 mod credited;
+mod damaged;
 mod data;
 #[path = "../../../../tests/db.rs"]
-#[allow(dead_code, reason = "the tests of the whole use more of it")]
+#[allow(dead_code, unreachable_pub, reason = "the tests of the whole use more of it, from outside")]
 mod db;
 mod deliver;
 mod document;

@@ -127,9 +127,10 @@ fn check_continues(
     through: &Header,
 ) -> Result<(), IndexError> {
     let Some(first) = headers.first() else { return Ok(()) };
-    let broken = pools.iter().filter_map(|pool| state.checkpoint(*pool)).any(|checkpoint| {
-        first.number == checkpoint.number.next() && first.parent_hash != checkpoint.hash
-    });
+    let broken = pools
+        .iter()
+        .filter_map(|pool| state.checkpoint(*pool))
+        .any(|checkpoint| first.number == checkpoint.number.next() && first.parent_hash != checkpoint.hash);
     if broken {
         return Err(IndexError::Unsteady { first: first.number, last: through.number });
     }
