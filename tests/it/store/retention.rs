@@ -89,7 +89,10 @@ async fn hours_of_accounts_become_days_and_the_ends_of_days_stay() {
             // From one that changes at every hour to one that changes once in days.
             let often = rng.between(1, 40);
             let mut earned = 0;
-            for at in (begins..ends).step_by(3_600).filter(|_| rng.between(1, 40) >= often) {
+            for at in (begins..ends).step_by(3_600) {
+                if rng.between(1, 40) < often {
+                    continue;
+                }
                 earned += rng.between(1, 1_000);
                 rows.accounts.push(AccountPointRow {
                     campaign: campaign.clone(),
