@@ -27,8 +27,8 @@ const LEASE_MS: u64 = 5_000;
 /// The rehearsal's pools are followed under so many names each, so that there is something to split.
 const COPIES: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The recorded weeks pass in a minute and a half, so that blocks come while workers go.
-const SPEED: u32 = 15_000;
+/// The recorded weeks pass in about two minutes, so that blocks come while workers go.
+const SPEED: u32 = 8_000;
 
 /// A configuration over `database` with each pool under several names; only the first has campaigns. Pools of one contract
 /// must look behind it differently, so each further one takes one stranger for another.
@@ -224,7 +224,7 @@ async fn three_workers_and_two_servers_leave_what_one_process_leaves() {
             sleep(Duration::from_millis(200)).await;
         }
     };
-    timeout(Duration::from_secs(150), there).await.expect("all pools come to the last block");
+    timeout(Duration::from_secs(240), there).await.expect("all pools come to the last block");
     let found = rows(db).await;
     for ((table, found), expected) in TABLES.iter().zip(&found).zip(&expected) {
         assert!(!expected.is_empty(), "{table} is empty");
