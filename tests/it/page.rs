@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use accrual_rewards::unit::UnixSeconds;
-use accrual_store::{Db, Mode, blocks, checkpoints, commit};
+use accrual_store::chain::{self, ChainRow};
+use accrual_store::{Db, Header, Mode, blocks, checkpoints, commit};
 use accrual_tests::binary::{self, Ended, Running, command};
 use accrual_tests::js;
 
@@ -108,17 +109,31 @@ async fn every_view_fits_and_keeps_nobody_out() {
     assert_eq!(demo.terminate().await.code, 0);
 }
 
-/// Takes the newest third of the chain's time back, as a follower does that finds another chain.
-async fn take_blocks_back(folder: &Path) {
+/// The chain in `folder`, as its follower left it, and the block of a week before its end.
+async fn a_week_before(folder: &Path) -> (Db, Header) {
     let url = format!("sqlite://{}", folder.join("accrual.db").display());
     let db = Db::open(&url.parse().unwrap(), Mode::Write).await.unwrap();
+    let row = chain::get(&db, REHEARSAL_CHAIN).await.unwrap().unwrap();
+    let then = UnixSeconds(row.latest_at.0 - 8 * 86_400);
+    let found = blocks::newest_at_or_before_time(&db, REHEARSAL_CHAIN, then).await.unwrap();
+    (db, found.expect("blocks of that week are stored"))
+}
+
+/// What is final is never taken back: the node is made to have been sure of less.
+async fn unsure_of_the_last_week(folder: &Path) {
+    let (db, to) = a_week_before(folder).await;
+    let row = chain::get(&db, REHEARSAL_CHAIN).await.unwrap().unwrap();
+    let sure = ChainRow { safe_number: Some(to.number), finalized_number: Some(to.number), ..row };
+    chain::record(&db, &sure).await.unwrap();
+    db.close().await;
+}
+
+/// Takes the last week back, as a follower does that finds another chain.
+async fn take_blocks_back(folder: &Path) {
+    let (db, to) = a_week_before(folder).await;
     let stands = checkpoints::all(&db).await.unwrap();
-    let pools: Vec<_> = stands.iter().map(|one| one.pool.clone()).collect();
-    let newest = stands.iter().map(|one| one.at.0).max().unwrap();
-    let to = blocks::newest_at_or_before_time(&db, REHEARSAL_CHAIN, UnixSeconds(newest - 8 * 86_400))
-        .await
-        .unwrap();
-    commit::rewind(&db, REHEARSAL_CHAIN, &pools, &to.expect("blocks of that week are stored")).await.unwrap();
+    let pools: Vec<_> = stands.into_iter().map(|one| one.pool).collect();
+    commit::rewind(&db, REHEARSAL_CHAIN, &pools, &to).await.unwrap();
     db.close().await;
 }
 
@@ -127,6 +142,7 @@ async fn blocks_that_leave_the_chain_are_seen_to_leave() {
     let folder = tempfile::tempdir().unwrap();
     let (demo, _, key) = demo(folder.path(), &[]).await;
     assert_eq!(demo.terminate().await.code, 0);
+    unsure_of_the_last_week(folder.path()).await;
     let (api, url) = serving(&folder.path().join("accrual-demo.toml")).await;
     let mut script = js::ensure().script("page.mjs");
     script.arg("reorg").env("URL", url).env("KEY", key).env("SHOTS", folder.path());
