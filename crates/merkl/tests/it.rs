@@ -298,7 +298,7 @@ async fn another_accrual_is_read_as_of_the_block_that_its_lines_name() {
 #[tokio::test]
 async fn pages_of_accounts_are_read_to_their_end_and_a_refusal_is_noted() {
     let account = Address::from_word(B256::from(U256::from(100)));
-    let page = |from: usize, to: usize| {
+    let page = move |from: usize, to: usize| {
         let part = |place: usize| {
             let id = if place == 0 { CAMPAIGN } else { B256::from(U256::from(place)) };
             format!(r#"{{ "reason": "a", "amount": "1", "claimed": "0", "pending": "1", "campaignId": "{id}" }}"#)

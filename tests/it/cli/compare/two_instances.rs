@@ -2,6 +2,7 @@
 //! compares. Nothing is in between but the API in Merkl's shapes.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use accrual_recording::NodeOptions;
 use accrual_tests::binary::{self, Running, command};
@@ -11,7 +12,7 @@ use accrual_tests::played::{Played, play};
 use alloy::primitives::U256;
 use serde_json::Value;
 
-use super::super::demo::ready;
+use super::super::demo::get;
 use super::{Told, address, by_hand, rows, told, units};
 
 /// One campaign of each scoring, with the id that Merkl's contract would give it.
@@ -48,7 +49,13 @@ async fn serve(config: &Path) -> (Running, String, String) {
     let mut server = binary::start(command(&[&["serve"], &with[..]].concat()));
     let line = server.line_with("API and page: ").await;
     let base = line.split_once("page: ").unwrap().1.trim_end_matches('/').to_owned();
-    ready(&format!("{base}/health/ready")).await;
+    let is_ready = async || get(&format!("{base}/health/ready"), None).await.0.is_success();
+    let ready = async {
+        while !is_ready().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), ready).await.expect("it is ready");
     (server, base, made.stdout.trim().to_owned())
 }
 
