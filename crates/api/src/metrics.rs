@@ -105,7 +105,10 @@ fn describe() {
     describe_gauge!(COMPONENT_LAG, "Seconds that a part is behind.");
     describe_gauge!(COMPONENT_LAG_BLOCKS, "Blocks that a part is behind.");
     describe_gauge!(REPLICAS, "Servers that were heard of within the bound.");
-    describe_gauge!(MERKL_DIFFERENCE, "All accounts' differences from Merkl, in millionths of what was paid.");
+    describe_gauge!(
+        MERKL_DIFFERENCE,
+        "All accounts' differences from Merkl, in millionths of what was paid."
+    );
     describe_gauge!(MERKL_UNPAID, "What time has set free and Merkl has not paid, in millionths of it.");
     describe_gauge!(MERKL_BEYOND, "1 when the newest comparison is beyond its tolerance or has an alarm.");
     describe_gauge!(MERKL_ALARMS, "Alarms of the newest comparison with Merkl.");

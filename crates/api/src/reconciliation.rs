@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use accrual_rewards::campaign::Campaign;
-use accrual_rewards::reconcile::schedule::{Gap, Run};
 use accrual_rewards::reconcile::beside::{Checks, RootsCheck};
+use accrual_rewards::reconcile::schedule::{Gap, Run};
 use accrual_rewards::reconcile::{
     AccountRow, AccountRun, Alarm, Comparison, Evidence, Fit, Reason, Teller, TheirAccount, ppm_up,
 };

@@ -98,9 +98,8 @@ impl<S: Source> Reader<S> {
         if after.campaign_id != campaign || is_later || twice {
             return Err(moved());
         }
-        let theirs = Theirs::new(UnixSeconds(computed_until), rows).map_err(|error| {
-            MerklError::Malformed { path: LIST.to_owned(), why: error.to_string() }
-        })?;
+        let theirs = Theirs::new(UnixSeconds(computed_until), rows)
+            .map_err(|error| MerklError::Malformed { path: LIST.to_owned(), why: error.to_string() })?;
         let theirs = Theirs {
             budget: Some(before.amount),
             blacklist: before.params.blacklist.iter().copied().collect(),

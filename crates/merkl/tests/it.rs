@@ -255,7 +255,10 @@ async fn users_roots_and_lists() {
 }
 
 /// Another accrual of `rows` accounts, whose lines are as of what `instant` says of a page, and whose campaign is later already.
-fn another(rows: usize, instant: fn(usize) -> u64) -> impl Fn(usize, &str) -> Response + Send + Sync + 'static {
+fn another(
+    rows: usize,
+    instant: fn(usize) -> u64,
+) -> impl Fn(usize, &str) -> Response + Send + Sync + 'static {
     move |_, path| {
         let as_of = |timestamp: u64| {
             format!(r#""accrual": {{ "as_of": {{ "block_number": 1, "timestamp": {timestamp} }} }}, "chain""#)
@@ -288,7 +291,11 @@ async fn another_accrual_is_read_as_of_the_block_that_its_lines_name() {
     let (url, _) = serve(another(150, |_| 800)).await;
     let read = reader(&url).read_also(CAMPAIGN, also).await.unwrap();
     assert_eq!(read.teller(), Teller::Accrual);
-    assert_eq!(read.theirs.computed_until, UnixSeconds(800), "not its campaign's, which moved on, nor Merkl's");
+    assert_eq!(
+        read.theirs.computed_until,
+        UnixSeconds(800),
+        "not its campaign's, which moved on, nor Merkl's"
+    );
     assert_eq!(read.theirs.paid, Amount(U256::from(1_500)), "its own count, whatever Merkl credited");
     let (url, _) = serve(another(150, |page| 800 + u64::try_from(page).unwrap())).await;
     let error = reader(&url).read_also(CAMPAIGN, also).await.unwrap_err();
@@ -301,7 +308,9 @@ async fn pages_of_accounts_are_read_to_their_end_and_a_refusal_is_noted() {
     let page = move |from: usize, to: usize| {
         let part = |place: usize| {
             let id = if place == 0 { CAMPAIGN } else { B256::from(U256::from(place)) };
-            format!(r#"{{ "reason": "a", "amount": "1", "claimed": "0", "pending": "1", "campaignId": "{id}" }}"#)
+            format!(
+                r#"{{ "reason": "a", "amount": "1", "claimed": "0", "pending": "1", "campaignId": "{id}" }}"#
+            )
         };
         let parts: Vec<String> = (from..to).map(part).collect();
         format!(
@@ -313,7 +322,11 @@ async fn pages_of_accounts_are_read_to_their_end_and_a_refusal_is_noted() {
     let list = whole(100);
     let (url, stand_in) = serve(move |before, path| {
         if !path.starts_with("/v4/users/") {
-            return if path == "/v4/roots/live" { StatusCode::FORBIDDEN.into_response() } else { list(before, path) };
+            return if path == "/v4/roots/live" {
+                StatusCode::FORBIDDEN.into_response()
+            } else {
+                list(before, path)
+            };
         }
         assert!(path.starts_with(&format!("/v4/users/{account}/")), "the largest: {path}");
         assert!(path.contains("reloadChainId=8453"), "{path}");
@@ -325,7 +338,10 @@ async fn pages_of_accounts_are_read_to_their_end_and_a_refusal_is_noted() {
     let user = &read.beside.users[0];
     assert_eq!((user.account, user.of_campaign), (account, Amount(U256::from(2))));
     assert_eq!(user.tokens.len(), 1, "both pages are of one token");
-    assert_eq!((user.tokens[0].total, user.tokens[0].parts), (Amount(U256::from(206)), Amount(U256::from(206))));
+    assert_eq!(
+        (user.tokens[0].total, user.tokens[0].parts),
+        (Amount(U256::from(206)), Amount(U256::from(206)))
+    );
     assert_eq!(read.beside.roots, None);
     assert_eq!(read.beside.not_told.len(), 1, "{:?}", read.beside.not_told);
     assert!(read.beside.not_told[0].contains("/v4/roots/live was refused with status 403"));

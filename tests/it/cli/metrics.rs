@@ -68,8 +68,13 @@ async fn the_dashboard_shows_what_a_running_service_exports() {
         told.lines().find(|line| line.starts_with(word)).unwrap_or_else(|| panic!("{word}: {told}"))
     };
     let campaign = "{campaign=\"rehearsal-usd-tkn\"}";
-    for (name, value) in [("difference_ppm", "1234"), ("unpaid_ppm", "20000"), ("beyond", "1"), ("alarms", "1")] {
-        assert!(of(&format!("accrual_merkl_{name}{campaign} ")).ends_with(&format!(" {value}")), "{name}: {told}");
+    for (name, value) in
+        [("difference_ppm", "1234"), ("unpaid_ppm", "20000"), ("beyond", "1"), ("alarms", "1")]
+    {
+        assert!(
+            of(&format!("accrual_merkl_{name}{campaign} ")).ends_with(&format!(" {value}")),
+            "{name}: {told}"
+        );
     }
     assert!(of("accrual_verified_differences{pool=\"rusd-rtkn\"} ").ends_with(" 2"), "{told}");
     // A service that has just started may also have been refused or cut off once.

@@ -14,8 +14,8 @@ pub(crate) mod written;
 use std::collections::{BTreeMap, BTreeSet};
 
 use accrual_rewards::campaign::{Campaign, Scoring};
-use accrual_rewards::id::Venue;
 use accrual_rewards::distributor::TreeEvent;
+use accrual_rewards::id::Venue;
 use accrual_rewards::reconcile::beside::ChainRoots;
 use accrual_rewards::reconcile::schedule::Seen;
 use accrual_rewards::reconcile::{

@@ -128,10 +128,10 @@ pub(super) async fn of_campaign(
     let Some(kept) = newest(api, campaign).await? else { return Ok(BTreeMap::new()) };
     let theirs = comparisons::theirs(api.db(), &kept.comparison_id, accounts).await?;
     let credited = |account: &Address| {
-        let one = theirs.get(account).cloned().unwrap_or(TheirAccount {
-            claimed: Some(Amount::ZERO),
-            ..TheirAccount::default()
-        });
+        let one = theirs
+            .get(account)
+            .cloned()
+            .unwrap_or(TheirAccount { claimed: Some(Amount::ZERO), ..TheirAccount::default() });
         let TheirAccount { amount, claimed, pending, .. } = one;
         (*account, Credited { amount: Some(amount), claimed, pending: Some(pending), ..Credited::default() })
     };

@@ -44,7 +44,8 @@ fn kept(name: &str, told_by: Option<Teller>, computed_until: u64) -> Kept {
         evidence: None,
         runs: Vec::new(),
     };
-    let fit = Fit { scoring: Scoring::PerBlock, equal_count: 0, difference: units(3), difference_ppm: 37_500 };
+    let fit =
+        Fit { scoring: Scoring::PerBlock, equal_count: 0, difference: units(3), difference_ppm: 37_500 };
     let money = Money {
         budget: units(1_000_000_000),
         expected: units(100),
@@ -115,7 +116,11 @@ async fn what_merkl_credited_stands_beside_ours_and_is_null_where_unknown() {
     assert_eq!(total["amount"], "77", "roots and pending together");
     let campaign = rig.get("/v4/campaigns/first").await.json();
     assert_eq!(campaign["campaignStatus"]["computedUntil"], START + 30);
-    assert_eq!(campaign["accrual"]["as_of"]["timestamp"], time(FIRST_BLOCK + 2), "ours is as of its own block");
+    assert_eq!(
+        campaign["accrual"]["as_of"]["timestamp"],
+        time(FIRST_BLOCK + 2),
+        "ours is as of its own block"
+    );
 }
 
 #[tokio::test]

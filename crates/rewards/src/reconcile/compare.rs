@@ -233,10 +233,16 @@ impl std::fmt::Display for Alarm {
                 )
             }
             Self::LiveRootDiffers { theirs, on_chain: Some(on_chain), block } => {
-                write!(f, "they say that claims are paid by root {theirs}, the Distributor pays by {on_chain} (block {block})")
+                write!(
+                    f,
+                    "they say that claims are paid by root {theirs}, the Distributor pays by {on_chain} (block {block})"
+                )
             }
             Self::LiveRootDiffers { theirs, on_chain: None, block } => {
-                write!(f, "they say that claims are paid by root {theirs}, which is not the Distributor's (block {block})")
+                write!(
+                    f,
+                    "they say that claims are paid by root {theirs}, which is not the Distributor's (block {block})"
+                )
             }
             Self::RootNotOnChain { root, block } => {
                 write!(f, "they name root {root}, which the Distributor was not given up to block {block}")

@@ -168,12 +168,7 @@ fn earlier_versions(campaign: &Campaign, at: UnixSeconds) -> Vec<Wanted> {
 }
 
 /// The instant that their sum speaks of, and the edges of the runs around theirs.
-fn other_instants(
-    campaign: &Campaign,
-    theirs: &Theirs,
-    ours: &Ours,
-    known: Known<'_>,
-) -> Vec<Wanted> {
+fn other_instants(campaign: &Campaign, theirs: &Theirs, ours: &Ours, known: Known<'_>) -> Vec<Wanted> {
     let Known { last_trade_at, run_seconds, .. } = known;
     let at = ours.at;
     let run = u64::from(run_seconds.max(1));

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use accrual_rewards::campaign::Scoring;
 use accrual_rewards::distributor::{TreeEvent, Trees};
-use accrual_rewards::reconcile::beside::{Beside, ChainRoots, RootsVerdict, TheirRoots, TheirUser, UserToken};
+use accrual_rewards::reconcile::beside::{
+    Beside, ChainRoots, RootsVerdict, TheirRoots, TheirUser, UserToken,
+};
 use accrual_rewards::reconcile::{Alarm, Bound, Comparison, Ours, by_run};
 use accrual_rewards::unit::{Amount, BlockNumber, UnixSeconds};
 use alloy_primitives::{Address, B256, I256};
@@ -22,7 +24,8 @@ fn root(byte: u8) -> B256 {
 
 /// Root 1 was given 20 hours before our block and root 2 at `second`, each to be disputed for an hour.
 fn chain(second: u64, more: &[(TreeEvent, u64)]) -> ChainRoots {
-    let updated = |byte, at| (TreeEvent::Updated { root: root(byte), dispute_ends_at: UnixSeconds(at + HOUR) }, at);
+    let updated =
+        |byte, at| (TreeEvent::Updated { root: root(byte), dispute_ends_at: UnixSeconds(at + HOUR) }, at);
     let mut events = vec![updated(1, AT - 20 * HOUR), updated(2, second)];
     events.extend(more.iter().cloned());
     let mut trees = Trees::default();
@@ -89,7 +92,8 @@ fn roots_contradict_or_lag() {
 #[test]
 fn a_listed_root_has_to_be_on_the_chain_where_the_chain_is_read() {
     let listed = |at: u64, byte: u8| {
-        let roots = TheirRoots { listed: vec![(UnixSeconds(at), root(byte))], ..told(2, 2, 1, AT - 9 * HOUR) };
+        let roots =
+            TheirRoots { listed: vec![(UnixSeconds(at), root(byte))], ..told(2, 2, 1, AT - 9 * HOUR) };
         let chain = chain(AT - 10 * HOUR, &[]);
         compared(Beside { roots: Some(roots), ..Beside::default() }, Some(chain)).alarms.len()
     };

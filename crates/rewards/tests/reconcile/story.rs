@@ -187,11 +187,8 @@ impl Asked<'_> {
             .collect();
         let margins = Margins::default();
         let prices = Default::default();
-        let known = Known {
-            last_trade_at: Some(UnixSeconds(LAST_TRADE)),
-            run_seconds: RUN_SECONDS,
-            prices: &prices,
-        };
+        let known =
+            Known { last_trade_at: Some(UnixSeconds(LAST_TRADE)), run_seconds: RUN_SECONDS, prices: &prices };
         let fits = fit(theirs, &ours, margins, story.campaign.scoring);
         let all: BTreeSet<_> = ours.iter().flat_map(|(_, ours)| ours.accounts.keys()).collect();
         let asked = in_question(&fits, all.len()).into_iter().map(|scoring| {

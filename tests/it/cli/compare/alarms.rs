@@ -126,7 +126,12 @@ async fn the_roots_they_tell_are_held_against_the_distributor() {
         ("the same", same.clone(), "same", &[]),
         ("another one counts", told([first, second, first], over), "differ", &["live_root_differs"]),
         ("an old one", told([first, first, first], at - 19 * HOUR), "behind", &["live_root_differs"]),
-        ("one that was never given", told([stranger, stranger, second], over), "differ", &["root_not_on_chain"]),
+        (
+            "one that was never given",
+            told([stranger, stranger, second], over),
+            "differ",
+            &["root_not_on_chain"],
+        ),
         ("one that came after our block", told([second, stranger, second], at + HOUR), "ahead", &[]),
         ("a list with a stranger in it", with_stranger, "differ", &["root_not_on_chain"]),
     ];

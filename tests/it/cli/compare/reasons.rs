@@ -14,7 +14,8 @@ use super::{MERKL_ID, Rows, Stage, Told, by_hand, compared, report, rows, told, 
 fn all_are(shown: &Told, hand: &Told, reason: &str, emitted: U256) {
     let rounding = emitted / U256::from(1_000_000_000_u64);
     assert!(shown.len() > 3, "{shown:?}");
-    let measured = |told: &Told| told.iter().map(|(account, (units, _))| (*account, *units)).collect::<Vec<_>>();
+    let measured =
+        |told: &Told| told.iter().map(|(account, (units, _))| (*account, *units)).collect::<Vec<_>>();
     assert_eq!(measured(shown), measured(hand));
     for (account, (difference, named)) in shown {
         let expected = if difference.unsigned_abs() <= rounding { "rounding" } else { reason };
@@ -42,8 +43,7 @@ async fn quiet(stage: &Stage) -> (u64, u64) {
     db.close().await;
     let trades = all.iter().filter(|event| matches!(event.event, PoolEvent::Swapped { .. }));
     let trades: Vec<u64> = trades.map(|event| event.block_at.0).collect();
-    let blocks: Vec<u64> =
-        stage.played.recording.blocks.iter().map(|block| block.header.timestamp).collect();
+    let blocks: Vec<u64> = stage.played.recording.blocks.iter().map(|block| block.header.timestamp).collect();
     let (from, to) = (stage.time(2), stage.time(8));
     let inside = trades.windows(2).filter(|pair| from < pair[0] && pair[1] < to);
     let pairs = inside.filter_map(|pair| {
@@ -58,7 +58,8 @@ async fn a_time_without_trades_is_an_idle_gap_until_the_next_run_makes_up_for_it
     let stage = Stage::set().await;
     let (paid_until, computed_until) = quiet(&stage).await;
     assert!(paid_until + 60 < computed_until, "{paid_until} to {computed_until} is a while");
-    let (before, now) = (report(&stage.config, paid_until).await, report(&stage.config, computed_until).await);
+    let (before, now) =
+        (report(&stage.config, paid_until).await, report(&stage.config, computed_until).await);
     let emitted = units_of(&now, "emitted_units");
     // They have looked up to the later block, and nothing to score has come since the earlier one.
     let stand_in = StandIn::serve(MERKL_ID, &before, paid_until).await;

@@ -205,14 +205,9 @@ fn rewards(says: &Says) -> Vec<Value> {
 fn user(says: &Says, account: Address) -> Value {
     let listed = says.rows.get(&account).copied().unwrap_or_default();
     let other = U256::from(500);
-    let UserSays { of_campaign, total } = says
-        .users
-        .get(&account)
-        .copied()
-        .unwrap_or(UserSays { of_campaign: listed, total: listed + other });
-    let part = |campaign: &str, units: U256| {
-        json!({ "reason": says.reason, "amount": units.to_string(), "claimed": "0", "pending": "0", "campaignId": campaign })
-    };
+    let UserSays { of_campaign, total } =
+        says.users.get(&account).copied().unwrap_or(UserSays { of_campaign: listed, total: listed + other });
+    let part = |campaign: &str, units: U256| json!({ "reason": says.reason, "amount": units.to_string(), "claimed": "0", "pending": "0", "campaignId": campaign });
     json!([{ "chain": { "id": 8453 }, "rewards": [{
         "root": B256::ZERO, "recipient": account.to_checksum(None), "proofs": [],
         "token": { "address": says.token, "chainId": 8453, "symbol": "rTMAI", "decimals": 18 },
@@ -231,8 +226,6 @@ fn live_roots(says: &Says) -> Value {
 fn listed_roots(says: &Says, from: u64, to: u64) -> Value {
     let listed = says.roots.iter().flat_map(|roots| &roots.listed);
     let inside = listed.filter(|(at, _)| from <= *at && *at <= to);
-    let root = |(at, root): &(u64, B256)| {
-        json!({ "root": root, "chainId": 8453, "epoch": at / 3_600, "timestamp": at.to_string(), "isLatest": false })
-    };
+    let root = |(at, root): &(u64, B256)| json!({ "root": root, "chainId": 8453, "epoch": at / 3_600, "timestamp": at.to_string(), "isLatest": false });
     inside.map(root).collect()
 }

@@ -81,8 +81,7 @@ async fn against(config: &Path, campaign: &str, base: &str, key: &str) -> (i32, 
 }
 
 async fn report(config: &Path, campaign: &str) -> Value {
-    let arguments =
-        ["report", "--config", binary::text(config), "--campaign", campaign, "--format", "json"];
+    let arguments = ["report", "--config", binary::text(config), "--campaign", campaign, "--format", "json"];
     let ended = binary::run(&arguments).await;
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     serde_json::from_str(&ended.stdout).unwrap()

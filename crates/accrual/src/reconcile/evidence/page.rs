@@ -76,7 +76,13 @@ pub(crate) fn html(subject: &Subject<'_>) -> String {
 }
 
 /// One account: what it comes to, why, run by run, and position by position.
-fn one(page: &mut String, subject: &Subject<'_>, money: Money<'_>, row: &AccountRow, explained: &[Explained]) {
+fn one(
+    page: &mut String,
+    subject: &Subject<'_>,
+    money: Money<'_>,
+    row: &AccountRow,
+    explained: &[Explained],
+) {
     let view = subject.view;
     let theirs = row.theirs.as_ref().map(|theirs| theirs.computed);
     let ours = ours_of(row, view).unwrap_or_default();
@@ -90,7 +96,13 @@ fn one(page: &mut String, subject: &Subject<'_>, money: Money<'_>, row: &Account
         Some(ppm) => format!("{symbol}, {ppm} ppm of ours"),
         None => format!("{symbol}; ours is nothing"),
     };
-    card(page, "Theirs less ours", &money.signed_brief(row.difference), &ppm, Some(row.difference.to_string()));
+    card(
+        page,
+        "Theirs less ours",
+        &money.signed_brief(row.difference),
+        &ppm,
+        Some(row.difference.to_string()),
+    );
     page.push_str("</div>\n");
     bars(page, [("Merkl", "theirs", theirs.unwrap_or_default()), ("Chain", "ours", ours)]);
     page.push_str("<h2>Why</h2>\n");
@@ -194,8 +206,7 @@ fn positions(page: &mut String, subject: &Subject<'_>, money: Money<'_>, explain
                 Some(to) => (Rfc3339(to.at).to_string(), to.block.to_string()),
                 None => ("lasts".to_owned(), String::new()),
             };
-            let earned =
-                stretch.earned.map_or("paid by the run".to_owned(), |earned| money.amount(earned));
+            let earned = stretch.earned.map_or("paid by the run".to_owned(), |earned| money.amount(earned));
             let _ = writeln!(
                 page,
                 "<tr><td class=\"when\">{}</td><td class=\"n\">{}</td><td class=\"when\">{to}</td><td class=\"n\">{to_block}</td>\
@@ -288,7 +299,10 @@ fn how(page: &mut String, subject: &Subject<'_>, money: Money<'_>) {
             ("Paid by them", with_symbol(view.paid_units)),
             ("Not paid yet", with_symbol(view.remainder_units)),
             ("By the chain", with_symbol(view.ours_units)),
-            ("All differences", format!("{} ({} ppm)", with_symbol(view.difference_units), view.difference_ppm)),
+            (
+                "All differences",
+                format!("{} ({} ppm)", with_symbol(view.difference_units), view.difference_ppm),
+            ),
             ("Tolerance", format!("{} ppm", view.tolerance_ppm)),
             ("Comparison", view.comparison.clone()),
         ],

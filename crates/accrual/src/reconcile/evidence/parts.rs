@@ -44,7 +44,8 @@ impl Money<'_> {
 
     /// What an amount is of.
     pub(super) fn symbol(&self) -> String {
-        let symbol = self.token.filter(|token| token.decimals.is_some()).and_then(|token| token.symbol.clone());
+        let symbol =
+            self.token.filter(|token| token.decimals.is_some()).and_then(|token| token.symbol.clone());
         symbol.map_or("units".to_owned(), |symbol| escaped(&symbol))
     }
 }
@@ -112,7 +113,9 @@ pub(super) fn line(page: &mut String, timeline: &Timeline, until: UnixSeconds) {
     let Some(first) = timeline.stretches.first() else { return };
     let from = first.from.at;
     let width = until.since(from).max(1);
-    page.push_str("<svg class=\"line\" viewBox=\"0 0 10000 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">");
+    page.push_str(
+        "<svg class=\"line\" viewBox=\"0 0 10000 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">",
+    );
     for stretch in &timeline.stretches {
         let end = stretch.to.map_or(until, |to| to.at.min(until));
         let place = |at: UnixSeconds| at.since(from).saturating_mul(10_000) / width;
