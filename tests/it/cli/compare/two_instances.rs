@@ -2,7 +2,6 @@
 //! compares. Nothing is in between but the API in Merkl's shapes.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use accrual_recording::NodeOptions;
 use accrual_tests::binary::{self, Running, command};
@@ -12,7 +11,6 @@ use accrual_tests::played::{Played, play};
 use alloy::primitives::U256;
 use serde_json::Value;
 
-use super::super::demo::get;
 use super::{Told, address, by_hand, rows, told, units};
 
 /// One campaign of each scoring, with the id that Merkl's contract would give it.
@@ -39,7 +37,7 @@ async fn index(config: &Path) {
     assert_eq!(ended.code, 0, "{}", ended.stderr);
 }
 
-/// A server over `config`, its base URL, and a key that may read everything.
+/// A server over `config`, its base URL, and a key that may read everything. It answers from its first second on.
 async fn serve(config: &Path) -> (Running, String, String) {
     let with = ["--config", binary::text(config)];
     let scopes = ["--scopes", "read:public,read:wallet"];
@@ -49,13 +47,6 @@ async fn serve(config: &Path) -> (Running, String, String) {
     let mut server = binary::start(command(&[&["serve"], &with[..]].concat()));
     let line = server.line_with("API and page: ").await;
     let base = line.split_once("page: ").unwrap().1.trim_end_matches('/').to_owned();
-    let is_ready = async || get(&format!("{base}/health/ready"), None).await.0.is_success();
-    let ready = async {
-        while !is_ready().await {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), ready).await.expect("it is ready");
     (server, base, made.stdout.trim().to_owned())
 }
 
