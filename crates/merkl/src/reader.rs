@@ -78,6 +78,7 @@ impl<S: Source> Reader<S> {
     /// As [`Reader::read`].
     pub async fn read_also(&self, campaign: B256, also: Also<'_>) -> Result<Read, MerklError> {
         let before = self.campaign(campaign).await?;
+        let told_until = computed_until(&before)?;
         let lines = self.lines(campaign).await?;
         let moved = || MerklError::Moved { campaign: campaign.to_string() };
         // Another accrual moves with every block: each of its lines says as of which, and its pages add nothing to them.
@@ -85,7 +86,7 @@ impl<S: Source> Reader<S> {
         let computed_until = match as_of(&lines).filter(|_| is_accrual) {
             Some(instants) if instants.len() > 1 => return Err(moved()),
             Some(instants) => instants.into_iter().next().unwrap_or_default(),
-            None => computed_until(&before)?,
+            None => told_until,
         };
         let rows = rows(lines)?;
         let also = if is_accrual { Also { users_max: 0, accounts: &[], ..also } } else { also };

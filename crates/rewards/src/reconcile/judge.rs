@@ -122,6 +122,10 @@ impl<'a> Judge<'a> {
             return (Reason::Excluded, Evidence::LeftOut { by });
         }
         if is_theirs {
+            let computed = theirs.computed(account);
+            if let Some(found) = self.as_answered(account, computed, |reason| reason != Reason::Excluded) {
+                return found;
+            }
             let evidence =
                 if contracts.contains(&account) { Evidence::AbsentContract } else { Evidence::Absent };
             return (Reason::MissingInOurs, evidence);

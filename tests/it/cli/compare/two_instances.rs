@@ -11,7 +11,6 @@ use accrual_tests::played::{Played, play};
 use alloy::primitives::U256;
 use serde_json::Value;
 
-use super::super::demo::ready;
 use super::{Told, address, by_hand, rows, told, units};
 
 /// One campaign of each scoring, with the id that Merkl's contract would give it.
@@ -38,7 +37,7 @@ async fn index(config: &Path) {
     assert_eq!(ended.code, 0, "{}", ended.stderr);
 }
 
-/// A server over `config`, its base URL, and a key that may read everything.
+/// A server over `config`, its base URL, and a key that may read everything. It answers from its first second on.
 async fn serve(config: &Path) -> (Running, String, String) {
     let with = ["--config", binary::text(config)];
     let scopes = ["--scopes", "read:public,read:wallet"];
@@ -48,7 +47,6 @@ async fn serve(config: &Path) -> (Running, String, String) {
     let mut server = binary::start(command(&[&["serve"], &with[..]].concat()));
     let line = server.line_with("API and page: ").await;
     let base = line.split_once("page: ").unwrap().1.trim_end_matches('/').to_owned();
-    ready(&format!("{base}/health/ready")).await;
     (server, base, made.stdout.trim().to_owned())
 }
 

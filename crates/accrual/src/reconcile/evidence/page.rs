@@ -88,15 +88,21 @@ fn one(
     let ours = ours_of(row, view).unwrap_or_default();
     let symbol = money.symbol();
     page.push_str("<div class=\"cards\">");
-    let shown = theirs.map_or("unknown to them".to_owned(), |theirs| money.amount(theirs));
+    let shown = theirs.map_or("unknown to them".to_owned(), |theirs| money.brief(theirs));
     card(page, "Merkl credits", &shown, &symbol, theirs.map(|theirs| theirs.to_string()));
-    card(page, "By the chain", &money.amount(ours), &symbol, Some(ours.to_string()));
+    card(page, "By the chain", &money.brief(ours), &symbol, Some(ours.to_string()));
     let ppm = match row.difference_ppm {
         Some(0) => "equal to the unit".to_owned(),
         Some(ppm) => format!("{symbol}, {ppm} ppm of ours"),
         None => format!("{symbol}; ours is nothing"),
     };
-    card(page, "Theirs less ours", &money.signed(row.difference), &ppm, Some(row.difference.to_string()));
+    card(
+        page,
+        "Theirs less ours",
+        &money.signed_brief(row.difference),
+        &ppm,
+        Some(row.difference.to_string()),
+    );
     page.push_str("</div>\n");
     bars(page, [("Merkl", "theirs", theirs.unwrap_or_default()), ("Chain", "ours", ours)]);
     page.push_str("<h2>Why</h2>\n");
@@ -219,11 +225,11 @@ fn all(page: &mut String, subject: &Subject<'_>, money: Money<'_>) {
     let Subject { view, rows, .. } = *subject;
     let symbol = money.symbol();
     page.push_str("<div class=\"cards\">");
-    card(page, "Merkl paid", &money.amount(view.paid_units), &symbol, Some(view.paid_units.to_string()));
-    card(page, "By the chain", &money.amount(view.ours_units), &symbol, Some(view.ours_units.to_string()));
+    card(page, "Merkl paid", &money.brief(view.paid_units), &symbol, Some(view.paid_units.to_string()));
+    card(page, "By the chain", &money.brief(view.ours_units), &symbol, Some(view.ours_units.to_string()));
     let apart = format!("{symbol}, {} ppm; {} are tolerated", view.difference_ppm, view.tolerance_ppm);
     let difference = view.difference_units;
-    card(page, "All differences", &money.amount(difference), &apart, Some(difference.to_string()));
+    card(page, "All differences", &money.brief(difference), &apart, Some(difference.to_string()));
     page.push_str("</div>\n");
     bars(page, [("Merkl", "theirs", view.paid_units), ("Chain", "ours", view.ours_units)]);
     let reasons = by_reason(rows);

@@ -7,7 +7,7 @@ use accrual_api::view::Rfc3339;
 use accrual_rewards::explain::Timeline;
 use accrual_rewards::unit::{Amount, SignedAmount, UnixSeconds};
 
-use crate::figures::exact;
+use crate::figures::{cut, exact};
 
 /// How amounts of the reward token are written.
 #[derive(Debug, Clone, Copy)]
@@ -24,16 +24,22 @@ impl Money<'_> {
         }
     }
 
-    /// The same with its sign; nothing is `0`.
+    /// The same, cut after four decimals where that leaves something: for a large figure with its units below it.
+    pub(super) fn brief(&self, units: Amount) -> String {
+        let Some(decimals) = self.token.and_then(|token| token.decimals) else { return units.to_string() };
+        let short = cut(units, decimals, 4);
+        let is_nothing = short.chars().all(|c| matches!(c, '0' | '.'));
+        if is_nothing { exact(units, decimals) } else { short }
+    }
+
+    /// With its sign, every digit; nothing is `0`.
     pub(super) fn signed(&self, units: SignedAmount) -> String {
-        let sign = if units.0.is_zero() {
-            ""
-        } else if units.0.is_negative() {
-            "\u{2212}"
-        } else {
-            "+"
-        };
-        format!("{sign}{}", self.amount(units.magnitude()))
+        format!("{}{}", sign(units), self.amount(units.magnitude()))
+    }
+
+    /// With its sign, as [`Money::brief`].
+    pub(super) fn signed_brief(&self, units: SignedAmount) -> String {
+        format!("{}{}", sign(units), self.brief(units.magnitude()))
     }
 
     /// What an amount is of.
@@ -41,6 +47,14 @@ impl Money<'_> {
         let symbol =
             self.token.filter(|token| token.decimals.is_some()).and_then(|token| token.symbol.clone());
         symbol.map_or("units".to_owned(), |symbol| escaped(&symbol))
+    }
+}
+
+fn sign(units: SignedAmount) -> &'static str {
+    match (units.0.is_zero(), units.0.is_negative()) {
+        (true, _) => "",
+        (false, true) => "\u{2212}",
+        (false, false) => "+",
     }
 }
 
