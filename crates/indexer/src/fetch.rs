@@ -308,7 +308,8 @@ impl<S: LogSource + 'static> Fetcher<S> {
         evidence: Option<&Evidence>,
     ) -> Result<Headers, IndexError> {
         let (first, last) = (blocks.first.0, blocks.last.0);
-        let unsettled = first.max(self.final_block.0.saturating_add(1))..=last;
+        // The final block itself too, so that a change below it is told from one above it.
+        let unsettled = first.max(self.final_block.0)..=last;
         let logs = logs.iter().map(|read| &read.log);
         let timeless = logs.filter(|log| log.block_timestamp.is_none()).map(|log| log.block_number);
         let wanted: BTreeSet<u64> = unsettled.clone().chain(timeless).chain([first, last]).collect();

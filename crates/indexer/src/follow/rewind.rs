@@ -50,6 +50,15 @@ impl<S: LogSource + 'static> Follower<S> {
             let numbers: Vec<BlockNumber> = stored.iter().map(|header| header.number).collect();
             let chain = self.source.headers(&numbers).await?;
             match (search(&stored, &chain, settled), stored.last()) {
+                // Blocks that cannot have left the chain lie above it. Their headers were not kept by earlier versions.
+                (Search::Fork(fork), _) if fork.number < settled => {
+                    return Err(IndexError::FinalBlockChanged {
+                        number: settled,
+                        stored: "blocks above it that left the chain".to_owned(),
+                        found: "other ones".to_owned(),
+                        repair: go_back_to(fork.number),
+                    });
+                }
                 (Search::Fork(fork), _) => return Ok(fork),
                 (Search::FinalChanged { stored, found }, _) => {
                     return Err(self.final_changed(&stored, found).await?);
@@ -86,14 +95,16 @@ impl<S: LogSource + 'static> Follower<S> {
             }
             from = oldest.number.previous();
         }
-        let repair = both.map_or_else(anew, |both| {
-            format!(
-                "forget what was read above block {both}, which both have, and read it again: `accrual index --rewind-to {both}`"
-            )
-        });
+        let repair = both.map_or_else(anew, go_back_to);
         let found = found.map_or("no such block".to_owned(), |found| found.hash.to_string());
         Ok(IndexError::FinalBlockChanged { number, stored: stored.hash.to_string(), found, repair })
     }
+}
+
+fn go_back_to(both: BlockNumber) -> String {
+    format!(
+        "forget what was read above block {both}, which both have, and read it again: `accrual index --rewind-to {both}`"
+    )
 }
 
 fn anew() -> String {
