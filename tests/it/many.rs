@@ -10,7 +10,7 @@ use accrual_store::leases::{self, Standing, is_pool};
 use accrual_store::{Db, Engine, Mode, checkpoints, dump};
 use accrual_tests::binary::{self, Ended, Running, command};
 use accrual_tests::config;
-use accrual_tests::db::{Fresh, fresh};
+use accrual_tests::db::fresh;
 use accrual_tests::played::{Played, play};
 use accrual_tests::proxy::Proxy;
 use serde_json::Value;
@@ -41,7 +41,9 @@ fn text(database: &str, played: &Played) -> String {
             let own = pool.split("[[pools.wrappers]]").next().unwrap();
             let (head, id_on) = own.split_once("\nid = \"").unwrap();
             let (id, tail) = id_on.split_once('"').unwrap();
-            copies.push_str(&format!("[[pools]]{head}\nid = \"{id}-{copy}\"{tail}\n[[pools.wrappers]]\nkind = \"remap\"\n"));
+            copies.push_str(&format!(
+                "[[pools]]{head}\nid = \"{id}-{copy}\"{tail}\n[[pools.wrappers]]\nkind = \"remap\"\n"
+            ));
             copies.push_str(&format!("address = \"{copy:#042x}\"\nto = \"{:#042x}\"\n\n", copy + 100));
         }
     }
@@ -137,9 +139,8 @@ async fn taken_over(db: &Db, worker: &str, lost: &[String]) -> Duration {
     let moved = async {
         loop {
             let others = split(&leases::standing(db).await.unwrap());
-            let held = |name: &String| {
-                others.iter().any(|(other, pools)| other != worker && pools.contains(name))
-            };
+            let held =
+                |name: &String| others.iter().any(|(other, pools)| other != worker && pools.contains(name));
             let now = heights(db, lost).await;
             if lost.iter().all(|name| held(name) && now[name] > before[name]) {
                 return;
@@ -178,7 +179,8 @@ async fn three_workers_and_two_servers_leave_what_one_process_leaves() {
     let two = shared_by(db, 2).await;
     let third = index(&direct);
     let three = shared_by(db, 3).await;
-    let (paused, cut_off, killed) = (newcomer(&BTreeMap::new(), &one), newcomer(&one, &two), newcomer(&two, &three));
+    let (paused, cut_off, killed) =
+        (newcomer(&BTreeMap::new(), &one), newcomer(&one, &two), newcomer(&two, &three));
     let servers = [serve(&direct).await, serve(&by_proxy).await];
     println!("split: {:?}", three.values().map(Vec::len).collect::<Vec<_>>());
 
@@ -209,7 +211,10 @@ async fn three_workers_and_two_servers_leave_what_one_process_leaves() {
         assert!(!stderr.contains("panicked"), "{stderr}");
     }
     let left = leases::standing(db).await.unwrap();
-    assert!(left.leases.iter().all(|row| row.worker.as_ref().is_none_or(|worker| *worker == killed)), "{left:?}");
+    assert!(
+        left.leases.iter().all(|row| row.worker.as_ref().is_none_or(|worker| *worker == killed)),
+        "{left:?}"
+    );
     let workers = [index(&direct), index(&by_proxy), index(&direct)];
     shared_by(db, 3).await;
 
@@ -239,7 +244,8 @@ async fn a_database_that_goes_away_and_returns_loses_nothing() {
     let Some(shared) = fresh(Engine::Postgres).await else { return };
     let folder = tempfile::tempdir().unwrap();
     let (expected, _) = alone(folder.path()).await;
-    let played = play(NodeOptions { head: HeadRule::Paced { speed: 2 * SPEED }, ..NodeOptions::default() }).await;
+    let played =
+        play(NodeOptions { head: HeadRule::Paced { speed: 2 * SPEED }, ..NodeOptions::default() }).await;
     let proxy = Proxy::to(server_of(&shared)).await;
     let path = write(folder.path(), "away.toml", &text(&by_way_of(&shared, proxy.address), &played));
     let mut worker = index(&path);

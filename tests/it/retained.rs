@@ -32,14 +32,18 @@ async fn days_are_answered_as_before_and_hours_begin_later() {
         let answer = reqwest::Client::new().get(format!("{at}v1{path}")).header("x-api-key", &key);
         let mut answer: Value = answer.send().await.unwrap().json().await.unwrap();
         // How old the newest block is grows from call to call.
-        answer["meta"].as_object_mut().into_iter().for_each(|meta| meta.retain(|name, _| name == "hours_since_at"));
+        answer["meta"]
+            .as_object_mut()
+            .into_iter()
+            .for_each(|meta| meta.retain(|name, _| name == "hours_since_at"));
         answer
     };
     let top = ask(&format!("/campaigns/{CAMPAIGN}/accruals?limit=1")).await;
     let account = top["data"][0]["account"].as_str().unwrap().to_owned();
     let history = format!("/accounts/{account}/history?campaign={CAMPAIGN}&limit=500&interval=");
     let treasury = format!("/campaigns/{CAMPAIGN}/treasury?days_after=2");
-    let before = (ask(&format!("{history}1d")).await, ask(&format!("{history}1h")).await, ask(&treasury).await);
+    let before =
+        (ask(&format!("{history}1d")).await, ask(&format!("{history}1h")).await, ask(&treasury).await);
     assert!(before.1["data"].as_array().unwrap().len() > 300, "two weeks of hours");
     assert!(before.1["meta"]["hours_since_at"].is_null() && before.2["wallets_at_end"].is_u64());
 
@@ -50,7 +54,8 @@ async fn days_are_answered_as_before_and_hours_begin_later() {
     assert!(gone > 10_000, "{gone}");
     db.close().await;
 
-    let after = (ask(&format!("{history}1d")).await, ask(&format!("{history}1h")).await, ask(&treasury).await);
+    let after =
+        (ask(&format!("{history}1d")).await, ask(&format!("{history}1h")).await, ask(&treasury).await);
     assert_eq!(after.0["data"], before.0["data"], "days");
     assert_eq!(after.2, before.2, "what the campaign bought");
     let since = "2025-06-16T01:00:00Z";

@@ -39,7 +39,8 @@ impl Standby {
         let (host, port) = (server.ip().to_string(), server.port().to_string());
         let data = standby.data();
         let copy = ["--pgdata", text(&data), "--host", &host, "--port", &port, "--username", "accrual"];
-        let copy = [&copy[..], &["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync"]];
+        let copy =
+            [&copy[..], &["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync"]];
         run(&mut program("pg_basebackup", &copy.concat()));
         standby.start();
         standby
@@ -149,8 +150,7 @@ async fn a_standby_is_read_from_while_it_is_fresh_and_never_answers_older() {
     register(&primary.db, &["a"]).await;
     extend(&primary.db, "a", None, header(110), &[]).await.unwrap();
     let standby = Standby::of(&primary);
-    let reading =
-        Reading::with_standby(primary.db.clone(), &standby.url(&primary), LAG_MAX).await.unwrap();
+    let reading = Reading::with_standby(primary.db.clone(), &standby.url(&primary), LAG_MAX).await.unwrap();
     until_used(&reading, true).await;
     assert_eq!(reading.db().url().to_string(), standby.url(&primary).to_string());
     let book = Book::new(reading.clone(), 8453, Some(2), vec![info("a")], Vec::new(), &[]);

@@ -51,8 +51,7 @@ pub async fn serve(
     let tell_others = webhooks::work(&api, courier, stop.clone());
     let look = api.looker().follow(&api, stop.clone());
     let keys = async { tokio::join!(follow_keys, keep_keys, keep_uses, keep_limits) };
-    let (served, (), (), _, (), ()) =
-        tokio::join!(answer, follow, watch_standby, keys, tell_others, look);
+    let (served, (), (), _, (), ()) = tokio::join!(answer, follow, watch_standby, keys, tell_others, look);
     Ok(served?)
 }
 

@@ -351,8 +351,7 @@ impl<S: LogSource> Follower<S> {
                     self.state.fold(pools[pool], event, self.options.snapshot_events)
                 })?;
                 if batch.is_full() || batch.reaches(blocks.last) {
-                    let events =
-                        batch.commit(&db, self.options.chain_id, pools, &mut self.state).await?;
+                    let events = batch.commit(&db, self.options.chain_id, pools, &mut self.state).await?;
                     self.events += events;
                     let block = batch.clear();
                     metrics::counter!("accrual_index_events_total").increment(events);

@@ -175,7 +175,8 @@ impl Worker {
         let count = u32::try_from(held.pool_count()).unwrap_or(u32::MAX);
         metrics::gauge!("accrual_index_pools_held").set(f64::from(count));
         self.held.send_if_modified(|before| {
-            let is_lost = |lease: &&Lease| held.0.get(&lease.name) != Some(lease) && !given_back.contains(lease);
+            let is_lost =
+                |lease: &&Lease| held.0.get(&lease.name) != Some(lease) && !given_back.contains(lease);
             let lost = before.0.values().filter(is_lost).count();
             if lost > 0 {
                 tracing::warn!(leases = lost, "no longer this worker's");

@@ -8,8 +8,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Database, Pool, Postgres, Sqlite, Transaction};
 
-use crate::url::Location;
 use crate::leases::{self, Lease};
+use crate::url::Location;
 use crate::{DbUrl, StoreError, explain};
 
 /// How long a statement waits for another writer before it gives up.
@@ -286,7 +286,13 @@ async fn open_server(url: &DbUrl, text: &str, mode: Mode) -> Result<Db, StoreErr
     }
     knock(url, &options).await?;
     let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS_MAX).connect_lazy_with(options);
-    Ok(Db::Postgres(Pools { writer: pool.clone(), reader: pool, url: url.clone(), mode, leases: Arc::new([]) }))
+    Ok(Db::Postgres(Pools {
+        writer: pool.clone(),
+        reader: pool,
+        url: url.clone(),
+        mode,
+        leases: Arc::new([]),
+    }))
 }
 
 /// One connection, made and closed: a pool would retry a refused one for half a minute.

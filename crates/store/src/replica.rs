@@ -111,7 +111,8 @@ impl Reading {
     pub async fn look(&self) {
         let Some(standby) = &self.standby else { return };
         let at = Instant::now();
-        let both = async { Ok::<_, StoreError>((written(&self.primary).await?, replayed(&standby.db).await?)) };
+        let both =
+            async { Ok::<_, StoreError>((written(&self.primary).await?, replayed(&standby.db).await?)) };
         let looked = tokio::time::timeout(standby.lag_max, both).await;
         let mut seen = standby.seen();
         let is_used = match looked {
@@ -199,7 +200,12 @@ mod tests {
 
     #[test]
     fn places_in_the_journal_are_in_order() {
-        let cases = [("0/0", Some(0)), ("0/FFFFFFFF", Some(0xFFFF_FFFF)), ("1/0", Some(1 << 32)), ("16/B374D848", Some(0x16_B374_D848))];
+        let cases = [
+            ("0/0", Some(0)),
+            ("0/FFFFFFFF", Some(0xFFFF_FFFF)),
+            ("1/0", Some(1 << 32)),
+            ("16/B374D848", Some(0x16_B374_D848)),
+        ];
         for (text, place) in cases {
             assert_eq!(journal_place(text), place, "{text}");
         }

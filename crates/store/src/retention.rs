@@ -116,7 +116,10 @@ const BY_DAY_BEFORE: &str = "select before_at from rolled_up where campaign_id =
 ///
 /// # Errors
 /// [`StoreError::Damaged`], or the database's own.
-pub async fn accounts_by_day_before(db: &Db, campaign: &CampaignId) -> Result<Option<UnixSeconds>, StoreError> {
+pub async fn accounts_by_day_before(
+    db: &Db,
+    campaign: &CampaignId,
+) -> Result<Option<UnixSeconds>, StoreError> {
     let before: Option<i64> = on!(db, pool => sqlx::query_scalar(BY_DAY_BEFORE)
         .bind(campaign.as_str()).fetch_optional(pool).await)?;
     let row = Row { db, table: "rolled_up", key: campaign };

@@ -63,7 +63,10 @@ async fn told_to_stop_under_load_it_answers_and_counts_everybody_it_let_in() {
         db.close().await;
         let counted: u64 = rows.iter().map(|row| row[5].parse::<u64>().unwrap()).sum();
         assert_eq!(counted, seen.answered, "let in and counted, and answered");
-        println!("{}: {counted} calls answered and counted, {} turned away at the door", fresh.engine, seen.turned_away);
+        println!(
+            "{}: {counted} calls answered and counted, {} turned away at the door",
+            fresh.engine, seen.turned_away
+        );
     })
     .await;
 }

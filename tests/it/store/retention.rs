@@ -48,7 +48,9 @@ async fn hours_of_calls_become_days_with_the_same_sums() {
         let mut hours = Vec::new();
         for key in ["k1", "k2"] {
             for at in (100 * DAY..104 * DAY).step_by(3_600) {
-                hours.extend([(200, at % 7), (429, 1)].map(|(status, calls)| hour(key, at, status, calls + 1)));
+                hours.extend(
+                    [(200, at % 7), (429, 1)].map(|(status, calls)| hour(key, at, status, calls + 1)),
+                );
             }
         }
         hours.sort_by(|a, b| (&a.key_id, a.at, a.status).cmp(&(&b.key_id, b.at, b.status)));
@@ -123,7 +125,8 @@ async fn hours_of_accounts_become_days_and_the_ends_of_days_stay() {
         assert!(told().await == full, "an answer changed");
         let by_day = retention::accounts_by_day_before(db, &campaign).await.unwrap();
         assert_eq!(by_day, Some(UnixSeconds(107 * DAY)));
-        let again = retention::roll_up_accounts(db, &campaign, ends_at, UnixSeconds(106 * DAY)).await.unwrap();
+        let again =
+            retention::roll_up_accounts(db, &campaign, ends_at, UnixSeconds(106 * DAY)).await.unwrap();
         assert_eq!(again, 0);
         assert_eq!(retention::accounts_by_day_before(db, &campaign).await.unwrap(), by_day, "never back");
     })

@@ -109,7 +109,9 @@ fn standby(file: &file::Database, written: &Written) -> Checked<Option<Standby>>
     let Some(text) = &file.read_url else { return Ok(None) };
     let url = DbUrl::from_str(text).map_err(|error| written.error("database.read_url", error.to_string()))?;
     if file.read_lag_seconds_max == 0 {
-        return Err(written.error("database.read_lag_seconds_max", "is 0: a standby is always a little behind"));
+        return Err(
+            written.error("database.read_lag_seconds_max", "is 0: a standby is always a little behind")
+        );
     }
     Ok(Some(Standby { url, lag_max: Duration::from_secs(u64::from(file.read_lag_seconds_max)) }))
 }

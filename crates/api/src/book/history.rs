@@ -38,7 +38,8 @@ impl Book {
         if asked == Asked::Block(newest.moment.number) || asked == Asked::Time(newest.moment.at) {
             return Ok(newest);
         }
-        let moment = moment::resolve(self.covering(&newest).await?, self.chain_id, self.block_seconds, asked).await;
+        let moment =
+            moment::resolve(self.covering(&newest).await?, self.chain_id, self.block_seconds, asked).await;
         self.at_moment(info, &newest, moment.map_err(not_stored)?).await
     }
 

@@ -176,7 +176,15 @@ impl Asked {
             Some(cursor) => cursor.at,
             None => UnixSeconds(begins.0.div_ceil(step).saturating_mul(step)),
         };
-        Ok(Span { step, first, to, limit: self.limit, list, cut_at: is_cut.then_some(begins), hours_since: None })
+        Ok(Span {
+            step,
+            first,
+            to,
+            limit: self.limit,
+            list,
+            cut_at: is_cut.then_some(begins),
+            hours_since: None,
+        })
     }
 }
 
@@ -194,7 +202,8 @@ impl Span {
     /// Begins with the first hour whose row and the one before it are kept, where older ones became days before `by_day`.
     fn skip_days(&mut self, by_day: Option<UnixSeconds>) {
         let since = by_day.map(|before| UnixSeconds(before.0.saturating_add(self.step)));
-        if let Some(since) = since.filter(|since| self.step < Interval::Day.seconds() && self.first < *since) {
+        if let Some(since) = since.filter(|since| self.step < Interval::Day.seconds() && self.first < *since)
+        {
             self.first = since;
             self.hours_since = Some(since);
         }

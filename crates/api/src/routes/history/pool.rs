@@ -149,8 +149,7 @@ impl<'a> Told<'a> {
         let own = |campaign: &&'a Campaign| campaign.pool == *id;
         let mut campaigns: Vec<(&Campaign, BTreeMap<_, _>)> = Vec::new();
         for campaign in api.book().campaigns().iter().filter(own) {
-            let found =
-                series::campaign_points(db, &campaign.id, read, span.step, span.rows_max()).await?;
+            let found = series::campaign_points(db, &campaign.id, read, span.step, span.rows_max()).await?;
             let points = found.iter().map(|row| Ok((row.at, parsed::<CampaignPoint>(&row.body)?)));
             campaigns.push((campaign, points.collect::<Result<_, ApiError>>()?));
         }
