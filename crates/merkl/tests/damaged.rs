@@ -46,8 +46,14 @@ fn rubbish() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         any::<f64>().prop_map(Value::from),
         any::<String>().prop_map(Value::from),
-        select(vec!["", "-1", "1.5", "0x", "115792089237316195423570985008687907853269984665640564039457584007913129639936"])
-            .prop_map(Value::from),
+        select(vec![
+            "",
+            "-1",
+            "1.5",
+            "0x",
+            "115792089237316195423570985008687907853269984665640564039457584007913129639936"
+        ])
+        .prop_map(Value::from),
         Just(json!([])),
         Just(json!({})),
         Just(json!([[[]]])),
@@ -101,7 +107,8 @@ fn now(question: impl Future<Output = ()>) {
 #[test]
 fn each_shape_is_read_undamaged() {
     now(async {
-        let [campaign, rewards, roots, live, user] = shapes().map(|shape| Reader::new(Always(shape.to_string()), 8453));
+        let [campaign, rewards, roots, live, user] =
+            shapes().map(|shape| Reader::new(Always(shape.to_string()), 8453));
         assert_eq!(campaign.campaign(CAMPAIGN).await.unwrap().campaign_id, CAMPAIGN);
         assert_eq!(rewards.rewards(CAMPAIGN).await.unwrap().len(), 1);
         assert_eq!(roots.roots().await.unwrap().len(), 1);

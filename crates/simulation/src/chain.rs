@@ -131,9 +131,8 @@ impl Chain {
         let known = |blocks: &[Block]| blocks.partition_point(|block| block.header.timestamp <= seconds);
         let trunk_head = FIRST + number_of(known(&self.trunk)).max(1) - 1;
         let finalized = trunk_head.saturating_sub(self.finality_blocks).max(FIRST);
-        let active = |fork: &Fork| {
-            fork.from_seconds <= seconds && seconds < fork.until_seconds + late_seconds
-        };
+        let active =
+            |fork: &Fork| fork.from_seconds <= seconds && seconds < fork.until_seconds + late_seconds;
         let fork = self.forks.iter().rposition(active);
         let head = fork.map_or(trunk_head, |place| {
             let fork = &self.forks[place];

@@ -134,8 +134,8 @@ fn with_time(log: &str, block: &Block, manner: Manner) -> String {
 }
 
 fn logs(chain: &Chain, view: View, manner: Manner, filter: &Value) -> Said {
-    let filter: Filter =
-        serde_json::from_value(filter.clone()).map_err(|error| (-32602, format!("invalid filter: {error}")))?;
+    let filter: Filter = serde_json::from_value(filter.clone())
+        .map_err(|error| (-32602, format!("invalid filter: {error}")))?;
     let width = filter.to_block.saturating_sub(filter.from_block) + 1;
     if width > manner.range_blocks_max {
         return Err((-32602, format!("query exceeds max block range {}", manner.range_blocks_max)));

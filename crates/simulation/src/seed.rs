@@ -183,7 +183,8 @@ impl Run {
             let is_last = lives == LIVES_MAX || self.chance.permille(120);
             let steps_max = self.chance.pick(&[30, 150, 800]);
             let steps = (!is_last).then(|| self.chance.between(1, steps_max));
-            let time = if is_last { left } else { left.min(Duration::from_secs(self.chance.between(1, 600))) };
+            let time =
+                if is_last { left } else { left.min(Duration::from_secs(self.chance.between(1, 600))) };
             self.one_life(steps, time).await?;
             if self.chance.permille(500) {
                 // Nobody is there to see what happens on the chain.
@@ -230,7 +231,8 @@ impl Run {
     async fn in_calm_weather(&mut self) -> Result<Rows, String> {
         let mut rows: Option<Rows> = None;
         for _ in 0..2 {
-            let db = self.stage.held(self.disk.open()).await.map_err(|error| format!("no database: {error}"))?;
+            let db =
+                self.stage.held(self.disk.open()).await.map_err(|error| format!("no database: {error}"))?;
             let options = options(self.shape, &mut self.chance);
             let (stage, shutdown) = (self.stage.clone(), CancellationToken::new());
             let has_begun = Cell::new(false);

@@ -194,12 +194,15 @@ impl Steps for Stage {
                 state.hold = Some(Hold::new());
             }
         }
-        let fate = self.database(step, match step {
-            Step::Read => "database: a read fails",
-            Step::Begin => "database: a transaction does not begin",
-            Step::Statement => "database: a statement fails",
-            Step::Commit => "database: a commit fails",
-        });
+        let fate = self.database(
+            step,
+            match step {
+                Step::Read => "database: a read fails",
+                Step::Begin => "database: a transaction does not begin",
+                Step::Statement => "database: a statement fails",
+                Step::Commit => "database: a commit fails",
+            },
+        );
         if fate != Fate::GoOn {
             self.state().database_is_busy = false;
         }
@@ -208,12 +211,15 @@ impl Steps for Stage {
 
     fn after(&self, step: Step) -> Fate {
         self.state().database_is_busy = false;
-        self.database(step, match step {
-            Step::Read => "database: a read's answer is lost",
-            Step::Begin => "database: a beginning is lost",
-            Step::Statement => "database: a statement's answer is lost",
-            Step::Commit => "database: a commit is done, and said to have failed",
-        })
+        self.database(
+            step,
+            match step {
+                Step::Read => "database: a read's answer is lost",
+                Step::Begin => "database: a beginning is lost",
+                Step::Statement => "database: a statement's answer is lost",
+                Step::Commit => "database: a commit is done, and said to have failed",
+            },
+        )
     }
 }
 
@@ -230,4 +236,3 @@ impl Stage {
         Fate::GoOn
     }
 }
-

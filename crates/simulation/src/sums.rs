@@ -90,7 +90,13 @@ impl fmt::Display for Sums {
         let faults: u64 = self.faults.values().sum();
         let minutes = self.simulated.as_secs() / 60;
         writeln!(f, "{} seeds, {} failed", self.seeds, self.failures.len())?;
-        writeln!(f, "{} h {} min simulated, {} steps to the outside", minutes / 60, minutes % 60, self.steps)?;
+        writeln!(
+            f,
+            "{} h {} min simulated, {} steps to the outside",
+            minutes / 60,
+            minutes % 60,
+            self.steps
+        )?;
         writeln!(
             f,
             "{faults} faults, {} deaths between two steps, {} branches left the chain, {} events compared",

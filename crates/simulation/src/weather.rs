@@ -210,14 +210,13 @@ impl Weather {
 
     /// Nothing goes wrong, ever: one node that answers at once.
     pub(crate) fn calm() -> Self {
-        let manner =
-            Manner {
-                block_timestamp: true,
-                finality: true,
-                range_blocks_max: 10_000,
-                logs_max: 100_000,
-                empty_beyond_head: false,
-            };
+        let manner = Manner {
+            block_timestamp: true,
+            finality: true,
+            range_blocks_max: 10_000,
+            logs_max: 100_000,
+            empty_beyond_head: false,
+        };
         Self {
             chance: Chance::new(0, 2),
             nodes: vec![Character { manner, late_seconds: 0, latency_max: Duration::from_millis(1) }],

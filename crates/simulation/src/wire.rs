@@ -29,7 +29,8 @@ pub(crate) struct Wire {
 /// Clients of all nodes of a stage, each with its name.
 pub(crate) fn clients(stage: &Arc<Stage>) -> Vec<(String, RpcClient)> {
     let count = stage.weather(|weather| weather.nodes.len());
-    let client = |node| (format!("sim://node-{node}"), RpcClient::new(Wire { stage: stage.clone(), node }, true));
+    let client =
+        |node| (format!("sim://node-{node}"), RpcClient::new(Wire { stage: stage.clone(), node }, true));
     (0..count).map(client).collect()
 }
 
@@ -151,9 +152,7 @@ impl Wire {
             None => said,
         };
         let payload = match said {
-            Ok(json) => {
-                ResponsePayload::Success(RawValue::from_string(json).expect("nodes answer in JSON"))
-            }
+            Ok(json) => ResponsePayload::Success(RawValue::from_string(json).expect("nodes answer in JSON")),
             Err((code, message)) => {
                 ResponsePayload::Failure(ErrorPayload { code, message: message.into(), data: None })
             }
@@ -171,13 +170,15 @@ impl Wire {
             (Fault::OtherChain, "eth_chainId") => Ok("\"0x1\"".to_owned()),
             (Fault::NoBlock, "eth_getBlockByNumber") => Ok("null".to_owned()),
             (Fault::OtherBlock, "eth_getBlockByNumber") => {
-                let height = self.stage.weather(|weather| weather.chance().between(view.finalized, view.head));
+                let height =
+                    self.stage.weather(|weather| weather.chance().between(view.finalized, view.head));
                 let params = json!([format!("{height:#x}"), false]);
                 node::answer(&self.stage.chain, view, manner, method, &params)
             }
-            (Fault::LogsTwice | Fault::LogsShuffled | Fault::LogsStray | Fault::LogsMissing, "eth_getLogs") => {
-                said.clone().map(|logs| self.spoil_logs(&logs, fault))
-            }
+            (
+                Fault::LogsTwice | Fault::LogsShuffled | Fault::LogsStray | Fault::LogsMissing,
+                "eth_getLogs",
+            ) => said.clone().map(|logs| self.spoil_logs(&logs, fault)),
             _ => return said,
         };
         if spoilt != said {

@@ -3,8 +3,8 @@
 //! A pool's state is the engine's own ledger, so that every log is one that an honest pool would write; what a swap
 //! takes in is counted here step by step, as v3-core does.
 
-use accrual_indexer::decode::uniswap_v3::{manager, pool};
 use accrual_indexer::decode::token;
+use accrual_indexer::decode::uniswap_v3::{manager, pool};
 use accrual_rewards::event::PoolEvent;
 use accrual_rewards::id::Holding;
 use accrual_rewards::ledger::concentrated::{ConcentratedLedger, Price};
@@ -126,7 +126,8 @@ impl World {
     fn transfer(&mut self, chance: &mut Chance) -> Option<Transaction> {
         let (from, to) = (chance.index(ACCOUNTS), chance.index(ACCOUNTS));
         let is_minted = chance.permille(400);
-        let value = if is_minted { chance.between(1, 1 << 40) } else { self.balances[from] / chance.between(1, 3) };
+        let value =
+            if is_minted { chance.between(1, 1 << 40) } else { self.balances[from] / chance.between(1, 3) };
         if value == 0 {
             return None;
         }

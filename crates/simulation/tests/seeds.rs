@@ -49,5 +49,8 @@ fn the_same_seed_is_the_same_run() {
 fn what_lying_nodes_leave_out_is_seen() {
     let sums = run_all(0..40, Nodes::Lying, 1, |_, _| {});
     assert!(sums.faults.contains_key("logs: one left out"), "{sums}");
-    assert!(!sums.failures.is_empty(), "nobody missed the logs: is the judge blind, or are logs proved to be whole now?");
+    assert!(
+        !sums.failures.is_empty(),
+        "nobody missed the logs: is the judge blind, or are logs proved to be whole now?"
+    );
 }

