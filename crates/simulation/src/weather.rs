@@ -191,10 +191,11 @@ impl Weather {
         let share = chance.pick(&[100, 400, 900]);
         let mut faults: Vec<Fault> = ALL.into_iter().filter(|_| chance.permille(share)).collect();
         if which == Nodes::Lying {
-            faults.push(LogsMissing);
+            faults.extend([LogsMissing; 12]);
             nodes.iter_mut().for_each(|node| node.manner.empty_beyond_head = chance.permille(500));
         }
-        let fault_permille = chance.pick(&[0, 10, 50, 150, 300]);
+        let fault_permille =
+            chance.pick(&[0, 10, 50, 150, 300]).max(if which == Nodes::Lying { 50 } else { 0 });
         let storms = (0..chance.between(0, 4)).map(|_| storm(&mut chance, count, end)).collect();
         let behind = (0..chance.between(0, 3))
             .map(|_| {

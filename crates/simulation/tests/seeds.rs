@@ -44,13 +44,10 @@ fn the_same_seed_is_the_same_run() {
     assert_ne!(run(1, Nodes::Honest).trace, run(2, Nodes::Honest).trace);
 }
 
-/// The judge must not be blind: logs that are left out without a word are found in the rows, or stop the ledger.
+/// What is left out without a word is asked for elsewhere, or read from the receipts.
 #[test]
-fn what_lying_nodes_leave_out_is_seen() {
-    let sums = run_all(0..40, Nodes::Lying, 1, |_, _| {});
-    assert!(sums.faults.contains_key("logs: one left out"), "{sums}");
-    assert!(
-        !sums.failures.is_empty(),
-        "nobody missed the logs: is the judge blind, or are logs proved to be whole now?"
-    );
+fn what_lying_nodes_leave_out_changes_nothing() {
+    let sums = run_all(0..60, Nodes::Lying, 1, |_, _| {});
+    assert!(sums.faults.get("logs: one left out").is_some_and(|count| *count > 60), "{sums}");
+    assert!(sums.failures.is_empty(), "{:?}", sums.failures);
 }

@@ -16,6 +16,9 @@ use super::crowd::Crowd;
 const TABLES: [&str; 6] =
     ["events", "checkpoints", "snapshots", "pool_points", "campaign_points", "account_points"];
 const KILLS: u32 = 12;
+/// A busy machine takes its time to start a process: so many of them must have stored something.
+const MOVED_MIN: u32 = 3;
+const ATTEMPTS_MAX: u64 = 80;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_while_the_chain_grows_it_leaves_the_same_rows() {
@@ -28,11 +31,13 @@ async fn killed_while_the_chain_grows_it_leaves_the_same_rows() {
         let path = write(folder.path(), &seen.url_text, &crowd);
         let mut rng = Rng::new(23);
         let (mut kills, mut moved) = (0, 0);
-        let mut stood = 0;
-        while kills < KILLS {
+        let (mut stood, mut attempts) = (0, 0);
+        while kills < KILLS || moved < MOVED_MIN {
+            attempts += 1;
+            assert!(attempts < ATTEMPTS_MAX, "only {moved} of {attempts} processes stored something");
             let mut running = binary::start(index(&path, false));
             for _ in 0..rng.between(1, 4) {
-                sleep(Duration::from_millis(rng.between(5, 150))).await;
+                sleep(Duration::from_millis(rng.between(5, 150 + 10 * attempts))).await;
                 crowd.play(1).await;
             }
             kills += u32::from(running.is_alive());
@@ -54,7 +59,7 @@ async fn killed_while_the_chain_grows_it_leaves_the_same_rows() {
         for (table, (ours, theirs)) in TABLES.iter().zip(ours.iter().zip(&theirs)) {
             assert!(ours == theirs, "killed {kills} times, table {table} holds other rows");
         }
-        assert!(ours[0].len() > 50 && moved >= 3, "{} events, {moved} runs stored something", ours[0].len());
+        assert!(ours[0].len() > 50, "{} events", ours[0].len());
         println!("{}: {kills} kills, {moved} of the runs had stored something", seen.engine);
     })
     .await;
@@ -81,7 +86,8 @@ fn write(folder: &Path, database: &str, crowd: &Crowd) -> std::path::PathBuf {
     }
     text += &format!(
         "[[campaigns]]\nid = \"live\"\npool = \"wide\"\nreward_token = \"{}\"\nbudget_units = \"1000000000000000000000000\"\n\
-         starts_at = \"2025-06-04T17:00:00Z\"\nends_at = \"2025-06-04T18:00:00Z\"\n",
+         starts_at = \"2025-06-04T17:00:00Z\"\nends_at = \"2025-06-04T18:00:00Z\"\n\
+         weights = {{ fees = 4000, token0 = 3000, token1 = 3000 }}\n",
         crowd.stage.reward
     );
     config::write_text(folder, &text)

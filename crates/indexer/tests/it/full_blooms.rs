@@ -90,19 +90,18 @@ impl LogSource for Full {
 
 /// How many events came, and of how many blocks the receipts were read.
 async fn fetch(second: Option<Vec<RawLog>>, completeness: Completeness) -> (usize, usize) {
-    let source = Full { second, receipts: AtomicUsize::new(0) };
-    let (pools, planner) = (vec![pool(Venue::Erc20)], std::sync::Mutex::new(Planner::new(10_000)));
+    let source = Arc::new(Full { second, receipts: AtomicUsize::new(0) });
+    let (pools, planner) = (vec![pool(Venue::Erc20)], Arc::new(Mutex::new(Planner::new(10_000))));
     let options = FetchOptions {
         final_block: BlockNumber(LAST),
         block_seconds: Some(2),
         ranges_in_flight_max: 1,
         completeness,
     };
-    let fetcher = Fetcher::new(&source, &pools, &planner, KnownIds::default(), options);
+    let fetcher = Arc::new(Fetcher::new(source.clone(), &pools, planner, KnownIds::default(), options));
     let blocks = BlockRange { first: BlockNumber(1), last: BlockNumber(LAST) };
     let ranges: Vec<_> = fetcher.ranges(blocks).try_collect().await.unwrap();
-    drop(fetcher);
-    (ranges.iter().map(|range| range.events[0].len()).sum(), source.receipts.into_inner())
+    (ranges.iter().map(|range| range.events[0].len()).sum(), source.receipts.load(Ordering::Relaxed))
 }
 
 #[tokio::test]
