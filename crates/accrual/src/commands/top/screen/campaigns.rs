@@ -106,9 +106,8 @@ pub(super) fn sums(pen: Pen<'_>, one: &CampaignOverview) -> Vec<Line<'static>> {
 
 /// What is not emitted yet.
 pub(super) fn left(one: &CampaignOverview) -> String {
-    let of = |units: &accrual_client::Units| amount(units);
-    let left = of(&one.campaign.budget_units)
-        .zip(one.campaign.emitted_units.as_ref().and_then(of))
+    let left = amount(&one.campaign.budget_units)
+        .zip(one.campaign.emitted_units.as_ref().and_then(amount))
         .and_then(|(budget, emitted)| budget.checked_sub(emitted));
     left.map_or_else(|| UNKNOWN.to_owned(), |left| tokens(left, &one.campaign.reward_token))
 }
