@@ -1,6 +1,7 @@
 //! A chain whose blooms are full, so that a hit says nothing: receipts are not spent without end.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use accrual_indexer::complete::Completeness;
 use accrual_indexer::decode::join::KnownIds;
@@ -101,7 +102,7 @@ async fn fetch(second: Option<Vec<RawLog>>, completeness: Completeness) -> (usiz
     let fetcher = Arc::new(Fetcher::new(source.clone(), &pools, planner, KnownIds::default(), options));
     let blocks = BlockRange { first: BlockNumber(1), last: BlockNumber(LAST) };
     let ranges: Vec<_> = fetcher.ranges(blocks).try_collect().await.unwrap();
-    (ranges.iter().map(|range| range.events[0].len()).sum(), source.receipts.load(Ordering::Relaxed))
+    (ranges.iter().map(|range| range.events[0].len()).sum(), source.receipts.load(Ordering::SeqCst))
 }
 
 #[tokio::test]
