@@ -75,7 +75,7 @@ pub(crate) fn bench(arguments: &[String]) -> Result<(), Failed> {
     let options = read(arguments)?;
     let server = match options.postgres {
         Some(_) => None,
-        None => Some(postgres::Server::start(machine::need_postgres()?, Sync::On)?),
+        None => Some(Server::start(machine::need_postgres()?, Sync::On)?),
     };
     let url = options.postgres.clone().or_else(|| server.as_ref().map(Server::url));
     let mut tables = Vec::new();

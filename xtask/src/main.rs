@@ -16,7 +16,7 @@ mod postgres;
 mod shell;
 mod tests;
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use shell::{Failed, run};
 
