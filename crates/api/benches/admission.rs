@@ -108,14 +108,14 @@ fn write_headers(figures: &Figures) {
 }
 
 fn count(api: &Api, key: &ActiveKey) {
-    api.usage().count(&Call {
-        key: &key.id,
-        client_id: &key.client.client_id,
-        endpoint: "GET /v1/campaigns",
+    api.usage().count(Call {
+        key: key.id,
+        client_id: key.client.client_id.clone(),
+        endpoint: "GET /v1/campaigns".to_owned(),
         status: 200,
         is_counted: true,
-        network: "203.0.113.0/24",
-        agent: "bench",
+        network: "203.0.113.0/24".to_owned(),
+        agent: "bench".to_owned(),
         at: NOW,
     });
 }
@@ -169,5 +169,7 @@ fn settings() -> Settings {
         mcp: Default::default(),
         sign_in: None,
         security: None,
+        announced: Default::default(),
+        merkl: None,
     }
 }

@@ -221,7 +221,7 @@ impl LogSource for RpcSource {
         let question = Question::new("eth_chainId", json!([]));
         let once = async |place: usize| self.ask_chain_id(&self.nodes[place]).await;
         let Some(expected) = self.options.chain_id.filter(|_| self.nodes.len() > 1) else {
-            return self.ask_with(&question, |place| once(place)).await.map(|(_, found)| found);
+            return self.ask_with(&question, &once).await.map(|(_, found)| found);
         };
         // Of several nodes one of another chain is left alone, as long as there is another.
         let mut found = None;
@@ -234,7 +234,7 @@ impl LogSource for RpcSource {
         }
         match found {
             Some(found) => Ok(found),
-            None => self.ask_with(&question, |place| once(place)).await.map(|(_, found)| found),
+            None => self.ask_with(&question, once).await.map(|(_, found)| found),
         }
     }
 
@@ -263,7 +263,7 @@ impl LogSource for RpcSource {
             let receipts = parse::<Option<Vec<Receipt>>>(&answer)?.ok_or(Trouble::Absent)?;
             receipts::logs_of(block, receipts).map_err(|what| Trouble::Wrong { what })
         };
-        self.ask_with(&question, |place| once(place)).await.map(|(_, logs)| logs)
+        self.ask_with(&question, once).await.map(|(_, logs)| logs)
     }
 
     async fn logs(&self, query: &LogQuery) -> Result<Vec<RawLog>, SourceError> {

@@ -84,7 +84,7 @@ async fn simulate(seed: u64, nodes: Nodes) -> Outcome {
     let weather = Weather::new(seed, end, chain.late_seconds_max, nodes);
     let stage = Arc::new(Stage::new(chain.clone(), weather, false));
     let mut run = Run { chance, stage: stage.clone(), shape, disk: Disk::new(), end, deaths: 0 };
-    let disturbed = run.to_the_end().await;
+    let disturbed = run.run_to_the_end().await;
     let (steps, faults, trace) = stage.sums();
     let mut hasher = DefaultHasher::new();
     (trace, stage.elapsed()).hash(&mut hasher);
@@ -185,7 +185,7 @@ struct Run {
 
 impl Run {
     /// Process after process in bad weather, then the last in good; what is stored in the end.
-    async fn to_the_end(&mut self) -> Result<Rows, String> {
+    async fn run_to_the_end(&mut self) -> Result<Rows, String> {
         let mut lives = 0;
         while self.stage.elapsed() < self.end {
             lives += 1;

@@ -62,7 +62,7 @@ impl Part {
     }
 
     /// As the loop does: what failed for the other worker's sake is read again from where the database stands.
-    async fn to_the_head(&mut self) {
+    async fn sync_to_the_head(&mut self) {
         for _ in 0..5 {
             match self.follower.sync(Target::Head, &|_| {}).await {
                 Ok(_) => return,
@@ -88,19 +88,19 @@ async fn two_workers_through_a_fork_leave_the_rows_of_one() {
         for (depth, instead, first_sees) in [(6, 8, true), (9, 3, false), (4, 12, true)] {
             let before = crowd.memory.clone();
             crowd.play(depth).await;
-            one.to_the_head().await;
-            two.to_the_head().await;
+            one.sync_to_the_head().await;
+            two.sync_to_the_head().await;
             crowd.forget(depth, &before).await;
             crowd.play(instead).await;
             if first_sees {
-                one.to_the_head().await;
-                two.to_the_head().await;
+                one.sync_to_the_head().await;
+                two.sync_to_the_head().await;
             } else {
                 // Both at once: one rewinds, the other finds it done.
-                tokio::join!(one.to_the_head(), two.to_the_head());
+                tokio::join!(one.sync_to_the_head(), two.sync_to_the_head());
                 // Whoever was rewound after it had gone on goes on once more.
-                one.to_the_head().await;
-                two.to_the_head().await;
+                one.sync_to_the_head().await;
+                two.sync_to_the_head().await;
             }
             let alone = fresh(seen.engine).await.unwrap();
             sync(&crowd, &alone.db, DEEP).await;
@@ -121,7 +121,7 @@ async fn a_paused_worker_comes_back_and_writes_nothing() {
         crowd.play(12).await;
         let mut one = Part::join(&crowd, &seen.db, "one").await;
         one.holds(2).await;
-        one.to_the_head().await;
+        one.sync_to_the_head().await;
         // It stops beating, as a machine does that was put to sleep; another one has everything after the lease.
         drop(one.beating.take());
         let mut two = Part::join(&crowd, &seen.db, "two").await;
@@ -131,7 +131,7 @@ async fn a_paused_worker_comes_back_and_writes_nothing() {
         let error = one.follower.sync(Target::Head, &|_| {}).await.unwrap_err();
         assert!(matches!(error, IndexError::Store(StoreError::LeaseLost { .. })), "{error}");
         assert!(rows(seen).await == before, "the paused worker wrote");
-        two.to_the_head().await;
+        two.sync_to_the_head().await;
         let after = rows(seen).await;
         assert!(after != before, "the other one goes on");
 
@@ -140,8 +140,8 @@ async fn a_paused_worker_comes_back_and_writes_nothing() {
         one.holds(1).await;
         two.holds(1).await;
         crowd.play(5).await;
-        one.to_the_head().await;
-        two.to_the_head().await;
+        one.sync_to_the_head().await;
+        two.sync_to_the_head().await;
         let alone = fresh(seen.engine).await.unwrap();
         sync(&crowd, &alone.db, DEEP).await;
         let (ours, theirs) = (rows(seen).await, rows(&alone).await);

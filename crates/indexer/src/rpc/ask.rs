@@ -48,8 +48,8 @@ impl RpcSource {
         &self,
         question: &Question,
     ) -> Result<T, SourceError> {
-        let once = async |place: usize| parse(&*self.ask_once(&self.nodes[place], question).await?);
-        self.ask_with(question, |place| once(place)).await.map(|(_, answer)| answer)
+        let once = async |place: usize| parse(&self.ask_once(&self.nodes[place], question).await?);
+        self.ask_with(question, once).await.map(|(_, answer)| answer)
     }
 
     /// One question by `once`, which asks the node with that place one time; the node that answered, and its answer.

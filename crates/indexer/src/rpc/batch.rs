@@ -106,7 +106,7 @@ impl RpcSource {
             let answer = self.ask_once(&self.nodes[place], &question).await?;
             parse::<Option<T>>(&answer)?.ok_or(Trouble::Absent)
         };
-        match self.ask_with(&question, |place| once(place)).await {
+        match self.ask_with(&question, once).await {
             Ok((_, header)) => Ok(Some(header)),
             Err(SourceError::Refused { .. }) => Ok(None),
             Err(error) => Err(error),

@@ -60,7 +60,7 @@ impl RpcSource {
             }
             // This waits until a node is back. One that refuses the whole batch knows no "safe"; one that was only away
             // is asked for all three again, once.
-            let (place, latest) = self.ask_with(&question, |place| once(place)).await?;
+            let (place, latest) = self.ask_with(&question, &once).await?;
             if is_refused {
                 return Ok((place, Heads { latest: Header::from(latest), safe: None, finalized: None }));
             }

@@ -319,10 +319,10 @@ fn foot(page: &mut String, subject: &Subject<'_>) {
         ),
         _ => String::new(),
     };
-    let _ = write!(
+    let _ = writeln!(
         page,
         "<footer><p>Amounts are whole tokens with every digit, or smallest units where it says so; times are in UTC. What stands \
          under <em>by the chain</em> is computed from the chain's logs alone, block by block; a stretch names the block that began \
-         it and the block that ended it.</p>{again}</footer>\n"
+         it and the block that ended it.</p>{again}</footer>"
     );
 }
