@@ -46,6 +46,8 @@ struct Counts {
     /// Who was kept apart since the day began that is told with it.
     known: HashMap<KeyId, (u64, BTreeSet<Who>)>,
     failures: HashMap<(u64, &'static str, String), u64>,
+    /// Counts up with each call, so that of two in one second the later is known.
+    turn: u64,
 }
 
 /// What calls have in common that are counted as one until they are written.
@@ -67,6 +69,8 @@ struct CallCount {
     first: u64,
     last: u64,
     calls: u64,
+    /// Of the last one.
+    turn: u64,
     /// Of callers who are not kept apart: the last one's network and agent.
     stranger: Option<(String, String)>,
 }
@@ -108,8 +112,10 @@ impl Usage {
         let now = call.at.0;
         let mut of = CallOf::of(call);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.turn += 1;
+        let turn = counts.turn;
         if let Some(count) = counts.calls.get_mut(&of) {
-            count.add(now);
+            count.add(now, turn);
             return;
         }
         let mut stranger = None;
@@ -120,9 +126,9 @@ impl Usage {
                 std::mem::replace(&mut of.agent, other()),
             ));
         }
-        let none = CallCount { first: now, last: now, calls: 0, stranger: None };
+        let none = CallCount { first: now, last: now, calls: 0, turn, stranger: None };
         let count = counts.calls.entry(of).or_insert(none);
-        count.add(now);
+        count.add(now, turn);
         count.stranger = stranger;
     }
 
@@ -206,8 +212,8 @@ impl CallOf {
 }
 
 impl CallCount {
-    fn add(&mut self, now: u64) {
-        (self.last, self.calls) = (now.max(self.last), self.calls + 1);
+    fn add(&mut self, now: u64, turn: u64) {
+        (self.last, self.calls, self.turn) = (now.max(self.last), self.calls + 1, turn);
     }
 }
 
@@ -242,8 +248,10 @@ impl Counts {
         let mut hours: BTreeMap<(KeyId, u64, String, u16), HourRow> = BTreeMap::new();
         let mut callers: BTreeMap<(KeyId, Who), CallerRow> = BTreeMap::new();
         let mut uses: BTreeMap<KeyId, UseRow> = BTreeMap::new();
-        for (of, count) in self.calls {
-            let CallCount { first, last, calls, stranger } = count;
+        let mut calls: Vec<(CallOf, CallCount)> = self.calls.into_iter().collect();
+        calls.sort_unstable_by_key(|(_, count)| count.turn);
+        for (of, count) in calls {
+            let CallCount { first, last, calls, stranger, .. } = count;
             let key_id = of.key.as_str().to_owned();
             *minutes.entry((of.key.clone(), of.minute)).or_default() += calls;
             let hour = of.minute / HOUR * HOUR;

@@ -20,6 +20,7 @@ use accrual_store::Header;
 use alloy::primitives::{Address, B256, U256};
 use alloy::sol_types::SolEvent;
 use futures::{Stream, StreamExt, TryStreamExt};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::complete::{Completeness, Evidence, says_the_same};
@@ -406,8 +407,11 @@ fn after(part: BlockRange, whole: BlockRange) -> Option<BlockRange> {
 /// How often something happened, by block.
 type Mints = BTreeMap<u64, u64>;
 
-/// Runs on whichever thread is free, and ends with whoever waits for it.
+/// Runs on whichever thread is free, and ends with whoever waits for it. Where there is only one, that waits as it is.
 async fn task<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
+        return work.await;
+    }
     match AbortOnDropHandle::new(tokio::spawn(work)).await {
         Ok(done) => done,
         Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),

@@ -86,8 +86,9 @@ impl Keys {
     /// The database's own.
     pub async fn family(&self, client_id: &str) -> Result<Option<Family>, KeysError> {
         let Some(client) = clients::by_id(&self.0.db, client_id).await? else { return Ok(None) };
-        let keys = keys::list(&self.0.db, Some(client_id)).await?;
+        // In this order: a rotation that another server begins meanwhile is of keys that are then there.
         let rotations = rotations::open(&self.0.db, client_id).await?;
+        let keys = keys::list(&self.0.db, Some(client_id)).await?;
         Ok(Some(Family { client, keys, rotations }))
     }
 }

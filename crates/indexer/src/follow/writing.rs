@@ -4,6 +4,7 @@
 //! next call, after which the loop takes up where the database stands.
 
 use accrual_store::{Db, Header, PoolExtension, StoreError, commit};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::batch::{Closed, ClosedPool};
@@ -29,10 +30,14 @@ impl<'a> Writer<'a> {
         Self { db, chain_id, running: None }
     }
 
-    /// Begins to write a batch, after the one before is written: that one is answered.
+    /// Begins to write a batch, after the one before is written: that one is answered. With a single thread nothing could
+    /// go on meanwhile, so the batch itself is written and answered.
     pub(super) async fn begin(&mut self, batch: Closed) -> Result<Option<Written>, IndexError> {
-        let before = self.finish().await?;
         let (db, chain_id) = (self.db.clone(), self.chain_id);
+        if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
+            return Ok(Some(write(&db, chain_id, &batch).await?));
+        }
+        let before = self.finish().await?;
         let write = async move { write(&db, chain_id, &batch).await };
         self.running = Some(AbortOnDropHandle::new(tokio::spawn(write)));
         Ok(before)

@@ -86,7 +86,7 @@ pub(super) fn bar(ppm: u32, width: u16) -> String {
 /// `0x8a6F…36dC` where the whole address finds no room.
 pub(super) fn short(account: &str) -> String {
     match (account.get(..6), account.get(account.len().saturating_sub(4)..)) {
-        (Some(first), Some(last)) if account.len() > 12 => format!("{first}…{last}"),
+        (Some(first), Some(last)) if account.len() > 12 && account.is_ascii() => format!("{first}…{last}"),
         _ => account.to_owned(),
     }
 }
