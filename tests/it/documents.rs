@@ -6,7 +6,7 @@ use std::process::Command;
 
 use accrual_tests::binary;
 
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 10] = [
     "README.md",
     "ARCHITECTURE.md",
     "GLOSSARY.md",
@@ -16,6 +16,7 @@ const DOCUMENTS: [&str; 9] = [
     "docs/backups.md",
     "docs/reliability.md",
     "docs/scaling.md",
+    "docs/security.md",
 ];
 const EXAMPLE: &str = "config/accrual.example.toml";
 

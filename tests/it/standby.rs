@@ -47,8 +47,10 @@ impl Standby {
     }
 
     fn start(&self) {
+        // With fewer connections than its primary a standby does not start.
         let options = format!(
-            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories={} -c fsync=off -c hot_standby=on",
+            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories={} -c fsync=off -c hot_standby=on \
+             -c max_connections=1000",
             self.port,
             self.folder.path().display()
         );

@@ -192,7 +192,8 @@ impl<S: LogSource + 'static> Follower<S> {
     pub async fn follow(&mut self, shutdown: &CancellationToken, progress: &(dyn Fn(Progress) + Sync)) {
         while !shutdown.is_cancelled() {
             let pause = async {
-                let synced = self.sync(Target::Head, progress).await;
+                // Boxed, as below: futures within futures grow too deep for the compiler.
+                let synced = Box::pin(self.sync(Target::Head, progress)).await;
                 self.keep_nodes(true).await;
                 match synced {
                     Ok(_) => {
@@ -257,7 +258,7 @@ impl<S: LogSource + 'static> Follower<S> {
         self.record(&heads).await?;
         loop {
             while let Some((pools, blocks)) = self.state.next_group(target) {
-                self.extend(&pools, blocks, &heads, target, progress).await?;
+                Box::pin(self.extend(&pools, blocks, &heads, target, progress)).await?;
                 if self.part_changed() {
                     break;
                 }
