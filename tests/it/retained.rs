@@ -53,6 +53,8 @@ async fn days_are_answered_as_before_and_hours_begin_later() {
     let gone = retention::roll_up_accounts(&db, &campaign, ENDS_AT, by_day).await.unwrap();
     assert!(gone > 5_000, "{gone}");
     db.close().await;
+    // Answers are kept for a second where no block comes.
+    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
 
     let after =
         (ask(&format!("{history}1d")).await, ask(&format!("{history}1h")).await, ask(&treasury).await);

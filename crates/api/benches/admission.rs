@@ -109,7 +109,7 @@ fn write_headers(figures: &Figures) {
 
 fn count(api: &Api, key: &ActiveKey) {
     api.usage().count(Call {
-        key: key.id,
+        key: key.id.clone(),
         client_id: key.client.client_id.clone(),
         endpoint: "GET /v1/campaigns".to_owned(),
         status: 200,

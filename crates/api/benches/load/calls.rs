@@ -146,7 +146,7 @@ async fn closed(server: &Server, target: &Target) -> Served {
 /// which it should have begun, so that a server that falls behind is not spared.
 async fn open(target: &Target, per_second: u64) -> Vec<Duration> {
     let (begin, mut tasks) = (Instant::now() + WARM, Vec::new());
-    let step = |count: u64| Duration::from_nanos(1_000_000_000 * count / per_second.max(1));
+    let step = move |count: u64| Duration::from_nanos(1_000_000_000 * count / per_second.max(1));
     let mut connections = Vec::new();
     for _ in 0..CONNECTIONS {
         connections.push(Connection::open(target.address).await);

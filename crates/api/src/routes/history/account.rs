@@ -121,8 +121,10 @@ async fn page(
     let last = recorded.unwrap_or_default().min(span.to);
     let opens = campaign.window.starts_at.0.div_ceil(span.step).saturating_mul(span.step);
     let first = UnixSeconds(span.first.0.max(opens));
-    let before = series::account_before(db, &campaign.id, account, first).await?;
-    let stored = series::account_points(db, &campaign.id, account, Hours { from: first, to: last });
+    // A day begins a day before its row: what was earned in the hours between is its own.
+    let begins = UnixSeconds(first.0.saturating_sub(span.step).saturating_add(1));
+    let before = series::account_before(db, &campaign.id, account, begins).await?;
+    let stored = series::account_points(db, &campaign.id, account, Hours { from: begins, to: last });
     let stored = stored.await?;
     let (mut total, mut has_stake) = before.map_or((Amount::ZERO, false), |row| (row.earned, row.has_stake));
     let (mut rows, mut next, mut seen, mut at) = (Vec::new(), None, 0, first);
