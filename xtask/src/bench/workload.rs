@@ -29,7 +29,7 @@ const LARGE: Chain = Chain { blocks: 604_800, logs: 1_000_000 };
 /// What one run took.
 #[derive(Clone, Copy)]
 struct Spent {
-    seconds: f64,
+    ms: u128,
     peak_mb: u64,
 }
 
@@ -91,7 +91,7 @@ pub(super) fn measure(folder: &str, runs: usize, postgres: Option<&str>) -> Resu
                     requests[place] = node.requests().saturating_sub(before);
                 }
             }
-            let raw = median(&bounds[0]).seconds;
+            let raw = median(&bounds[0]).ms;
             let mut add = |who: &str, spent: &[Spent], requests: Option<u64>| {
                 let requests = requests.map(|count| count.to_string()).unwrap_or_default();
                 table.push_str(&line(&chain, who, spent, raw, &requests));
@@ -110,26 +110,31 @@ fn named(what: &str, latency_ms: u32) -> String {
     if latency_ms == 0 { what.to_owned() } else { format!("{what}, late") }
 }
 
-fn line(chain: &Chain, who: &str, spent: &[Spent], raw: f64, requests: &str) -> String {
-    let seconds = |pick: fn(&[Spent]) -> f64| format!("{:.2}", pick(spent));
-    let lowest = |spent: &[Spent]| spent.iter().map(|one| one.seconds).fold(f64::MAX, f64::min);
-    let highest = |spent: &[Spent]| spent.iter().map(|one| one.seconds).fold(0.0, f64::max);
-    let middle = median(spent);
+fn line(chain: &Chain, who: &str, spent: &[Spent], raw_ms: u128, requests: &str) -> String {
+    let middle = median(spent).ms;
+    let (lowest, highest) = (spent.iter().map(|one| one.ms).min(), spent.iter().map(|one| one.ms).max());
+    let tenths = 10 * middle / raw_ms.max(1);
     format!(
-        "| {} blocks, {} logs | {who} | {:.2} ({} to {}) | {:.1} | {} | {requests} |\n",
+        "| {} blocks, {} logs | {who} | {} ({} to {}) | {}.{} | {} | {requests} |\n",
         chain.blocks,
         chain.logs,
-        middle.seconds,
-        seconds(lowest),
-        seconds(highest),
-        middle.seconds / raw,
+        seconds(middle),
+        seconds(lowest.unwrap_or(0)),
+        seconds(highest.unwrap_or(0)),
+        tenths / 10,
+        tenths % 10,
         spent.iter().map(|one| one.peak_mb).max().unwrap_or(0),
     )
 }
 
+/// Hundredths are enough on a noisy machine.
+fn seconds(ms: u128) -> String {
+    format!("{}.{:02}", ms / 1000, ms % 1000 / 10)
+}
+
 fn median(spent: &[Spent]) -> Spent {
     let mut sorted = spent.to_vec();
-    sorted.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+    sorted.sort_by_key(|one| one.ms);
     sorted[sorted.len() / 2]
 }
 
@@ -262,7 +267,7 @@ fn watched(mut command: Command) -> Result<Spent, Failed> {
             Err(error) => return Err(Failed(format!("{what}: {error}"))),
         }
     };
-    let seconds = begun.elapsed().as_secs_f64();
+    let ms = begun.elapsed().as_millis();
     if !ended.success() {
         let lines = child
             .stderr
@@ -270,5 +275,5 @@ fn watched(mut command: Command) -> Result<Spent, Failed> {
             .map(|stderr| BufReader::new(stderr).lines().map_while(Result::ok).collect::<Vec<_>>());
         return Err(Failed(format!("{what}: failed ({ended}): {}", lines.unwrap_or_default().join("\n"))));
     }
-    Ok(Spent { seconds, peak_mb: peak_kb / 1000 })
+    Ok(Spent { ms, peak_mb: peak_kb / 1000 })
 }

@@ -5,7 +5,7 @@
 //! server. The server is a process of its own, and everything goes over loopback with connections that stay open.
 
 #[path = "../../../../tests/db.rs"]
-#[allow(dead_code, reason = "the tests of the whole use more of it")]
+#[allow(dead_code, unreachable_pub, reason = "the tests of the whole use more of it")]
 mod db;
 #[path = "../world/mod.rs"]
 mod world;

@@ -294,7 +294,8 @@ mod tests {
     #[tokio::test]
     async fn the_best_is_chosen_and_kept() {
         let (now, later) = (Instant::now(), Instant::now() + REST_MAX);
-        let cases: [(&str, &[(usize, Fit, u64)], Choice); 6] = [
+        type Case<'a> = (&'a str, &'a [(usize, Fit, u64)], Choice);
+        let cases: [Case<'_>; 6] = [
             ("the best", &[(0, Fit::Now, 900), (1, Fit::Now, 10)], Choice::Ask(1)),
             ("the current, a little worse", &[(0, Fit::Now, 110), (1, Fit::Now, 10)], Choice::Ask(0)),
             ("not one that rests", &[(0, Fit::At(later), 1), (1, Fit::Now, 9000)], Choice::Ask(1)),

@@ -151,7 +151,8 @@ mod tests {
     #[test]
     fn most_are_believed_then_who_has_ours_then_the_first() {
         let [a, b, c] = [1, 2, 3].map(B256::repeat_byte);
-        let cases: [(&str, &[(usize, B256)], &[usize], Option<B256>); 6] = [
+        type Case<'a> = (&'a str, &'a [(usize, B256)], &'a [usize], Option<B256>);
+        let cases: [Case<'_>; 6] = [
             ("nobody", &[], &[], None),
             ("all alike", &[(0, a), (1, a)], &[], Some(a)),
             ("two of three", &[(0, a), (1, b), (2, b)], &[0], Some(b)),
