@@ -16,8 +16,11 @@ use crate::source::{BlockRange, LogQuery};
 /// The questions for everything about `pools` in `blocks`, and all that the position managers in `whole` say.
 pub fn questions(pools: &[Pool], whole: &BTreeSet<Address>, blocks: BlockRange) -> Vec<LogQuery> {
     let mut ours = Emitters::default();
-    whole.iter().for_each(|manager| ours.add(*manager, &uniswap_v3::MANAGER_TOPICS));
     let mut vaults = Emitters::default();
+    // Apart from the pools: a bloom that holds a pool, a manager and both their signatures would else be doubted in each
+    // block in which both speak ([`crate::complete`]).
+    let mut managers = Emitters::default();
+    whole.iter().for_each(|manager| managers.add(*manager, &uniswap_v3::MANAGER_TOPICS));
     for pool in pools {
         if let Some(topics) = own_topics(pool.venue) {
             ours.add(pool.address, &topics);
@@ -33,7 +36,7 @@ pub fn questions(pools: &[Pool], whole: &BTreeSet<Address>, blocks: BlockRange) 
             vaults.ids.insert(id);
         }
     }
-    [ours, vaults].into_iter().filter_map(|emitters| emitters.question(blocks)).collect()
+    [ours, vaults, managers].into_iter().filter_map(|emitters| emitters.question(blocks)).collect()
 }
 
 /// The Vault that a pool of Balancer's is in.
