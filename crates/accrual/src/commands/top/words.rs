@@ -106,13 +106,13 @@ fn is_plain(c: char) -> bool {
         || matches!(c, '\u{2013}' | '\u{2014}' | '\u{2018}'..='\u{201e}' | '\u{2026}' | '\u{20a0}'..='\u{20c0}')
 }
 
-/// `value` with so many decimals and thousands apart.
+/// `value` with so many decimals and thousands apart; cut and never rounded, as on the page.
 fn apart(value: Decimal, places: u32) -> String {
-    let rounded = value.round_dp_with_strategy(places, RoundingStrategy::MidpointAwayFromZero);
-    let text = format!("{:.*}", usize::try_from(places).unwrap_or(0), rounded.abs());
+    let cut = value.round_dp_with_strategy(places, RoundingStrategy::ToZero);
+    let text = format!("{:.*}", usize::try_from(places).unwrap_or(0), cut.abs());
     let (whole, rest) =
         text.split_once('.').map_or((text.as_str(), String::new()), |(w, r)| (w, format!(".{r}")));
-    let sign = if rounded.is_sign_negative() && !rounded.is_zero() { "-" } else { "" };
+    let sign = if cut.is_sign_negative() && !cut.is_zero() { "-" } else { "" };
     let whole = whole.parse::<u64>().map_or_else(|_| whole.to_owned(), count);
     format!("{sign}{whole}{rest}")
 }
@@ -123,14 +123,14 @@ mod tests {
 
     #[test]
     fn figures_read_well_and_unknown_is_said() {
-        assert_eq!(usd(Some("1234567.891")), "1,234,568");
-        assert_eq!(usd(Some("999.995")), "1,000.00");
+        assert_eq!(usd(Some("1234567.891")), "1,234,567");
+        assert_eq!(usd(Some("999.995")), "999.99");
         assert_eq!(usd(Some("0.5")), "0.50");
         assert_eq!(
             (usd(None), percent(None), units(None, &token(Some(18)))),
             (UNKNOWN.into(), UNKNOWN.into(), UNKNOWN.into())
         );
-        assert_eq!(percent(Some("12345.678")), "12,345.68 %");
+        assert_eq!(percent(Some("12345.678")), "12,345.67 %");
         assert_eq!(
             (part(1_000_000), part(999_999), part(12_345)),
             ("100.0 %".into(), "99.9 %".into(), "1.2 %".into())

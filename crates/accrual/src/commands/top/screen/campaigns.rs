@@ -114,6 +114,10 @@ pub(super) fn left(one: &CampaignOverview) -> String {
 
 pub(super) fn apr(one: &CampaignOverview) -> String {
     let Some(apr) = &one.apr else { return UNKNOWN.to_owned() };
+    // Before and after its time a campaign has none: that is known, and no figure is missing.
+    if apr.reward_percent.is_none() && apr.reason.as_deref() == Some("campaign_not_running") {
+        return "none".to_owned();
+    }
     let about = if apr.estimate && apr.reward_percent.is_some() { "~" } else { "" };
     format!("{about}{}", percent(apr.reward_percent.as_deref()))
 }

@@ -117,7 +117,7 @@ async fn a_frame_has_block_service_campaigns_and_earners_in_any_width() {
         ],
     );
     says(&text, &["✗ Chain nodes: no node?[2J has told of a new block for 90 s", "● Database"]);
-    says(&text, &["▸ usdc-tmai", "331.93 %", "86,401", "███···  50.0 %", "13 d"]);
+    says(&text, &["▸ usdc-tmai", "331.93 %", "86,400", "███···  50.0 %", "13 d"]);
     says(
         &text,
         &[
