@@ -66,6 +66,7 @@ struct Seen {
     methods: Vec<String>,
     logs: u64,
     refused: u64,
+    too_wide: u64,
     second: Option<(Instant, u64)>,
 }
 
@@ -98,6 +99,11 @@ impl Liar {
     /// How often it was asked by this method.
     pub fn asked(&self, method: &str) -> usize {
         self.inside.seen().methods.iter().filter(|asked| *asked == method).count()
+    }
+
+    /// How many questions it refused for being about too many blocks.
+    pub fn too_wide(&self) -> u64 {
+        self.inside.seen().too_wide
     }
 
     /// How many requests it refused for coming too fast.
@@ -175,6 +181,7 @@ impl Inside {
                 let (from, to) = (number(&filter["fromBlock"]), number(&filter["toBlock"]));
                 let (Some(from), Some(to)) = (from, to) else { return refuse(-32602, "no range".to_owned()) };
                 if let Some(most) = faults.range_max.filter(|most| to - from + 1 > *most) {
+                    self.seen().too_wide += 1;
                     return refuse(-32602, format!("query exceeds max block range {most}"));
                 }
                 if faults.pruned_below.is_some_and(|below| from < below) {
