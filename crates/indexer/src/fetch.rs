@@ -6,7 +6,7 @@
 //!    `IncreaseLiquidity` logs: these show which NFTs stand for positions in our pools;
 //! 2. the manager's other logs of exactly those NFTs, by indexed topic, and the headers that are needed.
 //!
-//! Where the manager says little of other pools, its logs are all asked for with the pools' ([`crate::density`]). What comes is
+//! Where the manager says little of other pools, all its logs are asked for at once ([`crate::density`]). What comes is
 //! held against what the headers commit to, as far as that is asked for ([`crate::complete`]). First passes run ahead in
 //! parallel; second passes start in order, each knowing every NFT that came up before it.
 
