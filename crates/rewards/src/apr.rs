@@ -13,9 +13,11 @@
 //! each value down to 10^-18 USD, the answer down to 10^-6 per cent: a rate for people, never an input of a payment.
 
 mod fees;
+mod holdings;
 mod tvl;
 
 pub use fees::fee_percent;
+pub use holdings::Holdings;
 pub use tvl::{TokenPrice, Tvl, TvlMethod, tvl, worth};
 
 use alloy_primitives::{U256, U512};
@@ -175,43 +177,22 @@ impl AprParts {
 
 /// What the eligible stakes of a campaign hold: admitted, and in range unless the campaign pays out of range too.
 pub fn eligible_holdings(tracker: &PoolTracker, accrual: &CampaignAccrual) -> Held {
-    eligible_where(tracker, accrual, accrual.campaign().out_of_range)
+    Holdings::of(tracker.ledger()).eligible(tracker, accrual)
 }
 
 /// What the admitted stakes of a campaign hold, in range or not: what Merkl divides its rate by.
 pub fn admitted_holdings(tracker: &PoolTracker, accrual: &CampaignAccrual) -> Held {
-    eligible_where(tracker, accrual, true)
-}
-
-fn eligible_where(tracker: &PoolTracker, accrual: &CampaignAccrual, everywhere: bool) -> Held {
-    let ledger = tracker.ledger();
-    let held = accrual.eligible().filter_map(|(stake, liquidity)| {
-        let position =
-            &ledger.positions()[tracker.ownership().stakes()[stake.as_usize()].position.as_usize()];
-        let counts = everywhere || ledger.price().is_none_or(|price| position.range.contains(price.tick));
-        counts.then(|| holdings_of(ledger, position.range, liquidity))
-    });
-    held.fold(Held::default(), Held::plus)
+    Holdings::of(tracker.ledger()).admitted(tracker, accrual)
 }
 
 /// What all positions of a pool hold, without fees owed to them; of a pool with shares, its reserves.
 pub fn all_holdings(ledger: &Ledger) -> Held {
-    match ledger {
-        Ledger::Concentrated(_) => holdings_where(ledger, |_| true),
-        Ledger::Pooled(pooled) => Held(pooled.reserves().to_vec()),
-    }
+    Holdings::of(ledger).all()
 }
 
 /// What the positions in range hold; of a pool with shares, its reserves.
 pub fn holdings_in_range(ledger: &Ledger) -> Held {
-    let Some(price) = ledger.price() else { return all_holdings(ledger) };
-    holdings_where(ledger, |position| position.range.contains(price.tick))
-}
-
-fn holdings_where(ledger: &Ledger, counts: impl Fn(&Position) -> bool) -> Held {
-    let positions = ledger.positions().iter();
-    let counted = positions.filter(|position| position.liquidity > Liquidity(0) && counts(position));
-    counted.map(|position| position_holdings(ledger, position)).fold(Held::default(), Held::plus)
+    Holdings::of(ledger).in_range()
 }
 
 /// What one position stands for, rounded down.

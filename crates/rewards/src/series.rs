@@ -10,13 +10,13 @@ mod stretch;
 pub use accounts::accounts_with_stake;
 pub use stretch::{CampaignInterval, IntervalUnknown, PoolInterval, Timed, daily};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use alloy_primitives::{Address, U512};
 use serde::{Deserialize, Serialize};
 
 use crate::accrue::{CampaignAccrual, Figures, FiguresError};
-use crate::apr::{Held, all_holdings, eligible_holdings, holdings_in_range};
+use crate::apr::{Held, Holdings};
 use crate::id::{CampaignId, PoolId};
 use crate::ledger::Totals;
 use crate::price::{FeedAnswer, LogPrice};
@@ -121,6 +121,7 @@ pub struct Points {
 pub fn points(tracker: &PoolTracker, at: UnixSeconds) -> Result<Option<Points>, FiguresError> {
     let Some(block) = tracker.last_block() else { return Ok(None) };
     let staked = accounts_with_stake(tracker);
+    let held = Holdings::of(tracker.ledger());
     let (mut campaigns, mut accounts) = (Vec::new(), Vec::new());
     for accrual in tracker.campaigns() {
         let figures = match tracker.figures(&accrual.campaign().id, at) {
@@ -130,10 +131,10 @@ pub fn points(tracker: &PoolTracker, at: UnixSeconds) -> Result<Option<Points>, 
             _ => continue,
         };
         let rows = account_points(accrual, &figures, &staked);
-        campaigns.push(campaign_point(tracker, accrual, &figures, &rows));
+        campaigns.push(campaign_point(&figures, &rows, accrual, held.eligible(tracker, accrual)));
         accounts.extend(rows);
     }
-    let pool = pool_point(tracker, at, block, staked.len());
+    let pool = pool_point(tracker, at, block, staked.len(), &held);
     Ok(Some(Points { pool_id: tracker.pool().id.clone(), pool, campaigns, accounts }))
 }
 
@@ -148,9 +149,15 @@ pub fn boundaries(after: Option<UnixSeconds>, before: UnixSeconds) -> impl Itera
     (first..before.0).step_by(step).map(UnixSeconds)
 }
 
-fn pool_point(tracker: &PoolTracker, at: UnixSeconds, block: BlockNumber, wallets: usize) -> PoolPoint {
+fn pool_point(
+    tracker: &PoolTracker,
+    at: UnixSeconds,
+    block: BlockNumber,
+    wallets: usize,
+    held: &Holdings<'_>,
+) -> PoolPoint {
     let ledger = tracker.ledger();
-    let held = ledger.positions().iter().filter(|position| position.liquidity > Liquidity(0)).count();
+    let positions = ledger.positions().iter().filter(|position| position.liquidity > Liquidity(0)).count();
     let mean = |window| tracker.prices().mean(at, window).ok().map(|mean| (window, mean));
     PoolPoint {
         at,
@@ -158,10 +165,10 @@ fn pool_point(tracker: &PoolTracker, at: UnixSeconds, block: BlockNumber, wallet
         price_x192: ledger.price_x192(),
         tick: ledger.price().map(|price| price.tick),
         liquidity: ledger.liquidity(),
-        held: all_holdings(ledger),
-        held_in_range: holdings_in_range(ledger),
+        held: held.all(),
+        held_in_range: held.in_range(),
         totals: ledger.totals().clone(),
-        positions: count(held),
+        positions: count(positions),
         wallets: count(wallets),
         feeds: tracker.feeds().clone(),
         means: MEAN_WINDOWS_SECONDS.into_iter().filter_map(mean).collect(),
@@ -169,10 +176,10 @@ fn pool_point(tracker: &PoolTracker, at: UnixSeconds, block: BlockNumber, wallet
 }
 
 fn campaign_point(
-    tracker: &PoolTracker,
-    accrual: &CampaignAccrual,
     figures: &Figures,
     rows: &[AccountPoint],
+    accrual: &CampaignAccrual,
+    eligible: Held,
 ) -> CampaignPoint {
     CampaignPoint {
         campaign: accrual.campaign().id.clone(),
@@ -182,7 +189,7 @@ fn campaign_point(
         undistributed: figures.undistributed.total,
         nobody_eligible: figures.undistributed.nobody_eligible,
         waiting: figures.undistributed.waiting,
-        eligible: eligible_holdings(tracker, accrual),
+        eligible,
         accounts: count(rows.iter().filter(|row| row.earned > Amount::ZERO).count()),
         wallets: count(rows.iter().filter(|row| row.has_stake).count()),
     }
@@ -194,7 +201,7 @@ fn account_points(
     staked: &BTreeSet<Address>,
 ) -> Vec<AccountPoint> {
     let campaign = accrual.campaign();
-    let mut earned: BTreeMap<Address, Amount> =
+    let mut earned: HashMap<Address, Amount> =
         staked.iter().filter(|account| campaign.admits(**account)).map(|one| (*one, Amount::ZERO)).collect();
     for row in &figures.rows {
         let sum = earned.entry(row.account).or_default();
@@ -207,7 +214,9 @@ fn account_points(
         earned,
         has_stake: staked.contains(&account),
     };
-    earned.into_iter().map(point).collect()
+    let mut points: Vec<AccountPoint> = earned.into_iter().map(point).collect();
+    points.sort_unstable_by_key(|point| point.account);
+    points
 }
 
 fn count(many: usize) -> u64 {

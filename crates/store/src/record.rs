@@ -49,7 +49,7 @@ impl Recorder {
     }
 
     /// Before the first row.
-    fn new(pool: &Pool, campaigns: &[Campaign]) -> Self {
+    pub fn new(pool: &Pool, campaigns: &[Campaign]) -> Self {
         Self {
             fingerprint: format!("{LAYOUT}:{}", fingerprint(pool, campaigns)),
             written: None,

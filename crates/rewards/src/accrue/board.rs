@@ -38,7 +38,7 @@ struct Sums {
 
 /// The sums `P`, `A1` and `A0`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Growths {
+pub(super) struct Growths {
     shared: Growth,
     token1: Growth,
     token0: Growth,
@@ -92,15 +92,33 @@ impl Board {
 
     /// Pays those who are active now.
     pub(super) fn pay(&mut self, paid: Payment) {
-        let Some(price) = self.price else { return };
+        self.global = self.global_after(paid);
+    }
+
+    /// What has grown in all.
+    pub(super) fn global(&self) -> Growths {
+        self.global
+    }
+
+    /// So much has grown in all from now on.
+    pub(super) fn grow_to(&mut self, global: Growths) {
+        self.global = global;
+    }
+
+    /// What will have grown in all once those who are active now are paid.
+    pub(super) fn global_after(&self, paid: Payment) -> Growths {
+        let Some(price) = self.price else { return self.global };
         let (sqrt, inverse) = (Growth::from(price.sqrt), Growth::from(price.inverse));
-        let global = &mut self.global;
-        global.shared = [(paid.fees, Growth::ONE), (paid.token1, sqrt), (paid.token0, inverse)]
+        let before = &self.global;
+        let shared = [(paid.fees, Growth::ONE), (paid.token1, sqrt), (paid.token0, inverse)]
             .into_iter()
             .filter_map(|(quotient, factor)| Some(quotient?.wrapping_mul(factor)))
-            .fold(global.shared, Growth::wrapping_add);
-        global.token1 = global.token1.wrapping_add(paid.token1.unwrap_or_default());
-        global.token0 = global.token0.wrapping_add(paid.token0.unwrap_or_default());
+            .fold(before.shared, Growth::wrapping_add);
+        Growths {
+            shared,
+            token1: before.token1.wrapping_add(paid.token1.unwrap_or_default()),
+            token0: before.token0.wrapping_add(paid.token0.unwrap_or_default()),
+        }
     }
 
     /// The price from now on; every tick on the way is crossed.
@@ -177,7 +195,11 @@ impl Board {
     /// Growth per weight of a stake in `range` that has liquidity: `P - a A1 - A0 / b`, and with
     /// `out_of_range` what it earned on either side.
     pub(super) fn growth_inside(&self, range: TickRange) -> Growth {
-        let global = &self.global;
+        self.growth_inside_by(range, &self.global)
+    }
+
+    /// As [`Board::growth_inside`], when so much has grown in all.
+    pub(super) fn growth_inside_by(&self, range: TickRange, global: &Growths) -> Growth {
         let price_tick = self.price.expect("liquidity comes after the first price").tick;
         let (lower, upper) = (self.tick(range.lower), self.tick(range.upper));
         let below = if price_tick >= range.lower { lower.outside } else { global.less(&lower.outside) };

@@ -1,11 +1,13 @@
 //! What a campaign has paid up to an instant: every figure rounded down once, and the sum that always holds.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use alloy_primitives::Address;
 
+use super::board::Growths;
 use super::growth::{self, Units};
-use super::holders::Earner;
+use super::holders::{Earner, Holders};
 use super::segment::Segment;
 use super::{CampaignAccrual, each_after_the_other};
 use crate::ownership::{StakeIndex, VaultIndex};
@@ -87,16 +89,13 @@ impl CampaignAccrual {
         if at < self.at {
             return Err(FiguresError::Past { asked: at, folded: self.at });
         }
-        let mut segments = self.segments.clone();
-        each_after_the_other(&mut segments, |segment| segment.close(at));
-        let closed: Vec<Closed> =
-            segments.into_iter().map(|segment| Closed::of(segment, at)).collect::<Result<_, _>>()?;
-        let sum = |part: fn(&Closed) -> Units| {
+        let closed = self.closed(at)?;
+        let sum = |part: fn(&Closed<'_>) -> Units| {
             growth::floor(closed.iter().map(part).fold(Units::ZERO, |sum, one| sum + one))
         };
         let emitted = sum(|closed| closed.emitted);
         let (nobody_eligible, waiting) = (sum(|closed| closed.idle), sum(|closed| closed.waiting));
-        let rows = rows(closed);
+        let rows = rows(&closed);
         let earned = rows
             .iter()
             .try_fold(Amount::ZERO, |sum, row| sum.checked_add(row.earned))
@@ -105,39 +104,66 @@ impl CampaignAccrual {
         let undistributed = Undistributed::of(total, nobody_eligible, waiting);
         Ok(Figures { at, budget: self.campaign.budget, emitted, earned, undistributed, rows })
     }
+
+    /// What each segment comes to at `at`. Runs are paid to their ends first, on a copy.
+    fn closed(&self, at: UnixSeconds) -> Result<Vec<Closed<'_>>, FiguresError> {
+        if self.segments.iter().all(|segment| segment.run.is_none()) {
+            return Ok(self.segments.iter().map(|segment| Closed::by_state(segment, at)).collect());
+        }
+        let mut segments = self.segments.clone();
+        each_after_the_other(&mut segments, |segment| segment.close(at));
+        segments.into_iter().map(|segment| Closed::of(segment, at)).collect()
+    }
 }
 
 /// What a segment comes to at an instant.
-struct Closed {
+struct Closed<'a> {
     emitted: Units,
     idle: Units,
     waiting: Units,
-    earned: BTreeMap<Earner, Units>,
+    holders: Cow<'a, Holders>,
+    /// What has grown in all on their board.
+    global: Growths,
 }
 
-impl Closed {
+impl<'a> Closed<'a> {
+    fn by_state(segment: &'a Segment, at: UnixSeconds) -> Self {
+        let (global, idle) = segment.by_state(at);
+        let (emitted, holders) = (segment.terms.stretch.emitted(at), Cow::Borrowed(&segment.holders));
+        Self { emitted, idle, waiting: Units::ZERO, holders, global }
+    }
+
     fn of(segment: Segment, at: UnixSeconds) -> Result<Self, FiguresError> {
         if let Some(block) = segment.run.as_ref().and_then(super::run::Run::unknown) {
             return Err(FiguresError::FeesUnknown { block });
         }
         let waiting = segment.waiting();
         let Segment { terms, holders, idle, .. } = segment;
-        Ok(Self { emitted: terms.stretch.emitted(at), idle, waiting, earned: holders.earned() })
+        let global = holders.board.global();
+        Ok(Self { emitted: terms.stretch.emitted(at), idle, waiting, holders: Cow::Owned(holders), global })
     }
 }
 
 /// All segments' earnings added up, each rounded down once.
-fn rows(closed: Vec<Closed>) -> Vec<Earned> {
-    let mut sums: BTreeMap<Earner, Units> = BTreeMap::new();
-    for (earner, earned) in closed.into_iter().flat_map(|closed| closed.earned) {
-        let sum = sums.entry(earner).or_default();
-        *sum += earned;
-    }
-    let row = |(earner, units): (Earner, Units)| {
+fn rows(closed: &[Closed<'_>]) -> Vec<Earned> {
+    let mut rows = Vec::new();
+    let mut push = |earner: Earner, units: Units| {
         let Earner { stake, through, account } = earner;
-        Earned { stake, account, through, earned: growth::floor(units) }
+        let earned = growth::floor(units);
+        if earned > Amount::ZERO {
+            rows.push(Earned { stake, account, through, earned });
+        }
     };
-    sums.into_iter().map(row).filter(|row| row.earned > Amount::ZERO).collect()
+    if let [one] = closed {
+        one.holders.each_earned(&one.global, push);
+        return rows;
+    }
+    let mut sums: BTreeMap<Earner, Units> = BTreeMap::new();
+    for one in closed {
+        one.holders.each_earned(&one.global, |earner, units| *sums.entry(earner).or_default() += units);
+    }
+    sums.into_iter().for_each(|(earner, units)| push(earner, units));
+    rows
 }
 
 impl Undistributed {

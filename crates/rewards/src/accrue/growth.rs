@@ -63,10 +63,13 @@ pub(crate) fn part_of(units: Units, part: u64, all: u64) -> Units {
     Units::from(Wide::from(units) * Wide::from(part) / Wide::from(all))
 }
 
-/// `floor(units + 2^-60)`.
+/// `floor(units + 2^-60)`. The margin is a bit of the upper quarter, which no lower bit carries into.
 pub(crate) fn floor(units: Units) -> Amount {
-    let margin = Units::ONE << (GROWTH_BITS - MARGIN_BITS);
-    Amount(U256::from((units + margin) >> GROWTH_BITS))
+    const LOWER_LIMBS: usize = 12;
+    const LOWER_BITS: usize = LOWER_LIMBS * 64;
+    let [.., a, b, c, d] = *units.as_limbs();
+    let margin = U256::ONE << (GROWTH_BITS - MARGIN_BITS - LOWER_BITS);
+    Amount((U256::from_limbs([a, b, c, d]) + margin) >> (GROWTH_BITS - LOWER_BITS))
 }
 
 #[cfg(test)]

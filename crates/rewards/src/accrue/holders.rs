@@ -17,8 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use alloy_primitives::{Address, U256, U512};
 use serde::{Deserialize, Serialize};
 
-use super::board::Board;
+use super::board::{Board, Growths};
 use super::growth::{Growth, WEIGHT_BITS, Weight, weight};
+use crate::math::memo::RangeMemo;
 use crate::ownership::{Owner, StakeIndex, VaultIndex};
 use crate::unit::{Liquidity, TickRange};
 
@@ -170,8 +171,36 @@ impl Holders {
         })
     }
 
-    /// What everybody has earned so far, in the order of [`Earner`].
-    pub(super) fn earned(mut self) -> BTreeMap<Earner, Growth> {
+    /// Tells what everybody will have earned once so much has grown in all, in the order of [`Earner`].
+    pub(super) fn each_earned(&self, global: &Growths, mut tell: impl FnMut(Earner, Growth)) {
+        if !self.vaults.is_empty() {
+            let mut settled = self.clone();
+            settled.board.grow_to(*global);
+            return settled.settle_all().into_iter().for_each(|(earner, earned)| tell(earner, earned));
+        }
+        // Stakes of one range have one growth, and there are far fewer ranges than stakes.
+        let mut growths = RangeMemo::new();
+        let mut past = self.past.iter().peekable();
+        for (index, stake) in (0..).map(StakeIndex).zip(&self.stakes) {
+            let Owner::Account(account) = stake.owner else { continue };
+            let mut earned = stake.earned;
+            if !stake.weight.is_zero() {
+                let inside = || self.board.growth_inside_by(stake.range, global);
+                earned = earned.wrapping_add(stake.since(&growths.get(stake.range, inside)));
+            }
+            if !earned.is_zero() {
+                let earner = Earner { stake: index, through: None, account };
+                while let Some((before, earned)) = past.next_if(|(before, _)| **before < earner) {
+                    tell(*before, *earned);
+                }
+                tell(earner, earned);
+            }
+        }
+        past.for_each(|(earner, earned)| tell(*earner, *earned));
+    }
+
+    /// Puts aside what everybody has earned so far.
+    fn settle_all(mut self) -> BTreeMap<Earner, Growth> {
         let vaults: Vec<VaultIndex> = self.vaults.keys().copied().collect();
         for vault in vaults {
             self.bring_up_to_date(vault);
@@ -194,7 +223,7 @@ impl Holders {
             return;
         }
         let growth = self.board.growth_inside(stake.range);
-        let since = growth.wrapping_sub(stake.growth).wrapping_mul(Growth::from(stake.weight));
+        let since = stake.since(&growth);
         stake.growth = growth;
         match stake.owner {
             Owner::Account(_) => stake.earned = stake.earned.wrapping_add(since),
@@ -339,6 +368,11 @@ impl Holders {
 }
 
 impl Stake {
+    /// What it earned since it was last brought up to date, now that so much has grown inside its range.
+    fn since(&self, growth: &Growth) -> Growth {
+        growth.wrapping_sub(self.growth).wrapping_mul(Growth::from(self.weight))
+    }
+
     fn nobodys() -> Self {
         let range = TickRange::default();
         let (weight, growth, earned) = (Weight::ZERO, Growth::ZERO, Growth::ZERO);

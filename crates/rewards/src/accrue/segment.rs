@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::board::{Board, Divisors, Payment};
+use super::board::{Board, Divisors, Growths, Payment};
 use super::growth::{Units, part_of, quotient};
 use super::holders::Holders;
 use super::run::Run;
@@ -87,6 +87,13 @@ impl Segment {
         }
     }
 
+    /// What has grown in all by `at`, and what nobody was eligible for, where all is paid by the state that holds.
+    pub(super) fn by_state(&self, at: UnixSeconds) -> (Growths, Units) {
+        let seconds = self.terms.stretch.paid_seconds(self.at, at);
+        let (paid, idle) = self.terms.payment_by_state(&self.holders.board, seconds);
+        (self.holders.board.global_after(paid), self.idle + idle)
+    }
+
     /// Pays the time since the last move by the state that held in it.
     fn pay_by_state(&mut self, at: UnixSeconds) {
         let seconds = self.terms.stretch.paid_seconds(self.at, at);
@@ -103,8 +110,15 @@ impl Terms {
 
     /// Pays so many seconds by the state that holds; answers what found nobody.
     pub(super) fn pay_by_state(&self, board: &mut Board, seconds: u64) -> Units {
+        let (paid, idle) = self.payment_by_state(board, seconds);
+        board.pay(paid);
+        idle
+    }
+
+    /// What so many seconds pay by the state that holds, and what finds nobody.
+    fn payment_by_state(&self, board: &Board, seconds: u64) -> (Payment, Units) {
         if seconds == 0 {
-            return Units::ZERO;
+            return (Payment::default(), Units::ZERO);
         }
         let Divisors { fees, token1, token0 } = board.divisors();
         let part = |weight: u32, divisor| {
@@ -115,8 +129,7 @@ impl Terms {
             token1: part(self.weights.token1, token1),
             token0: part(self.weights.token0, token0),
         };
-        board.pay(paid);
-        self.idle(paid, |weight| self.emission(weight, seconds))
+        (paid, self.idle(paid, |weight| self.emission(weight, seconds)))
     }
 
     /// What so many seconds emit for a weight.

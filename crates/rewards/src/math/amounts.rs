@@ -23,7 +23,23 @@ pub fn holdings(
     price: SqrtPriceX96,
     rounding: Rounding,
 ) -> Option<(Amount, Amount)> {
-    let (lower, upper) = (sqrt_ratio(range.lower)?, sqrt_ratio(range.upper)?);
+    holdings_between(liquidity, range, ends(range)?, tick, price, rounding)
+}
+
+/// The sqrt prices at both ends of a range; `None` when a tick does not exist.
+pub fn ends(range: TickRange) -> Option<(SqrtPriceX96, SqrtPriceX96)> {
+    Some((sqrt_ratio(range.lower)?, sqrt_ratio(range.upper)?))
+}
+
+/// As [`holdings`], for whoever asks of many positions in one range: with its [`ends`].
+pub fn holdings_between(
+    liquidity: Liquidity,
+    range: TickRange,
+    (lower, upper): (SqrtPriceX96, SqrtPriceX96),
+    tick: Tick,
+    price: SqrtPriceX96,
+    rounding: Rounding,
+) -> Option<(Amount, Amount)> {
     if tick < range.lower {
         Some((amount0(liquidity, lower, upper, rounding)?, Amount::ZERO))
     } else if tick < range.upper {
@@ -42,6 +58,11 @@ pub fn amount0(
 ) -> Option<Amount> {
     let liquidity_x96: U256 = U256::from(liquidity.0) << 96;
     let numerator: U512 = liquidity_x96.widening_mul(high.0.checked_sub(low.0)?);
+    if rounding == Rounding::Down {
+        // Rounded down twice is rounded down once by both: one division for two.
+        let both: U512 = high.0.widening_mul(low.0);
+        return numerator.checked_div(both).and_then(narrow);
+    }
     let by_high = divide(numerator, high.0, rounding)?;
     divide(by_high, low.0, rounding).and_then(narrow)
 }
@@ -54,8 +75,13 @@ pub fn amount1(
     rounding: Rounding,
 ) -> Option<Amount> {
     let product: U512 = U256::from(liquidity.0).widening_mul(high.0.checked_sub(low.0)?);
-    divide(product, U256::ONE << 96, rounding).and_then(narrow)
+    let (quotient, cut_off): (U512, U512) = (product >> 96, product & U512::from(MASK_X96));
+    let up = rounding == Rounding::Up && !cut_off.is_zero();
+    narrow(quotient + U512::from(u8::from(up)))
 }
+
+/// The 96 fractional bits of a price.
+const MASK_X96: u128 = (1 << 96) - 1;
 
 fn divide(numerator: U512, denominator: U256, rounding: Rounding) -> Option<U512> {
     if denominator.is_zero() {

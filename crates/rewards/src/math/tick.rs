@@ -39,17 +39,25 @@ pub fn sqrt_ratio(tick: Tick) -> Option<SqrtPriceX96> {
         return None;
     }
     let steps = tick.0.unsigned_abs();
-    let mut ratio_x128 = U256::ONE << 128;
-    for (bit, power) in POWERS_X128.iter().enumerate() {
-        if steps >> bit & 1 == 1 {
-            ratio_x128 = (ratio_x128 * U256::from(*power)) >> 128;
-        }
-    }
+    let powers = POWERS_X128.iter().enumerate().filter(|(bit, _)| steps >> bit & 1 == 1);
+    // The first is multiplied by one, which alone does not fit 128 bits.
+    let product = powers.map(|(_, power)| *power).reduce(times_x128);
+    let mut ratio_x128 = product.map_or(U256::ONE << 128, U256::from);
     if tick.0 > 0 {
         ratio_x128 = U256::MAX / ratio_x128;
     }
     let cut_off: U256 = ratio_x128 & U256::from(u32::MAX);
     Some(SqrtPriceX96((ratio_x128 >> 32) + U256::from(u8::from(!cut_off.is_zero()))))
+}
+
+/// `a * b / 2^128`, rounded down, by halves.
+fn times_x128(a: u128, b: u128) -> u128 {
+    const HALF: u128 = u64::MAX as u128;
+    let (a_high, a_low, b_high, b_low) = (a >> 64, a & HALF, b >> 64, b & HALF);
+    let low = a_low * b_low;
+    let middle = a_high * b_low + (low >> 64);
+    let other = a_low * b_high + (middle & HALF);
+    a_high * b_high + (middle >> 64) + (other >> 64)
 }
 
 /// Whether `price` can stand at `tick`: between the tick's ratio and the next one's, both included, since a swap down
@@ -85,6 +93,18 @@ mod tests {
         }
         assert_eq!(sqrt_ratio(Tick(887_273)), None);
         assert_eq!(sqrt_ratio(Tick(i32::MIN)), None);
+    }
+
+    #[test]
+    fn halves_multiply_as_the_whole() {
+        let numbers =
+            [1, u128::from(u64::MAX), 1 << 64, (1 << 64) + 1, u128::MAX - 1, u128::MAX, POWERS_X128[7]];
+        for a in numbers {
+            for b in numbers {
+                let whole: U256 = U256::from(a) * U256::from(b);
+                assert_eq!(U256::from(times_x128(a, b)), whole >> 128, "{a} * {b}");
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Who has a stake in a pool now.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use alloy_primitives::Address;
 
@@ -12,6 +12,6 @@ use crate::unit::Liquidity;
 pub fn accounts_with_stake(tracker: &PoolTracker) -> BTreeSet<Address> {
     let ownership = tracker.ownership();
     let staked = ownership.stakes().iter().filter(|stake| stake.liquidity > Liquidity(0));
-    let owners: BTreeSet<Owner> = staked.map(|stake| stake.owner).collect();
+    let owners: HashSet<Owner> = staked.map(|stake| stake.owner).collect();
     owners.into_iter().flat_map(|owner| ownership.accounts(owner)).collect()
 }
