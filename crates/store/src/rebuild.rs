@@ -134,8 +134,9 @@ async fn fold_again(
 
 /// The snapshot that falls due before `next` is folded in, if any.
 ///
-/// Snapshots stand at the end of the block in which the count of events passed a multiple of `every`: that depends on
-/// the chain alone, not on how it was cut into batches.
+/// Snapshots stand at the end of the block in which the count of events passed a multiple of a step: `every`, and with many
+/// positions so much more of it that no state is written for fewer events than it is worth. That depends on the chain
+/// alone, not on how it was cut into batches.
 pub fn due_snapshot(
     tracker: &PoolTracker,
     fingerprint: &str,
@@ -143,10 +144,20 @@ pub fn due_snapshot(
     every: u64,
 ) -> Option<Snapshot> {
     let block_number = tracker.last_block().filter(|last| *last < next.block_number)?;
-    if tracker.events() / every == tracker.events_before_last_block() / every {
+    let step = step(tracker.ledger().positions().len(), every);
+    if tracker.events() / step == tracker.events_before_last_block() / step {
         return None;
     }
     Some(Snapshot { fingerprint: fingerprint.to_owned(), block_number, state: to_bytes(tracker) })
+}
+
+/// To write and read the state of a position costs about as much as to fold so many events.
+const EVENTS_PER_POSITION: u64 = 4;
+
+/// The least `every * 2^k` that is worth a state of so many positions.
+fn step(positions: usize, every: u64) -> u64 {
+    let worth = u64::try_from(positions).unwrap_or(u64::MAX).saturating_mul(EVENTS_PER_POSITION);
+    every.saturating_mul(worth.div_ceil(every).next_power_of_two())
 }
 
 /// What a snapshot depends on beside the events, as a short text; of a pool with its stored facts ([`with_facts`]).
