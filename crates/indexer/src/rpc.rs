@@ -5,12 +5,14 @@
 //! node, and what is too wide goes back to be narrowed.
 //!
 //! - `ask`: one question, node after node; `question`: what it is, and what it means when it is not answered.
-//! - `batch`: many headers in one request; `logs`: logs, with what shows that the node has the blocks.
+//! - `batch`: many headers in one request; `logs`: logs, with what shows that the node has the blocks; `direct`: both over
+//!   HTTP, without a copy between.
 //! - `node`: one node's record; `health`: how well it serves; `pace`: how often it may be asked.
 //! - `roll`: of several nodes, which can be believed.
 
 mod ask;
 mod batch;
+mod direct;
 mod heads;
 mod health;
 mod logs;

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use alloy::transports::TransportError;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
 use super::RpcSource;
@@ -91,9 +91,14 @@ impl RpcSource {
         place: usize,
         tags: &[Value],
     ) -> Result<Vec<Option<T>>, TransportError> {
-        let client = self.nodes[place].client().await?;
-        let mut batch = client.new_batch();
-        let ask = |tag| batch.add_call::<_, Option<T>>("eth_getBlockByNumber", &(tag, false));
+        const METHOD: &str = "eth_getBlockByNumber";
+        let node = &self.nodes[place];
+        if let Some(direct) = &node.direct {
+            let params: Vec<Value> = tags.iter().map(|tag| json!([tag, false])).collect();
+            return direct.ask_all(METHOD, &params).await;
+        }
+        let mut batch = node.client().await?.new_batch();
+        let ask = |tag| batch.add_call::<_, Option<T>>(METHOD, &(tag, false));
         let waiters: Vec<_> = tags.iter().map(ask).collect::<Result<_, _>>()?;
         batch.send().await?;
         futures::future::try_join_all(waiters).await

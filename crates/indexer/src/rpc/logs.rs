@@ -2,13 +2,14 @@
 
 use accrual_rewards::unit::BlockNumber;
 use accrual_store::Header;
-use alloy::transports::TransportError;
+use alloy::transports::{RpcError, TransportError};
 use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 
 use super::RpcSource;
 use super::ask::is_refused;
+use super::direct::Direct;
 use super::node::Node;
 use super::question::{Question, Trouble, parse, parse_apart};
 use super::wire::{LightHeader, quantity};
@@ -26,6 +27,10 @@ impl RpcSource {
         let (node, question) = (&self.nodes[place], Question::logs(query));
         let last = query.blocks.last;
         let is_far = node.head().is_some_and(|head| head.0 >= last.0.saturating_add(NEAR_HEAD_BLOCKS));
+        if let (true, Some(direct)) = (is_far, &node.direct) {
+            let logs = self.logs_directly(direct, &question).await?;
+            return Ok(Answered { logs, end: None, node: node.name.clone() });
+        }
         let (end, logs) = if is_far {
             (None, self.ask_once(node, &question).await?)
         } else {
@@ -38,6 +43,19 @@ impl RpcSource {
         };
         let logs: Vec<RawLog> = parse_apart(logs).await?;
         Ok(Answered { logs, end, node: node.name.clone() })
+    }
+
+    async fn logs_directly(&self, direct: &Direct, question: &Question) -> Result<Vec<RawLog>, Trouble> {
+        let limit = self.options.request_timeout;
+        let answer = timeout(limit, direct.ask(question.method, &question.params)).await;
+        let answer = answer.map_err(|_| question.timed_out(limit))?;
+        if matches!(answer, Ok(_) | Err(RpcError::ErrorResp(_))) {
+            self.note_answer();
+        }
+        answer.map_err(|error| match error {
+            RpcError::DeserError { err, .. } if err.is_data() => Trouble::Wrong { what: err.to_string() },
+            error => question.trouble(error),
+        })
     }
 
     async fn end_and_logs(

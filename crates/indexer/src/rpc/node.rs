@@ -13,6 +13,7 @@ use alloy::transports::TransportError;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep_until};
 
+use super::direct::Direct;
 use super::health::{Health, Standing};
 use super::pace::Pace;
 use super::random;
@@ -23,6 +24,8 @@ pub(super) struct Node {
     /// The URL without credentials, query or path, which may hold a provider's key.
     pub(super) name: String,
     client: OnceCell<RpcClient>,
+    /// Where it is asked by HTTP: the short way for long answers.
+    pub(super) direct: Option<Direct>,
     permille: fn() -> u32,
     record: Mutex<Record>,
 }
@@ -45,13 +48,13 @@ const BATCHES_BEFORE_GROWTH: u32 = 256;
 
 impl Node {
     fn new(url: &str, name: String) -> Self {
-        let (url, client, permille) = (url.to_owned(), OnceCell::new(), random::permille);
-        Self { url, name, client, permille, record: Mutex::default() }
+        let (client, direct, permille) = (OnceCell::new(), Direct::new(url), random::permille);
+        Self { url: url.to_owned(), name, client, direct, permille, record: Mutex::default() }
     }
 
     pub(super) fn connected(name: String, client: RpcClient, permille: fn() -> u32) -> Self {
         let client = OnceCell::new_with(Some(client));
-        Self { url: name.clone(), name, client, permille, record: Mutex::default() }
+        Self { url: name.clone(), name, client, direct: None, permille, record: Mutex::default() }
     }
 
     /// Nodes by their URLs; of two at one host the second is told apart by a number.

@@ -1,11 +1,13 @@
 //! The JSON that goes to a node and comes from it, as far as alloy's own types are not used.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use accrual_rewards::unit::{BlockNumber, UnixSeconds};
 use accrual_store::Header;
 use alloy::consensus::Header as ConsensusHeader;
 use alloy::primitives::B256;
 use serde::{Deserialize, Deserializer, de};
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::source::{LogQuery, SealedHeader};
@@ -35,14 +37,8 @@ pub(super) struct WholeHeader(SealedHeader);
 
 impl<'de> Deserialize<'de> for WholeHeader {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Hash {
-            hash: B256,
-        }
-        // Twice over the same text: to flatten one into the other would cost more.
-        let text = Box::<RawValue>::deserialize(deserializer)?;
-        let Hash { hash } = serde_json::from_str(text.get()).map_err(de::Error::custom)?;
-        let fields: ConsensusHeader = serde_json::from_str(text.get()).map_err(de::Error::custom)?;
+        let (fields, hash) = deserializer.deserialize_map(FieldsAndHash)?;
+        let hash = hash.ok_or_else(|| de::Error::missing_field("hash"))?;
         if fields.hash_slow() != hash {
             let number = fields.number;
             return Err(de::Error::custom(format!(
@@ -57,6 +53,48 @@ impl<'de> Deserialize<'de> for WholeHeader {
         };
         let logs_bloom = (!fields.logs_bloom.is_zero()).then(|| Box::new(fields.logs_bloom));
         Ok(Self(SealedHeader { header, logs_bloom, receipts_root: fields.receipts_root }))
+    }
+}
+
+/// Reads a header's fields as alloy knows them, and the hash beside them, in one pass.
+struct FieldsAndHash;
+
+impl<'de> de::Visitor<'de> for FieldsAndHash {
+    type Value = (ConsensusHeader, Option<B256>);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a block header")
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        let mut hash = None;
+        let without_hash = WithoutHash { map, hash: &mut hash };
+        let fields = ConsensusHeader::deserialize(de::value::MapAccessDeserializer::new(without_hash))?;
+        Ok((fields, hash))
+    }
+}
+
+/// A header's entries but the hash, which is put aside.
+struct WithoutHash<'a, A> {
+    map: A,
+    hash: &'a mut Option<B256>,
+}
+
+impl<'de, A: de::MapAccess<'de>> de::MapAccess<'de> for WithoutHash<'_, A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: de::DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        while let Some(key) = self.map.next_key::<Cow<'de, str>>()? {
+            if key != "hash" {
+                return seed.deserialize(de::value::CowStrDeserializer::new(key)).map(Some);
+            }
+            *self.hash = Some(self.map.next_value()?);
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<V: de::DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.map.next_value_seed(seed)
     }
 }
 

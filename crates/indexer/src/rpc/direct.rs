@@ -1,0 +1,168 @@
+//! Long answers over HTTP, read once: from the body into what was asked for.
+//!
+//! Alloy's client first copies each result as text and reads the copy. For a million logs or headers that costs as much as all
+//! else together, so logs and batches of headers are asked for here. Everything else, and everything over a websocket,
+//! goes through the client. What goes wrong is told as the client would tell it.
+
+use std::time::Duration;
+
+use alloy::transports::{RpcError, TransportError, TransportErrorKind};
+use alloy_json_rpc::ErrorPayload;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+/// Longer answers are refused, as if the node had called the question too wide.
+const ANSWER_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// A body so long is read on a thread of its own, so that neither the next question nor a caller of the API waits.
+const LONG_BYTES: usize = 64 * 1024;
+
+/// A node that is asked by HTTP.
+pub(super) struct Direct {
+    url: String,
+    client: OnceCell<reqwest::Client>,
+}
+
+/// One answer in its envelope.
+#[derive(Debug, Deserialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
+struct Reply<T> {
+    #[serde(default)]
+    id: Value,
+    /// Told apart from a result that is null.
+    #[serde(default, deserialize_with = "present")]
+    result: Option<T>,
+    #[serde(default)]
+    error: Option<ErrorPayload>,
+}
+
+/// A node answers a batch with a list, or with one error for the whole.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Whole {
+    Error { error: ErrorPayload },
+}
+
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+impl Direct {
+    /// `None` where the URL is none of HTTP.
+    pub(super) fn new(url: &str) -> Option<Self> {
+        let is_http = url.starts_with("http://") || url.starts_with("https://");
+        is_http.then(|| Self { url: url.to_owned(), client: OnceCell::new() })
+    }
+
+    /// One question, and the result as what was asked for.
+    ///
+    /// # Errors
+    /// As the client's: what cannot be read is [`RpcError::DeserError`].
+    pub(super) async fn ask<T: DeserializeOwned + Send + 'static>(
+        &self,
+        method: &str,
+        params: &Value,
+    ) -> Result<T, TransportError> {
+        let body = self.post(&question(0, method, params)).await?;
+        let reply: Reply<T> = read(body).await?;
+        reply.outcome()
+    }
+
+    /// The same question with each of `params` in one request; the results in that order.
+    ///
+    /// # Errors
+    /// As [`Direct::ask`]; the first error where there are several, and [`TransportErrorKind::MissingBatchResponse`] where one is missing.
+    pub(super) async fn ask_all<T: DeserializeOwned + Send + 'static>(
+        &self,
+        method: &str,
+        params: &[Value],
+    ) -> Result<Vec<T>, TransportError> {
+        let questions: Vec<Value> =
+            (0..).zip(params).map(|(id, params)| question(id, method, params)).collect();
+        let body = self.post(&Value::Array(questions)).await?;
+        if !is_list(&body) {
+            let Whole::Error { error } = read(body).await?;
+            return Err(RpcError::ErrorResp(error));
+        }
+        let replies: Vec<Reply<T>> = read(body).await?;
+        let mut results: Vec<Option<T>> = params.iter().map(|_| None).collect();
+        for reply in replies {
+            let place = reply.id.as_u64().and_then(|id| usize::try_from(id).ok());
+            let result = reply.outcome()?;
+            if let Some(slot) = place.and_then(|place| results.get_mut(place)) {
+                *slot = Some(result);
+            }
+        }
+        let missing = |id: u64| TransportErrorKind::missing_batch_response(id.into());
+        (0..).zip(results).map(|(id, result)| result.ok_or_else(|| missing(id))).collect()
+    }
+
+    async fn post(&self, body: &Value) -> Result<Vec<u8>, TransportError> {
+        let built = || async { reqwest::Client::builder().build() };
+        let client = self.client.get_or_try_init(built).await.map_err(TransportErrorKind::custom)?;
+        let sent = client.post(&self.url).json(body).send().await;
+        let mut response = sent.map_err(TransportErrorKind::custom)?;
+        let status = response.status();
+        let seconds =
+            response.headers().get(reqwest::header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let wait = seconds.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+        let length =
+            response.content_length().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or_default();
+        let mut answer = Vec::with_capacity(length.min(ANSWER_BYTES_MAX));
+        while let Some(part) = response.chunk().await.map_err(TransportErrorKind::custom)? {
+            if answer.len() + part.len() > ANSWER_BYTES_MAX {
+                let message = format!("the answer is longer than {ANSWER_BYTES_MAX} bytes");
+                return Err(TransportErrorKind::http_error(413, message));
+            }
+            answer.extend_from_slice(&part);
+        }
+        if status.is_success() {
+            return Ok(answer);
+        }
+        // Some nodes say in the body what is wrong, whatever the status.
+        match serde_json::from_slice(&answer) {
+            Ok(Whole::Error { error }) => Err(RpcError::ErrorResp(error)),
+            Err(_) => {
+                let words = String::from_utf8_lossy(&answer).into_owned();
+                Err(TransportErrorKind::http_error_with_retry_after(status.as_u16(), words, wait))
+            }
+        }
+    }
+}
+
+impl<T> Reply<T> {
+    fn outcome(self) -> Result<T, TransportError> {
+        match (self.error, self.result) {
+            (Some(error), _) => Err(RpcError::ErrorResp(error)),
+            (None, Some(result)) => Ok(result),
+            (None, None) => {
+                Err(TransportErrorKind::custom_str("the answer has neither a result nor an error"))
+            }
+        }
+    }
+}
+
+fn question(id: u64, method: &str, params: &Value) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
+}
+
+fn is_list(body: &[u8]) -> bool {
+    body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
+}
+
+async fn read<T: DeserializeOwned + Send + 'static>(body: Vec<u8>) -> Result<T, TransportError> {
+    let parse = |body: Vec<u8>| {
+        serde_json::from_slice(&body).map_err(|error| {
+            RpcError::deser_err(error, String::from_utf8_lossy(&body[..body.len().min(200)]))
+        })
+    };
+    if body.len() < LONG_BYTES {
+        return parse(body);
+    }
+    match tokio::task::spawn_blocking(move || parse(body)).await {
+        Ok(read) => read,
+        Err(ended) => std::panic::resume_unwind(ended.into_panic()),
+    }
+}
