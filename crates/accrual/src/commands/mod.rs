@@ -20,6 +20,7 @@ mod verify;
 mod worker;
 
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::OnceLock;
 
 use accrual_api::keys::{Asker, Keys};
@@ -39,30 +40,32 @@ use crate::failure::{Failure, Outcome};
 use crate::pepper::peppers;
 
 pub(crate) async fn run(command: Command) -> Outcome {
-    match command {
-        Command::Demo(args) => demo::demo(args).await,
-        Command::Run(args) => serve::run(&args.config).await,
-        Command::Index(args) => index::index(args).await,
-        Command::Serve(args) => serve::serve(&args.config).await,
-        Command::Report(args) => report::report(args).await,
-        Command::Compare(args) => compare::compare(args).await,
-        Command::Tree(args) => tree::tree(args).await,
-        Command::Verify(args) => verify::verify(args).await,
-        Command::Replay(args) => replay::replay(&args.config).await,
-        Command::Discover(args) => discover::discover(args).await,
-        Command::Backup(args) => backup::backup(args).await,
-        Command::Restore(args) => backup::restore(args).await,
-        Command::Migrate(args) => migrate::migrate(&args.config).await,
-        Command::Check(args) => check::check(args).await,
-        Command::Top(args) => top::top(args).await,
-        Command::Mcp(args) => mcp::mcp(args).await,
-        Command::Keys(args) => keys::keys(args).await,
-        Command::Clients(args) => clients::clients(args).await,
+    // Each behind a pointer: one future with all commands in it takes the compiler minutes.
+    let running: Pin<Box<dyn Future<Output = Outcome>>> = match command {
+        Command::Demo(args) => Box::pin(demo::demo(args)),
+        Command::Run(args) => Box::pin(async move { serve::run(&args.config).await }),
+        Command::Index(args) => Box::pin(index::index(args)),
+        Command::Serve(args) => Box::pin(async move { serve::serve(&args.config).await }),
+        Command::Report(args) => Box::pin(report::report(args)),
+        Command::Compare(args) => Box::pin(compare::compare(args)),
+        Command::Tree(args) => Box::pin(tree::tree(args)),
+        Command::Verify(args) => Box::pin(verify::verify(args)),
+        Command::Replay(args) => Box::pin(async move { replay::replay(&args.config).await }),
+        Command::Discover(args) => Box::pin(discover::discover(args)),
+        Command::Backup(args) => Box::pin(backup::backup(args)),
+        Command::Restore(args) => Box::pin(backup::restore(args)),
+        Command::Migrate(args) => Box::pin(async move { migrate::migrate(&args.config).await }),
+        Command::Check(args) => Box::pin(check::check(args)),
+        Command::Top(args) => Box::pin(top::top(args)),
+        Command::Mcp(args) => Box::pin(mcp::mcp(args)),
+        Command::Keys(args) => Box::pin(keys::keys(args)),
+        Command::Clients(args) => Box::pin(clients::clients(args)),
         Command::Openapi => {
             println!("{}", accrual_api::document::text());
-            Ok(())
+            return Ok(());
         }
-    }
+    };
+    running.await
 }
 
 fn load(path: &Path) -> Result<Config, Failure> {

@@ -166,3 +166,92 @@ async fn read<T: DeserializeOwned + Send + 'static>(body: Vec<u8>) -> Result<T, 
         Err(ended) => std::panic::resume_unwind(ended.into_panic()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A server that gives one answer, whatever it is asked.
+    async fn says(status: &'static str, body: String) -> Direct {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut caller, _) = listener.accept().await.unwrap();
+            let mut asked = [0; 4096];
+            let _ = caller.read(&mut asked).await.unwrap();
+            let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close", body.len());
+            caller.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await.unwrap();
+        });
+        Direct::new(&url).unwrap()
+    }
+
+    #[tokio::test]
+    async fn one_answer() {
+        let long = "x".repeat(2 * LONG_BYTES);
+        let cases = [
+            ("200 OK", r#"{"jsonrpc":"2.0","id":0,"result":"here"}"#.to_owned(), "here"),
+            ("200 OK", format!(r#"{{"jsonrpc":"2.0","id":0,"result":"{long}"}}"#), long.as_str()),
+            (
+                "200 OK",
+                r#"{"id":0,"error":{"code":-32005,"message":"too many"}}"#.to_owned(),
+                "refused -32005",
+            ),
+            ("400 Bad", r#"{"id":null,"error":{"code":-32602,"message":"no"}}"#.to_owned(), "refused -32602"),
+            ("429 Busy\r\nretry-after: 7", "wait".to_owned(), "HTTP 429 after 7"),
+            ("200 OK", "<html>".to_owned(), "unreadable"),
+            ("200 OK", r#"{"jsonrpc":"2.0","id":0,"result":"cut"#.to_owned(), "unreadable"),
+            ("200 OK", r#"{"jsonrpc":"2.0","id":0,"result":7}"#.to_owned(), "unreadable"),
+            ("200 OK", r#"{"jsonrpc":"2.0","id":0}"#.to_owned(), "something else"),
+        ];
+        for (status, body, expected) in cases {
+            let told = says(status, body.clone()).await.ask::<String>("eth_any", &json!([])).await;
+            assert_eq!(outcome(told), expected, "{status}: {}", &body[..body.len().min(60)]);
+        }
+    }
+
+    #[tokio::test]
+    async fn many_answers() {
+        let cases = [
+            (r#" [{"id":1,"result":"b"},{"id":0,"result":"a"}]"#, "a b"),
+            (r#"[{"id":0,"result":"a"},{"id":1,"result":null}]"#, "a null"),
+            (r#"[{"id":0,"result":"a"}]"#, "missing"),
+            (r#"[{"id":0,"result":"a"},{"id":9,"result":"b"}]"#, "missing"),
+            (r#"[{"id":0,"result":"a"},{"id":1,"error":{"code":5,"message":"no"}}]"#, "refused 5"),
+            (r#"{"id":null,"error":{"code":-32600,"message":"no batches"}}"#, "refused -32600"),
+            ("", "unreadable"),
+        ];
+        for (body, expected) in cases {
+            let direct = says("200 OK", body.to_owned()).await;
+            let told = direct.ask_all::<Option<String>>("eth_any", &[json!([0]), json!([1])]).await;
+            let words = |found: Vec<Option<String>>| {
+                found.into_iter().map(|one| one.unwrap_or("null".to_owned())).collect::<Vec<_>>().join(" ")
+            };
+            assert_eq!(outcome(told.map(words)), expected, "{body}");
+        }
+    }
+
+    fn outcome(told: Result<String, TransportError>) -> String {
+        match told {
+            Ok(words) => words,
+            Err(RpcError::ErrorResp(error)) => format!("refused {}", error.code),
+            Err(RpcError::DeserError { .. }) => "unreadable".to_owned(),
+            Err(RpcError::Transport(TransportErrorKind::MissingBatchResponse(_))) => "missing".to_owned(),
+            Err(RpcError::Transport(TransportErrorKind::HttpErrorWithRetryAfter { error, retry_after })) => {
+                format!("HTTP {} after {}", error.status, retry_after.as_secs())
+            }
+            Err(_) => "something else".to_owned(),
+        }
+    }
+
+    #[test]
+    fn only_http_is_asked_so() {
+        let cases =
+            [("http://a", true), ("https://a/KEY", true), ("ws://a", false), ("node-1", false), ("", false)];
+        for (url, is_http) in cases {
+            assert_eq!(Direct::new(url).is_some(), is_http, "{url}");
+        }
+    }
+}

@@ -110,7 +110,7 @@ impl CampaignAccrual {
         if self.segments.iter().all(|segment| segment.run.is_none()) {
             return Ok(self.segments.iter().map(|segment| Closed::by_state(segment, at)).collect());
         }
-        let mut segments = self.segments.clone();
+        let mut segments: Vec<Segment> = self.segments.iter().map(|segment| segment.to_close(at)).collect();
         each_after_the_other(&mut segments, |segment| segment.close(at));
         segments.into_iter().map(|segment| Closed::of(segment, at)).collect()
     }

@@ -107,6 +107,15 @@ impl Run {
         }
     }
 
+    /// A copy to be closed at `at`. Within the run the scout begins again, so that it need not be copied.
+    pub(super) fn to_close(&self, at: UnixSeconds) -> Self {
+        if at >= self.ends_at() {
+            return self.clone();
+        }
+        let (left_out, blocks) = (self.left_out.clone(), self.blocks.clone());
+        Self { left_out, blocks, scout: Holders::new(Board::new(false)), ..*self }
+    }
+
     /// Takes up a move; runs that ended before it are paid.
     pub(super) fn apply(
         &mut self,

@@ -60,6 +60,12 @@ impl Segment {
         self.at = when.at;
     }
 
+    /// A copy to be closed at `at`.
+    pub(super) fn to_close(&self, at: UnixSeconds) -> Self {
+        let run = self.run.as_ref().map(|run| run.to_close(at));
+        Self { terms: self.terms.clone(), holders: self.holders.clone(), at: self.at, idle: self.idle, run }
+    }
+
     /// Pays up to `at`; nothing may be folded in afterwards.
     pub(super) fn close(&mut self, at: UnixSeconds) {
         match &mut self.run {
