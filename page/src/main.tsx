@@ -7,6 +7,7 @@ import "./style/views.css";
 import { key, takeKeyFromFragment } from "./lib/key";
 import { start } from "./lib/pulse";
 import { useStore } from "./lib/store";
+import { followTouches } from "./lib/touch";
 import { useQuery } from "./lib/url";
 import { Shell } from "./ui/shell";
 import { Account } from "./views/account";
@@ -45,3 +46,4 @@ function View() {
 const place = document.getElementById("app");
 if (place) render(<App />, place);
 start();
+followTouches();

@@ -58,7 +58,7 @@ export function Chart({ title, hint, times, lines, csv, file, more = [] }: Props
     // What is drawn depends on nothing but these; the arrays are new at each answer.
   }, [JSON.stringify([times.length, times[0], times.at(-1), lines.map((line) => [line.name, line.values.at(-1), line.values[0]])]), colours, isKnown]);
 
-  const index = at ?? times.length - 1;
+  const index = at ?? newest(lines, times.length - 1);
   const save = () => {
     const all = [{ csv, file }, ...more].map((one) => download(one.csv, one.file));
     void Promise.all(all).then(() => setWhy(null), (error: Error) => setWhy(error.message));
@@ -85,6 +85,12 @@ export function Chart({ title, hint, times, lines, csv, file, more = [] }: Props
       {why && <p class="trouble" role="alert">{why}</p>}
     </figure>
   );
+}
+
+/** The newest place at which something is known. */
+function newest(lines: Line[], last: number): number {
+  for (let index = last; index >= 0; index -= 1) if (lines.some((line) => line.values[index] != null)) return index;
+  return last;
 }
 
 function told(line: Line, index: number): string {
@@ -139,7 +145,7 @@ function options(width: number, lines: Line[], setAt: (index: number | null) => 
         width: 1.5,
         points: { show: false },
         ...(line.kind && { fill: colour(`--s${index % 4}-pale`) }),
-        ...(line.kind === "bars" && { paths: uPlot.paths.bars!({ size: [0.8, 40], align: -1 }), width: 0, fill: colour(`--s${index % 4}`) }),
+        ...(line.kind === "bars" && { paths: uPlot.paths.bars!({ size: [0.8, 40], align: -1 }), width: 0, fill: colour(`--s${index % 4}-bar`) }),
       })),
     ],
     hooks: {

@@ -33,6 +33,7 @@ export function Strip({ timeline, token, now, own }: Props) {
           </rect>
         ))}
       </svg>
+      <p class="ends"><span>{localTime(first.from_at).slice(0, 10)}</span><span>{localTime(new Date(ends).toISOString()).slice(0, 10)}</span></p>
       {idle.length > 0 && (
         <details>
           <summary>

@@ -79,9 +79,7 @@ function Earned({ rewards, campaigns }: { rewards: Reward[]; campaigns: Campaign
       {rewards.length > 0 && (
         <div class="merkl">
           <h3><Hint says="What Merkl says of the same campaigns: credited is in its live tree, claimable is credited less claimed, pending is not claimable yet. It is never added to ours.">At Merkl</Hint></h3>
-          {rewards.map((reward) => (
-            <AtMerkl key={reward.campaign} reward={reward} campaign={campaigns.find((one) => one.id === reward.campaign)} />
-          ))}
+          <Merkl rewards={rewards} campaigns={campaigns} />
         </div>
       )}
     </Panel>
@@ -91,6 +89,23 @@ function Earned({ rewards, campaigns }: { rewards: Reward[]; campaigns: Campaign
 /** Why what it earned is unknown; null where it is known. */
 function whyUnknown(reward: Reward): string | null {
   return "reason" in reward ? reward.reason : null;
+}
+
+/** What Merkl says of each campaign; those that cannot be compared are told of together. */
+function Merkl({ rewards, campaigns }: { rewards: Reward[]; campaigns: Campaign[] }) {
+  const campaignOf = (reward: Reward) => campaigns.find((one) => one.id === reward.campaign);
+  const without = rewards.filter((reward) => campaignOf(reward)?.merkl_campaign_id === null);
+  return (
+    <>
+      {rewards.filter((reward) => !without.includes(reward)).map((reward) => <AtMerkl key={reward.campaign} reward={reward} campaign={campaignOf(reward)} />)}
+      {without.length > 0 && (
+        <p class="quiet">
+          {without.length === rewards.length ? "Credited" : `Of ${without.map((one) => one.campaign).join(", ")} credited`}, claimed, claimable and pending are unknown: the
+          configuration does not say which of Merkl's campaigns {without.length === 1 ? "this is" : "these are"} (<code>merkl_campaign_id</code>).
+        </p>
+      )}
+    </>
+  );
 }
 
 /** What Merkl says of one campaign, kept apart from ours. */

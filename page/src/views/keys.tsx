@@ -31,7 +31,7 @@ function OwnKey({ own: { data: key } }: { own: Own }) {
       <Facts>
         <Fact name="Id"><span class="mono">{key.id}</span></Fact>
         <Fact name="Client" note={`plan ${key.plan}`}><span class="name" title={key.client}>{key.client}</span></Fact>
-        <Fact name="May">{key.scopes.join(", ")}</Fact>
+        <Fact name="May" wide>{key.scopes.join(", ")}</Fact>
         <Fact name="Ends">{key.overlap_ends_at ?? key.expires_at ? <When at={key.overlap_ends_at ?? key.expires_at} /> : "not by itself"}</Fact>
         <Fact name="Calls in 24 h">{count(key.calls_24h)}</Fact>
       </Facts>

@@ -51,10 +51,10 @@ export function Pool({ id }: { id: string }) {
       <Panel title="Campaigns on this pool">
         {own.length === 0
           ? <Empty>No campaign of this server pays on this pool.</Empty>
-          : <ul class="list">{own.map((one) => (
+          : <ul class="list of-three">{own.map((one) => (
               <li key={one.id}>
-                <Link to={{ campaign: one.id }} class="name">{one.id}</Link> <Chip kind={STATES[one.status]}>{one.status}</Chip>{" "}
-                <span>{one.apr.reward_percent === null ? <span class="quiet">{reason(one.apr.reason)}</span> : percent(one.apr.reward_percent)}</span>
+                <Link to={{ campaign: one.id }} class="name" title={one.id}>{one.id}</Link> <Chip kind={STATES[one.status]}>{one.status}</Chip>{" "}
+                <span>{one.apr.reward_percent === null ? <span class="quiet">{reason(one.apr.reason)}</span> : `${percent(one.apr.reward_percent)} reward APR`}</span>
               </li>
             ))}</ul>}
       </Panel>
