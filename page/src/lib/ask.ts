@@ -68,7 +68,7 @@ class Entry {
       this.asked = { ...this.asked, failure };
     }
     this.isUnderWay = false;
-    if (isNews) for (const listener of [...this.listeners]) listener();
+    if (isNews) drawSoon(this.listeners);
     if (this.wants) {
       this.wants = false;
       void this.look();
@@ -95,6 +95,24 @@ class Entry {
     if (this.asked.failure) return true;
     return this.pace === "block" || (this.pace === "slow" && age > SLOW_MS);
   }
+}
+
+/** Who is to draw anew: however many answers come within a frame, their views are drawn once. */
+const waiting = new Set<() => void>();
+
+function drawSoon(listeners: Set<() => void>) {
+  const isFirst = waiting.size === 0;
+  for (const listener of listeners) waiting.add(listener);
+  if (!isFirst || waiting.size === 0) return;
+  // A tab that nobody sees has no frames.
+  if (document.visibilityState === "hidden") setTimeout(draw);
+  else requestAnimationFrame(draw);
+}
+
+function draw() {
+  const now = [...waiting];
+  waiting.clear();
+  for (const listener of now) listener();
 }
 
 const entries = new Map<string, Entry>();

@@ -139,9 +139,18 @@ const local = new Intl.DateTimeFormat("sv-SE", LOCAL);
 export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 export const zoneIsUtc = ["UTC", "Etc/UTC", "GMT"].includes(zone);
 
+const LOCALS_KEPT = 10_000;
+/** Each time stands in many places, and the browser takes its time for it. */
+const locals = new Map<string, string>();
+
 /** In the reader's own zone, to the minute. */
 export function localTime(text: string): string {
-  return local.format(new Date(text));
+  const known = locals.get(text);
+  if (known !== undefined) return known;
+  if (locals.size > LOCALS_KEPT) locals.clear();
+  const told = local.format(new Date(text));
+  locals.set(text, told);
+  return told;
 }
 
 /** In UTC, to the second. */

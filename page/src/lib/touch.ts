@@ -20,7 +20,7 @@ export function followTouches() {
     const touched = event.target instanceof Element ? event.target : null;
     // A mouse hovers, and a keyboard's click has no pointer.
     if ((event as PointerEvent).pointerType !== "touch" || touched?.closest(BUSY)) return tell("");
-    tell(words(touched?.closest("[title], svg > rect")));
+    tell(words(touched?.closest("[title], rect, svg")));
   });
 }
 

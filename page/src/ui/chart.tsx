@@ -1,7 +1,7 @@
 // A figure over time: drawn by uPlot, read out in words, its data as CSV. A stretch that is marked becomes the range of the
 // view, and so part of its address.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { download } from "../lib/api";
@@ -58,6 +58,8 @@ export function Chart({ title, hint, times, lines, csv, file, more = [] }: Props
     // What is drawn depends on nothing but these; the arrays are new at each answer.
   }, [JSON.stringify([times.length, times[0], times.at(-1), lines.map((line) => [line.name, line.values.at(-1), line.values[0]])]), colours, isKnown]);
 
+  // A pointer that moves over it changes no word of it.
+  const words = useMemo(() => (isKnown ? summary(title, times, lines) : ""), [title, times, lines]);
   const index = at ?? newest(lines, times.length - 1);
   const save = () => {
     const all = [{ csv, file }, ...more].map((one) => download(one.csv, one.file));
@@ -80,7 +82,7 @@ export function Chart({ title, hint, times, lines, csv, file, more = [] }: Props
         ))}
       </p>
       {isKnown
-        ? <div ref={place} class="plot" role="img" aria-label={summary(title, times, lines)} />
+        ? <div ref={place} class="plot" role="img" aria-label={words} />
         : <p class="empty plot">Not known over this time.</p>}
       {why && <p class="trouble" role="alert">{why}</p>}
     </figure>

@@ -78,7 +78,11 @@ async function account({ page, json }, address) {
     await card.getByText(position.in_range ? "in range" : "out of range", { exact: true }).waitFor();
     const earned = rewards.flatMap((reward) => reward.positions).filter((part) => part.position === position.position);
     for (const part of earned) await card.locator(units(part.earned_units)).first().waitFor();
-    await card.locator(".strip svg rect").first().waitFor();
+    const strip = card.locator(".strip svg").first();
+    await strip.locator('path:not([d=""])').first().waitFor();
+    // What lies under the pointer is told.
+    await strip.hover();
+    assert.match(await strip.locator("title").textContent(), /^\d{4}-\d\d-\d\d .+ for \d/);
   }
   const merkl = await one.locator(".merkl").textContent();
   assert.match(merkl, /claimable and pending are unknown/, "nobody has compared the rehearsal with Merkl");
