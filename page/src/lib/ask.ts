@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Failure, request } from "./api";
 import { key } from "./key";
 import { lost, pulse, reached, setCallsPerPulse } from "./pulse";
+import { store } from "./store";
 import type { List, Meta } from "./types";
 
 export interface Asked<T> {
@@ -87,6 +88,12 @@ class Entry {
     return first;
   }
 
+  /** Whether it is asked for when somebody begins to look at it. */
+  isWanted(): boolean {
+    if (this.asked.at === 0) return true;
+    return this.pace === "slow" ? Date.now() - this.lookedAt > SLOW_MS : this.pace !== "once";
+  }
+
   isDue(): boolean {
     const age = Date.now() - this.lookedAt;
     const refused = this.asked.failure?.status ?? 0;
@@ -97,6 +104,8 @@ class Entry {
   }
 }
 
+/** Counts up when an answer was drawn: how fresh what is on the screen is may be another matter then. */
+export const answered = store(0);
 /** Who is to draw anew: however many answers come within a frame, their views are drawn once. */
 const waiting = new Set<() => void>();
 
@@ -113,6 +122,7 @@ function draw() {
   const now = [...waiting];
   waiting.clear();
   for (const listener of now) listener();
+  answered.set(answered.get() + 1);
 }
 
 const entries = new Map<string, Entry>();
@@ -155,7 +165,7 @@ export function useAsk<T>(path: string | null, pace: Pace = "block", isWhole = f
     entry.isWhole = isWhole;
     entry.listeners.add(listener);
     count();
-    if (entry.asked.at === 0 || pace !== "once") void entry.look();
+    if (entry.isWanted()) void entry.look();
     return () => {
       entry.listeners.delete(listener);
       count();

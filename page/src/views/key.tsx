@@ -48,7 +48,7 @@ export function Key({ id }: { id: string }) {
       <header class="title">
         <h1 class="mono">{one.id}</h1>
         <Chip kind={KEY_STATES[one.state] ?? "plain"}>{one.state}</Chip>
-        <p class="quiet"><Link to={{ view: "keys" }}>all keys</Link> · <Link to={{ view: "usage", client: one.client }}>{one.client}</Link>, plan {one.plan}</p>
+        <p class="quiet"><Link to={{ view: "keys" }}>all keys</Link> · <Link to={{ view: "usage", client: one.client }}>{one.client}</Link>, plan {one.plan} · <Link to={{ view: "audit", client: one.client, key: one.id }}>what was done to it</Link></p>
       </header>
       {secret && <Secret of={secret} done={() => setSecret(null)} />}
       <Trouble failure={failure} />

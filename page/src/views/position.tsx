@@ -6,6 +6,7 @@ import { adjust, useQuery } from "../lib/url";
 import { pair, reason, venue } from "../lib/words";
 import { Account, Amount, Chip, Known, Link, Usd, When } from "../ui/bits";
 import { isEverywhere, SpanPicture } from "../ui/span";
+import { InRangeSince } from "../ui/since";
 import { Strip, since } from "../ui/strip";
 import { Simulate } from "./simulate";
 
@@ -42,6 +43,7 @@ export function PositionCard({ position, timelines, earned, pool }: Props) {
           <Exposure timeline={timelines?.[0]} token0={position.token0?.symbol ?? "token0"} />
         </dl>
       </div>
+      <InRangeSince position={position} />
       {position.via.length > 0 && <p class="quiet">held through {position.via.map((one) => <><Account of={one} /> </>)}</p>}
       {position.campaigns.map((standing) => (
         <InCampaign

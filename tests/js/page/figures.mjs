@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { until } from "./wait.mjs";
 
+const HOUR_MS = 3_600_000;
+
 export async function figures(world) {
   const campaigns = (await world.json("/v1/campaigns")).data;
   const earners = (await world.json(`/v1/campaigns/${campaigns[0].id}/accruals?limit=25`)).data;
@@ -76,6 +78,7 @@ async function account({ page, json }, address) {
     const card = one.locator("article.position").filter({ has: one.locator(`[title="${position.position}"]`) });
     await card.locator(dollars(position.value_usd)).waitFor();
     await card.getByText(position.in_range ? "in range" : "out of range", { exact: true }).waitFor();
+    if (position.tick_lower !== position.tick_upper) await since(json, card, position);
     const earned = rewards.flatMap((reward) => reward.positions).filter((part) => part.position === position.position);
     for (const part of earned) await card.locator(units(part.earned_units)).first().waitFor();
     const strip = card.locator(".strip svg").first();
@@ -92,6 +95,19 @@ async function account({ page, json }, address) {
   assert(one.url().includes("position="), one.url());
 }
 
+/** Since when the price is where it is: by the API's ticks at full hours. */
+async function since(json, card, { pool, tick_lower: lower, tick_upper: upper, as_of: newest }) {
+  const from = new Date(Math.floor(Date.parse(newest.at) / HOUR_MS) * HOUR_MS - 336 * HOUR_MS).toISOString().slice(0, 19);
+  const { data } = await json(`/v1/pools/${pool}/history?interval=1h&limit=500&from=${from}Z`);
+  const side = ({ tick }) => (tick < lower ? "below" : tick < upper ? "in" : "above");
+  const hours = data.filter((row) => row.tick !== null && row.at.endsWith(":00:00Z")).reverse();
+  const left = hours.findIndex((row) => side(row) !== side(hours[0]));
+  const first = hours[(left < 0 ? hours.length : left) - 1];
+  const told = card.locator(".since");
+  assert((await told.textContent()).includes(`was ${side(hours[0])} this range`), await told.textContent());
+  assert.equal(await told.locator("time").getAttribute("datetime"), first.at);
+}
+
 async function operator({ page, json, api }) {
   const usage = (await json("/v1/usage")).data;
   const one = await page("/?view=usage");
@@ -99,12 +115,27 @@ async function operator({ page, json, api }) {
   const audit = (await json("/v1/audit?limit=100")).data;
   const told = await page("/?view=audit");
   await told.getByText(audit[0].action, { exact: true }).first().waitFor();
+  await filtered(told, audit[0]);
   const status = await page("/?view=status");
   const { components } = await (await api("/status.json")).json();
   const rows = status.getByRole("row");
   for (const { title } of components) await rows.filter({ hasText: title }).first().waitFor();
   const database = components.find(({ component }) => component === "database");
   await rows.filter({ hasText: database.title }).getByText(database.state, { exact: true }).waitFor();
+}
+
+/** One client's entries and one key's; what is chosen is in the address. */
+async function filtered(one, entry) {
+  const rows = one.locator("tbody tr");
+  const client = await one.getByLabel("Client").locator("option").nth(1).textContent();
+  await one.getByLabel("Client").selectOption(client);
+  await one.getByLabel("Key", { exact: true }).fill(entry.key_id);
+  await one.getByText(/entries of the client concern this key/).waitFor();
+  assert((await rows.count()) > 0, "the key's own entries are there");
+  for (const text of await rows.allTextContents()) assert(text.includes(entry.key_id), text);
+  assert(one.url().includes(`client=${client}`) && one.url().includes(`key=${entry.key_id}`), one.url());
+  await one.getByLabel("Key", { exact: true }).fill("nobody-has-this");
+  await one.getByText("Nothing of this page concerns this key.").waitFor();
 }
 
 /** What each chart saves as CSV is what the API answers as CSV. */
