@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const HEIGHT_MAX = 10_000;
 const WIDTHS = [360, 390, 1440, 2560];
 
 export async function fit(world) {
@@ -19,6 +20,7 @@ export async function fit(world) {
         const over = await one.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
         if (over > 0) faults.push(`${name} runs ${over} px over the edge at ${width} px`);
         if (width !== 390 && width !== 1440) continue;
+        await wholly(one, width);
         await one.screenshot({ path: `${world.shots}/${name}-${width}-${theme}.png`, fullPage: true });
         faults.push(...(await violations(one, `${name} at ${width} px, ${theme}`)));
       }
@@ -52,6 +54,13 @@ async function all({ json, key }) {
 async function settled(one) {
   await one.locator("main > *").first().waitFor();
   await one.waitForFunction(() => !document.querySelector('[aria-busy="true"]'));
+}
+
+/** A screen as high as the page: of a long list only what is near the screen is made. */
+async function wholly(one, width) {
+  const height = await one.evaluate(() => document.documentElement.scrollHeight);
+  await one.setViewportSize({ width, height: Math.min(height, HEIGHT_MAX) });
+  await settled(one);
 }
 
 async function violations(one, where) {
