@@ -37,6 +37,8 @@ interface Props {
 }
 
 const HEIGHT = 190;
+/** So many stand close together: a gap of a pixel would be as wide as they are. */
+const MANY_BARS = 100;
 
 export function Chart({ title, hint, times, lines, csv, file, more = [] }: Props) {
   const place = useRef<HTMLDivElement>(null);
@@ -147,7 +149,7 @@ function options(width: number, lines: Line[], setAt: (index: number | null) => 
         width: 1.5,
         points: { show: false },
         ...(line.kind && { fill: colour(`--s${index % 4}-pale`) }),
-        ...(line.kind === "bars" && { paths: uPlot.paths.bars!({ size: [0.8, 40], align: -1 }), width: 0, fill: colour(`--s${index % 4}-bar`) }),
+        ...(line.kind === "bars" && { paths: uPlot.paths.bars!({ size: [line.values.length > MANY_BARS ? 1 : 0.8, 40], align: -1 }), width: 0, fill: colour(`--s${index % 4}-bar`) }),
       })),
     ],
     hooks: {

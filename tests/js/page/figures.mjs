@@ -64,6 +64,12 @@ async function poolView({ page, json }, pool) {
     await one.getByText("liquidity is everywhere").waitFor();
   } else {
     await one.locator(".depth svg rect").first().waitFor();
+    // What is proposed can be simulated: both ends are on the pool's ticks.
+    assert(told.tick_spacing > 0, `the tick spacing of ${pool.id} is ${told.tick_spacing}`);
+    for (const end of ["From tick", "to tick"]) {
+      const tick = Number(await one.getByLabel(end).inputValue());
+      assert(tick !== 0 && tick % told.tick_spacing === 0, `${end} ${tick} is no multiple of ${told.tick_spacing}`);
+    }
   }
 }
 
