@@ -11,6 +11,7 @@ const LETTERS_MAX = 24;
 const WIDTHS = [360, 390, 1440, 2560];
 
 export async function fit(world) {
+  await longNames(world);
   const views = await all(world);
   const faults = [];
   for (const theme of ["light", "dark"]) {
@@ -34,6 +35,13 @@ export async function fit(world) {
   assert.deepEqual(faults, []);
   await byKeyboard(world);
   await byTouch(world, views.nobody);
+}
+
+/** A key of somebody with a long name and much to say. */
+async function longNames({ api }) {
+  const wanted = { client: "the-analytics-dashboard-of-a-partner", note: "the nightly export of all that is earned", plan: "vip" };
+  const headers = { "content-type": "application/json", "idempotency-key": crypto.randomUUID() };
+  await api("/v1/keys", { method: "POST", headers, body: JSON.stringify({ ...wanted, scopes: ["read:public"], allowed_networks: ["203.0.113.0/24", "2001:db8::/32"] }) });
 }
 
 async function all({ json, key }) {
