@@ -41,6 +41,7 @@ async function overview({ page, json }, campaigns) {
 
 async function campaign({ page }, campaign, earners) {
   const one = await page(`/?campaign=${campaign.id}`);
+  await one.waitForFunction((title) => document.title === title, `${campaign.id} · accrual`);
   for (const amount of [campaign.earned_units, campaign.undistributed_units, campaign.budget_units]) {
     await one.locator(units(amount)).first().waitFor();
   }
