@@ -68,11 +68,14 @@ export async function frames({ page }, account) {
   const chart = one.locator(".u-over").first();
   await chart.waitFor();
   console.log(`   ${POSITIONS} positions, ${points} points a chart; of a browser that draws 60 frames a second at most:`);
+  const work = await workOf(one);
   const measured = async (what, step, meanwhile) => {
+    const before = await work();
     const counting = one.evaluate(paced, { step, frames: FRAMES });
     await meanwhile?.();
     const { rate, late, slowest } = await counting;
-    console.log(`   ${what}: ${rate} frames a second, ${late} of ${FRAMES} late, the slowest ${slowest} ms`);
+    const ms = ((await work()) - before) / FRAMES;
+    console.log(`   ${what}: ${rate} frames a second, ${late} of ${FRAMES} late, the slowest ${slowest} ms; ${ms.toFixed(2)} ms of CPU a frame`);
   };
   const news = async () => {
     const before = told.news;
@@ -91,6 +94,16 @@ export async function frames({ page }, account) {
       for (let step = 0; step < 120; step += 1) await one.mouse.move(box.x + (box.width * step) / 120, box.y + box.height / 2);
     });
   }
+}
+
+/** What the page's own thread has worked so far, in ms of its CPU time: that others keep the machine busy does not change it. */
+async function workOf(one) {
+  const browser = await one.context().newCDPSession(one);
+  await browser.send("Performance.enable", { timeDomain: "threadTicks" });
+  return async () => {
+    const { metrics } = await browser.send("Performance.getMetrics");
+    return metrics.find(({ name }) => name === "TaskDuration").value * 1000;
+  };
 }
 
 /** The API's own answers on an account, told so many times over, and worth something else each time: nothing is held already. */
