@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Failure, request } from "./api";
 import { key } from "./key";
 import { lost, pulse, reached, setCallsPerPulse } from "./pulse";
+import { store } from "./store";
 import type { List, Meta } from "./types";
 
 export interface Asked<T> {
@@ -68,7 +69,7 @@ class Entry {
       this.asked = { ...this.asked, failure };
     }
     this.isUnderWay = false;
-    if (isNews) for (const listener of [...this.listeners]) listener();
+    if (isNews) drawSoon(this.listeners);
     if (this.wants) {
       this.wants = false;
       void this.look();
@@ -87,6 +88,12 @@ class Entry {
     return first;
   }
 
+  /** Whether it is asked for when somebody begins to look at it. */
+  isWanted(): boolean {
+    if (this.asked.at === 0) return true;
+    return this.pace === "slow" ? Date.now() - this.lookedAt > SLOW_MS : this.pace !== "once";
+  }
+
   isDue(): boolean {
     const age = Date.now() - this.lookedAt;
     const refused = this.asked.failure?.status ?? 0;
@@ -95,6 +102,27 @@ class Entry {
     if (this.asked.failure) return true;
     return this.pace === "block" || (this.pace === "slow" && age > SLOW_MS);
   }
+}
+
+/** Counts up when an answer was drawn: how fresh what is on the screen is may be another matter then. */
+export const answered = store(0);
+/** Who is to draw anew: however many answers come within a frame, their views are drawn once. */
+const waiting = new Set<() => void>();
+
+function drawSoon(listeners: Set<() => void>) {
+  const isFirst = waiting.size === 0;
+  for (const listener of listeners) waiting.add(listener);
+  if (!isFirst || waiting.size === 0) return;
+  // A tab that nobody sees has no frames.
+  if (document.visibilityState === "hidden") setTimeout(draw);
+  else requestAnimationFrame(draw);
+}
+
+function draw() {
+  const now = [...waiting];
+  waiting.clear();
+  for (const listener of now) listener();
+  answered.set(answered.get() + 1);
 }
 
 const entries = new Map<string, Entry>();
@@ -137,7 +165,7 @@ export function useAsk<T>(path: string | null, pace: Pace = "block", isWhole = f
     entry.isWhole = isWhole;
     entry.listeners.add(listener);
     count();
-    if (entry.asked.at === 0 || pace !== "once") void entry.look();
+    if (entry.isWanted()) void entry.look();
     return () => {
       entry.listeners.delete(listener);
       count();

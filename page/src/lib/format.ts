@@ -43,13 +43,32 @@ export function tokensSensibly(units: string | null, decimals: number | null): s
   if (whole.length > 3) return cut(text, 2);
   if (whole !== "0") return cut(text, Math.min(4, part.length));
   const zeros = part.match(/^0*/)?.[0].length ?? 0;
-  return zeros === part.length ? "0" : cut(text, Math.min(part.length, zeros + 4));
+  if (zeros === part.length) return "0";
+  if (zeros < ZEROS_MAX) return cut(text, Math.min(part.length, zeros + 4));
+  const digits = part.slice(zeros, zeros + 4);
+  return power(`${digits.slice(0, 1)}.${digits.slice(1)}`.replace(/\.?0*$/, ""), -zeros - 1);
+}
+
+/** Zeros behind the point that are still counted by eye. */
+const ZEROS_MAX = 6;
+const RAISED: Record<string, string> = {
+  "-": "⁻", "0": "⁰", "1": "¹", "2": "²", "3": "³", "4": "⁴", "5": "⁵", "6": "⁶", "7": "⁷", "8": "⁸", "9": "⁹",
+};
+
+function scientific(value: number, places: number): string {
+  const [digits = "", exponent] = value.toExponential(places).split("e");
+  return power(digits.replace("-", "−").replace(/\.0+$/, ""), Number(exponent));
+}
+
+/** `7.96×10⁻¹²` */
+function power(digits: string, exponent: number): string {
+  return `${digits}×10${[...String(exponent)].map((one) => RAISED[one]).join("")}`;
 }
 
 /** For the axes and lines of pictures, which are for orientation. */
 export function rough(value: number): string {
   const size = Math.abs(value);
-  if (size > 0 && size < 1e-6) return value.toExponential(1);
+  if (size > 0 && size < 1e-6) return scientific(value, 1);
   const [scaled, unit] = size >= 1e9 ? [value / 1e9, "B"] : size >= 1e6 ? [value / 1e6, "M"] : size >= 1e5 ? [value / 1e3, "k"] : [value, ""];
   return `${scaled.toLocaleString("en", { maximumSignificantDigits: 4 })}${unit}`.replace("-", "−");
 }
@@ -58,6 +77,7 @@ export function rough(value: number): string {
 export function usd(text: string | null | undefined, exact = false): string {
   if (text == null) return UNKNOWN;
   const value = Number(text);
+  if (value > 0 && value < 0.01) return "<$0.01";
   if (exact || Math.abs(value) < 100_000) return dollars(cut(text, 2));
   if (Math.abs(value) < 10_000_000) return dollars(cut(text, 0));
   return dollars(`${cut(String(value / 1e6), 1)}M`);
@@ -92,7 +112,7 @@ export function price(value: number): string {
   if (!Number.isFinite(value)) return "∞";
   if (value === 0) return "0";
   const places = Math.max(0, 5 - Math.ceil(Math.log10(Math.abs(value)) + 1e-9));
-  if (places > 12) return value.toExponential(3);
+  if (places > 12) return scientific(value, 3);
   return cut(value.toFixed(Math.min(places, 12)), Math.min(places, 12));
 }
 
@@ -119,9 +139,18 @@ const local = new Intl.DateTimeFormat("sv-SE", LOCAL);
 export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 export const zoneIsUtc = ["UTC", "Etc/UTC", "GMT"].includes(zone);
 
+const LOCALS_KEPT = 10_000;
+/** Each time stands in many places, and the browser takes its time for it. */
+const locals = new Map<string, string>();
+
 /** In the reader's own zone, to the minute. */
 export function localTime(text: string): string {
-  return local.format(new Date(text));
+  const known = locals.get(text);
+  if (known !== undefined) return known;
+  if (locals.size > LOCALS_KEPT) locals.clear();
+  const told = local.format(new Date(text));
+  locals.set(text, told);
+  return told;
 }
 
 /** In UTC, to the second. */

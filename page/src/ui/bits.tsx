@@ -54,11 +54,11 @@ export function When({ at, short }: { at: string | null; short?: boolean }) {
   );
 }
 
-/** An account, shortened, that leads to its view. */
-export function Account({ of, whole }: { of: string; whole?: boolean }) {
+/** An account that leads to its view: shortened, or whole where the screen has room for it. */
+export function Account({ of, roomy }: { of: string; roomy?: boolean }) {
   return (
     <Link to={{ account: of }} title={of} class="mono">
-      {whole ? of : shortAddress(of)}
+      {roomy ? <><span class="in-room">{of}</span><span class="in-short">{shortAddress(of)}</span></> : shortAddress(of)}
     </Link>
   );
 }
@@ -98,9 +98,9 @@ export function Facts({ children }: Children) {
   return <dl class="facts">{children}</dl>;
 }
 
-export function Fact({ name, hint, note, mark, children }: { name: string; hint?: string; note?: ComponentChildren; mark?: string } & Children) {
+export function Fact({ name, hint, note, mark, wide, children }: { name: string; hint?: string; note?: ComponentChildren; mark?: string; wide?: boolean } & Children) {
   return (
-    <div>
+    <div class={wide ? "wide" : undefined}>
       <dt>{mark && <i class={`swatch ${mark}`} />}{hint ? <Hint says={hint}>{name}</Hint> : name}</dt>
       <dd>{children}</dd>
       {note && <dd class="note">{note}</dd>}
@@ -129,7 +129,7 @@ export function Pending({ title, failure }: { title: string; failure: Failure | 
   return (
     <>
       <header class="title"><h1 class="name" title={title}>{title}</h1></header>
-      {failure ? <Trouble failure={failure} /> : <Waiting />}
+      {failure ? <><Trouble failure={failure} /><p><Link to={{}}>All campaigns and pools</Link></p></> : <Waiting />}
     </>
   );
 }
@@ -151,6 +151,19 @@ export function Copy({ text, what }: { text: string; what: string }) {
     <button type="button" class="small" onClick={copy} aria-label={`Copy ${what}`}>
       {isCopied ? "copied" : "copy"}
     </button>
+  );
+}
+
+/** A part of the largest, as a bar behind its figure. */
+export function Part({ of, children }: { of: number; children: ComponentChildren }) {
+  return (
+    <span class="part">
+      {children}
+      <svg viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true" class="bar">
+        <rect width="100" height="6" class="rest" />
+        <rect width={100 * Math.max(0, Math.min(1, of))} height="6" class="earned" />
+      </svg>
+    </span>
   );
 }
 

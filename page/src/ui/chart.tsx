@@ -1,7 +1,7 @@
 // A figure over time: drawn by uPlot, read out in words, its data as CSV. A stretch that is marked becomes the range of the
 // view, and so part of its address.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { download } from "../lib/api";
@@ -37,6 +37,8 @@ interface Props {
 }
 
 const HEIGHT = 190;
+/** So many stand close together: a gap of a pixel would be as wide as they are. */
+const MANY_BARS = 100;
 
 export function Chart({ title, hint, times, lines, csv, file, more = [] }: Props) {
   const place = useRef<HTMLDivElement>(null);
@@ -58,7 +60,9 @@ export function Chart({ title, hint, times, lines, csv, file, more = [] }: Props
     // What is drawn depends on nothing but these; the arrays are new at each answer.
   }, [JSON.stringify([times.length, times[0], times.at(-1), lines.map((line) => [line.name, line.values.at(-1), line.values[0]])]), colours, isKnown]);
 
-  const index = at ?? times.length - 1;
+  // A pointer that moves over it changes no word of it.
+  const words = useMemo(() => (isKnown ? summary(title, times, lines) : ""), [title, times, lines]);
+  const index = at ?? newest(lines, times.length - 1);
   const save = () => {
     const all = [{ csv, file }, ...more].map((one) => download(one.csv, one.file));
     void Promise.all(all).then(() => setWhy(null), (error: Error) => setWhy(error.message));
@@ -80,11 +84,17 @@ export function Chart({ title, hint, times, lines, csv, file, more = [] }: Props
         ))}
       </p>
       {isKnown
-        ? <div ref={place} class="plot" role="img" aria-label={summary(title, times, lines)} />
+        ? <div ref={place} class="plot" role="img" aria-label={words} />
         : <p class="empty plot">Not known over this time.</p>}
       {why && <p class="trouble" role="alert">{why}</p>}
     </figure>
   );
+}
+
+/** The newest place at which something is known. */
+function newest(lines: Line[], last: number): number {
+  for (let index = last; index >= 0; index -= 1) if (lines.some((line) => line.values[index] != null)) return index;
+  return last;
 }
 
 function told(line: Line, index: number): string {
@@ -139,7 +149,7 @@ function options(width: number, lines: Line[], setAt: (index: number | null) => 
         width: 1.5,
         points: { show: false },
         ...(line.kind && { fill: colour(`--s${index % 4}-pale`) }),
-        ...(line.kind === "bars" && { paths: uPlot.paths.bars!({ size: [0.8, 40], align: -1 }), width: 0, fill: colour(`--s${index % 4}`) }),
+        ...(line.kind === "bars" && { paths: uPlot.paths.bars!({ size: [line.values.length > MANY_BARS ? 1 : 0.8, 40], align: -1 }), width: 0, fill: colour(`--s${index % 4}-bar`) }),
       })),
     ],
     hooks: {

@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { keyEnds } from "../lib/api";
-import { lookedAt } from "../lib/ask";
+import { answered, lookedAt } from "../lib/ask";
 import { duration, grouped, localTime } from "../lib/format";
 import { forgetKey, key } from "../lib/key";
 import { connection, pulse } from "../lib/pulse";
@@ -51,6 +51,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
 function Freshness() {
   const { now } = useTick();
   const { by } = useStore(connection);
+  useStore(answered);
   const seen = lookedAt();
   const block = seen?.meta.as_of;
   if (!seen || !block) return null;

@@ -4,7 +4,9 @@ import { price, tickPrice } from "../lib/format";
 import type { Position } from "../lib/types";
 
 const WIDTH = 320;
-const HEIGHT = 46;
+const HEIGHT = 32;
+/** Nearer to a side than this, a word begins or ends at its place. */
+const EDGE = 0.1;
 /** Ticks around price and range that are shown at least. */
 const TICKS_MIN = 400;
 
@@ -28,19 +30,22 @@ export function SpanPicture({ position, tick, price: exact }: Props) {
   const [from, to, now] = [scale(lower), scale(upper), scale(tick)];
   return (
     <figure class="span" title={`${words}. Ticks ${lower} to ${upper}, price at tick ${tick}.`}>
+      <p class="above"><strong style={placed(now)}>{priced}</strong></p>
       <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={words} preserveAspectRatio="none">
-        <rect x="0" y="19" width={WIDTH} height="8" rx="4" class="track" />
-        <rect x={from} y="15" width={Math.max(3, to - from)} height="16" rx="3" class={position.in_range ? "in" : "out"} />
-        <line x1={now} x2={now} y1="4" y2="42" class="price" />
+        <rect x="0" y="13" width={WIDTH} height="6" rx="3" class="track" />
+        <rect x={from} y="8" width={Math.max(3, to - from)} height="16" rx="3" class={position.in_range ? "in" : "out"} />
+        <line x1={now} x2={now} y1="0" y2={HEIGHT} class="price" />
       </svg>
-      <figcaption>
-        <span>{at(lower)}</span>
-        <strong>{priced}</strong>
-        <span>{at(upper)}</span>
-      </figcaption>
-      <p class="quiet">{unit}</p>
+      <p class="below"><span style={placed(from)}>{at(lower)}</span><span style={placed(to)}>{at(upper)}</span></p>
+      <figcaption class="quiet">{unit}</figcaption>
     </figure>
   );
+}
+
+/** A word under or over its place in the picture, and never over the picture's edge. */
+function placed(x: number) {
+  const part = x / WIDTH;
+  return { left: `${part * 100}%`, transform: `translateX(${part < EDGE ? 0 : part > 1 - EDGE ? -100 : -50}%)` };
 }
 
 export function isEverywhere({ tick_lower: lower, tick_upper: upper }: { tick_lower: number; tick_upper: number }): boolean {

@@ -1,4 +1,5 @@
-// A table whose figures line up, which scrolls in itself where the screen is narrow, and sorts by the column that is chosen.
+// A table whose figures line up, and which sorts by the column that is chosen. Where the screen is narrow a wide one becomes
+// a list of cards with each column's name beside its figure; any other scrolls in itself.
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
@@ -23,6 +24,10 @@ interface Props<Row> {
 
 /** So many rows are made at once; more as the reader comes near the end. */
 const CHUNK = 100;
+/** So many columns are too many for a phone. */
+const COLUMNS_MANY = 5;
+/** Fewer cards than this are seen at once. */
+const SORTED_MIN = 4;
 
 export function Table<Row>({ caption, columns, rows, id, empty }: Props<Row>) {
   const [sort, setSort] = useState<{ column: number; falls: boolean } | null>(null);
@@ -32,9 +37,11 @@ export function Table<Row>({ caption, columns, rows, id, empty }: Props<Row>) {
   const sorted = by ? [...rows].sort((a, b) => compare(by(a), by(b)) * (sort.falls ? -1 : 1)) : rows;
   const choose = (column: number) =>
     setSort(sort?.column === column ? { column, falls: !sort.falls } : { column, falls: !columns[column]?.text });
+  const isMany = columns.length >= COLUMNS_MANY;
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={caption}>
-      <table>
+      {isMany && rows.length >= SORTED_MIN && <SortChoice columns={columns} now={sort?.column} choose={choose} clear={() => setSort(null)} />}
+      <table class={isMany ? "cards" : undefined}>
         <caption class="hidden">{caption}</caption>
         <thead>
           <tr>
@@ -55,7 +62,7 @@ export function Table<Row>({ caption, columns, rows, id, empty }: Props<Row>) {
                 const kind = column.text ? "text" : "";
                 return index === 0
                   ? <th scope="row" class={kind} key={column.name}>{column.cell(row)}</th>
-                  : <td class={kind} key={column.name}>{column.cell(row)}</td>;
+                  : <td class={kind} key={column.name} data-name={column.name}>{column.cell(row)}</td>;
               })}
             </tr>
           ))}
@@ -63,6 +70,19 @@ export function Table<Row>({ caption, columns, rows, id, empty }: Props<Row>) {
       </table>
       {shown < rows.length && <div ref={more} class="more">…</div>}
     </div>
+  );
+}
+
+/** What the head of the table does where there is no room for one. */
+function SortChoice<Row>({ columns, now, choose, clear }: { columns: Column<Row>[]; now: number | undefined; choose: (column: number) => void; clear: () => void }) {
+  return (
+    <label class="sort">
+      Sorted by{" "}
+      <select value={now ?? ""} onChange={({ currentTarget: { value } }) => (value === "" ? clear() : choose(Number(value)))}>
+        <option value="">as given</option>
+        {columns.map((column, index) => column.by && <option value={index} key={column.name}>{column.name}</option>)}
+      </select>
+    </label>
   );
 }
 

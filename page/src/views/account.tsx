@@ -1,17 +1,17 @@
 // An LP: what is earned now, position by position, when and why not, and what another range would change.
 
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { path } from "../lib/api";
 import { useAsk, useAskOn } from "../lib/ask";
-import { ppm, tokensSensibly, usd } from "../lib/format";
+import { count, ppm, tokensSensibly, usd } from "../lib/format";
 import { numbers, sum } from "../lib/sums";
 import type { Campaign, History, List, Pool, Position, Reward } from "../lib/types";
 import { adjust, useQuery } from "../lib/url";
 import { reason } from "../lib/words";
 import { Amount, Choice, Copy, Empty, Hint, Link, Panel, Pending, Trouble, Waiting, When } from "../ui/bits";
 import { Chart } from "../ui/chart";
+import { Many } from "../ui/many";
 import { RangePicker, useRange } from "../ui/range";
-import { useShown } from "../ui/table";
 import { LookUp } from "./look_up";
 import { PositionCard, runs } from "./position";
 import { missing, useComparison } from "./reconciliation";
@@ -25,18 +25,17 @@ export function Account({ address }: { address: string }) {
   const pools = useAsk<List<Pool>>("/v1/pools");
   const campaigns = useAsk<List<Campaign>>("/v1/campaigns");
   const failure = rewards.failure ?? positions.failure;
+  const total = useMemo(() => worth(positions.value?.data ?? []), [positions.value]);
   if (!rewards.value || !positions.value) return <><Pending title={address} failure={failure} />{failure && <LookUp now={address} />}</>;
   const name = rewards.value.data[0]?.account ?? address;
-  const values = positions.value.data.map((one) => one.value_usd);
-  const total = sum(values);
   return (
     <>
       <header class="title">
         <h1 class="mono address" title={name}>{name}</h1>
         <Copy text={name} what="the address" />
         <p class="quiet">
-          {positions.value.meta.next_cursor ? "more than " : ""}{positions.value.data.length} {positions.value.data.length === 1 ? "position" : "positions"}
-          {positions.value.data.length > 0 && <> worth {total === null ? "at least " : ""}{usd(total ?? sum(values.filter((one) => one !== null)), true)}</>}
+          {positions.value.meta.next_cursor ? "more than " : ""}{count(positions.value.data.length)} {positions.value.data.length === 1 ? "position" : "positions"}
+          {positions.value.data.length > 0 && <> worth {total.isWhole ? "" : "at least "}{usd(total.usd, true)}</>}
         </p>
       </header>
       <Trouble failure={failure} />
@@ -52,6 +51,12 @@ export function Account({ address }: { address: string }) {
       <LookUp now={address} />
     </>
   );
+}
+
+/** What all of them are worth, as far as that is known. */
+function worth(positions: Position[]): { usd: string | null; isWhole: boolean } {
+  const known = positions.map((one) => one.value_usd).filter((one) => one !== null);
+  return { usd: sum(known), isWhole: known.length === positions.length };
 }
 
 function Earned({ rewards, campaigns }: { rewards: Reward[]; campaigns: Campaign[] }) {
@@ -79,9 +84,7 @@ function Earned({ rewards, campaigns }: { rewards: Reward[]; campaigns: Campaign
       {rewards.length > 0 && (
         <div class="merkl">
           <h3><Hint says="What Merkl says of the same campaigns: credited is in its live tree, claimable is credited less claimed, pending is not claimable yet. It is never added to ours.">At Merkl</Hint></h3>
-          {rewards.map((reward) => (
-            <AtMerkl key={reward.campaign} reward={reward} campaign={campaigns.find((one) => one.id === reward.campaign)} />
-          ))}
+          <Merkl rewards={rewards} campaigns={campaigns} />
         </div>
       )}
     </Panel>
@@ -91,6 +94,23 @@ function Earned({ rewards, campaigns }: { rewards: Reward[]; campaigns: Campaign
 /** Why what it earned is unknown; null where it is known. */
 function whyUnknown(reward: Reward): string | null {
   return "reason" in reward ? reward.reason : null;
+}
+
+/** What Merkl says of each campaign; those that cannot be compared are told of together. */
+function Merkl({ rewards, campaigns }: { rewards: Reward[]; campaigns: Campaign[] }) {
+  const campaignOf = (reward: Reward) => campaigns.find((one) => one.id === reward.campaign);
+  const without = rewards.filter((reward) => campaignOf(reward)?.merkl_campaign_id === null);
+  return (
+    <>
+      {rewards.filter((reward) => !without.includes(reward)).map((reward) => <AtMerkl key={reward.campaign} reward={reward} campaign={campaignOf(reward)} />)}
+      {without.length > 0 && (
+        <p class="quiet">
+          {without.length === rewards.length ? "Credited" : `Of ${without.map((one) => one.campaign).join(", ")} credited`}, claimed, claimable and pending are unknown: the
+          configuration does not say which of Merkl's campaigns {without.length === 1 ? "this is" : "these are"} (<code>merkl_campaign_id</code>).
+        </p>
+      )}
+    </>
+  );
 }
 
 /** What Merkl says of one campaign, kept apart from ours. */
@@ -156,9 +176,6 @@ function EarnedCharts({ base, file, reward, begins }: { base: string; file: stri
   );
 }
 
-/** A position is a picture, so few are made at once. */
-const CARDS = 20;
-
 interface PositionsProps {
   positions: Position[];
   explained: Position[] | null;
@@ -168,34 +185,55 @@ interface PositionsProps {
 }
 
 function Positions({ positions, explained, why, rewards, pools }: PositionsProps) {
-  const [shown, end] = useShown(positions.length, CARDS);
   const [isIdleOnly, setIdleOnly] = useState(false);
-  const isIdle = (one: Position) => one.campaigns.some(runs) && !one.campaigns.some((standing) => standing.earning);
-  const worth = (one: Position) => (one.value_usd === null ? -1 : Number(one.value_usd));
-  const wanted = positions.filter((one) => !isIdleOnly || isIdle(one)).sort((a, b) => worth(b) - worth(a));
-  const idle = positions.filter(isIdle).length;
-  const timelines = new Map(explained?.map((one) => [one.position, one.timelines]));
+  const sorted = useMemo(() => byWorth(positions), [positions]);
+  const idle = useMemo(() => sorted.filter(isIdle), [sorted]);
+  const timelines = useMemo(() => new Map(explained?.map((one) => [one.position, one.timelines])), [explained]);
+  const earned = useMemo(() => earnedBy(rewards), [rewards]);
   return (
     <Panel
       title="Positions"
-      aside={positions.length > 1 && idle > 0 && (
-        <label class="check"><input type="checkbox" checked={isIdleOnly} onChange={(event) => setIdleOnly(event.currentTarget.checked)} /> idle ones only ({idle})</label>
+      aside={positions.length > 1 && idle.length > 0 && (
+        <label class="check"><input type="checkbox" checked={isIdleOnly} onChange={(event) => setIdleOnly(event.currentTarget.checked)} /> idle ones only ({count(idle.length)})</label>
       )}
     >
       {positions.length === 0 && <Empty>This account holds no position with liquidity in the pools of this server.</Empty>}
       {why && <p class="quiet">Since when and why is unknown: {why}</p>}
-      <div class="positions">
-        {wanted.slice(0, shown).map((one) => (
+      <Many
+        rows={isIdleOnly ? idle : sorted}
+        id={(one) => one.position}
+        draw={(one) => (
           <PositionCard
-            key={one.position}
             position={one}
             timelines={timelines.get(one.position)}
-            earned={rewards.flatMap((reward) => reward.positions.filter((part) => part.position === one.position).map((part) => ({ reward, units: part.earned_units })))}
+            earned={earned.get(one.position) ?? []}
             pool={pools.find((pool) => pool.id === one.pool)}
           />
-        ))}
-      </div>
-      {shown < wanted.length && <div ref={end} class="more">…</div>}
+        )}
+      />
     </Panel>
   );
+}
+
+function isIdle(one: Position): boolean {
+  return one.campaigns.some(runs) && !one.campaigns.some((standing) => standing.earning);
+}
+
+/** The largest first; what is not known last. */
+function byWorth(positions: Position[]): Position[] {
+  const worth = new Map(positions.map((one) => [one, one.value_usd === null ? -1 : Number(one.value_usd)]));
+  return [...positions].sort((a, b) => (worth.get(b) ?? -1) - (worth.get(a) ?? -1));
+}
+
+/** What each position has earned for the account, campaign by campaign. */
+function earnedBy(rewards: Reward[]): Map<string, { reward: Reward; units: string }[]> {
+  const earned = new Map<string, { reward: Reward; units: string }[]>();
+  for (const reward of rewards) {
+    for (const { position, earned_units: units } of reward.positions) {
+      const others = earned.get(position);
+      if (others) others.push({ reward, units });
+      else earned.set(position, [{ reward, units }]);
+    }
+  }
+  return earned;
 }

@@ -1,36 +1,86 @@
-// What was done to keys, by whom and why.
+// What was done to keys, by whom and why: all of it, or one client's, or one key's.
 
+import { useState } from "preact/hooks";
 import { path } from "../lib/api";
-import { useAsk } from "../lib/ask";
-import type { AuditEntry, AuditPage } from "../lib/types";
+import { useAsk, useAskOn } from "../lib/ask";
+import { count } from "../lib/format";
+import type { AuditEntry, AuditPage, Data, Key, Own } from "../lib/types";
 import { adjust, useQuery } from "../lib/url";
 import { Link, Panel, Trouble, Waiting, When } from "../ui/bits";
 import { type Column, Table } from "../ui/table";
 
-const PAGE = 100;
+/** As many as the API answers at once. */
+const PAGE = 500;
 
 export function Audit() {
   const query = useQuery();
-  const { value, failure } = useAsk<AuditPage>(path("/v1/audit", { limit: PAGE, after: query.after }), "slow");
-  const columns: Column<AuditEntry>[] = [
-    { name: "Entry", by: (one) => one.seq, cell: (one) => <span title={`Bound to the entry before it by ${one.hash}`}>{one.seq}</span> },
-    { name: "Time", text: true, by: (one) => one.at, cell: (one) => <When at={one.at} /> },
-    { name: "What", text: true, by: (one) => one.action, cell: (one) => one.action },
-    { name: "Key", text: true, cell: (one) => one.key_id ? <Link to={{ view: "keys", id: one.key_id }} class="mono">{one.key_id}</Link> : "" },
-    { name: "By", text: true, by: (one) => one.actor, cell: (one) => <span class="name" title={one.actor}>{one.actor}</span> },
-    { name: "Why", text: true, cell: (one) => <span class="name" title={one.reason}>{one.reason || <span class="quiet">not told</span>}</span> },
-  ];
+  const { value, failure } = useAskOn<AuditPage>(path("/v1/audit", { limit: PAGE, after: query.after, client: query.client }), "slow");
+  const rows = value?.data.filter((one) => !query.key || one.key_id === query.key) ?? [];
+  const isMore = value?.next_after != null;
   return (
     <>
       <header class="title"><h1>Audit</h1><p class="quiet">Each entry is bound to the one before it; <code>accrual check audit</code> holds the chain against itself.</p></header>
       <Panel title="What was done to keys">
+        <Filter />
         <Trouble failure={failure} />
-        {value ? <Table caption="What was done to keys" columns={columns} rows={value.data} id={(one) => String(one.seq)} empty="Nothing further was done." /> : !failure && <Waiting />}
-        <nav class="pages" aria-label="Pages of the audit">
-          <button type="button" disabled={!query.after} onClick={() => adjust({ after: "" })}>From the beginning</button>
-          <button type="button" disabled={value?.next_after == null} onClick={() => adjust({ after: String(value?.next_after) })}>Later</button>
-        </nav>
+        {value && query.key && (
+          <p class="quiet">
+            {count(rows.length)} of {query.after || isMore ? "this page's" : "all"} {count(value.data.length)} entries{query.client ? " of the client" : ""} concern this key
+            {query.after || isMore ? "; other pages may have more." : "."}
+          </p>
+        )}
+        {value ? <Table caption="What was done to keys" columns={COLUMNS} rows={rows} id={(one) => String(one.seq)} empty={query.key ? "Nothing of this page concerns this key." : "Nothing further was done."} /> : !failure && <Waiting />}
+        {(query.after || isMore) && (
+          <nav class="pages" aria-label="Pages of the audit">
+            <button type="button" disabled={!query.after} onClick={() => adjust({ after: "" })}>From the beginning</button>
+            <button type="button" disabled={!isMore} onClick={() => adjust({ after: String(value?.next_after) })}>Later</button>
+          </nav>
+        )}
       </Panel>
     </>
+  );
+}
+
+const COLUMNS: Column<AuditEntry>[] = [
+  { name: "Entry", by: (one) => one.seq, cell: (one) => <span title={`Bound to the entry before it by ${one.hash}`}>{count(one.seq)}</span> },
+  { name: "Time", text: true, by: (one) => one.at, cell: (one) => <When at={one.at} /> },
+  { name: "What", text: true, by: (one) => one.action, cell: (one) => <Changed of={one} /> },
+  { name: "Key", text: true, by: (one) => one.key_id, cell: (one) => one.key_id ? <Link to={{ view: "keys", id: one.key_id }} class="mono">{one.key_id}</Link> : "" },
+  { name: "By", text: true, by: (one) => one.actor, cell: (one) => <span class="name" title={one.actor}>{one.actor}</span> },
+  { name: "Why", text: true, cell: (one) => <span class="name long" title={one.reason}>{one.reason || <span class="quiet">not told</span>}</span> },
+];
+
+/** What was done, and on hover what it changed. */
+function Changed({ of: { action, before, after } }: { of: AuditEntry }) {
+  const [was, is] = [before ?? {}, after ?? {}] as [Record<string, unknown>, Record<string, unknown>];
+  const told = (value: unknown) => (value === undefined || value === null || value === "" ? "nothing" : String(value));
+  const changed = Object.keys({ ...was, ...is }).filter((field) => was[field] !== is[field]);
+  const says = before && after ? changed.map((field) => `${field}: ${told(was[field])} → ${told(is[field])}`).join("\n") : "";
+  return <span title={says || undefined}>{action}</span>;
+}
+
+/** One client's entries, as the API picks them; one key's, as the page picks them out of what it has. */
+function Filter() {
+  const query = useQuery();
+  const keys = useAsk<Data<Key[]>>("/v1/keys", "slow").value?.data ?? [];
+  const own = useAsk<Own>("/v1/keys/self", "slow").value?.data;
+  const clients = [...new Set([...keys.map((one) => one.client), ...(own ? [own.client] : [])])].sort();
+  const [text, setText] = useState(query.key ?? "");
+  return (
+    <form class="inline" onSubmit={(event) => { event.preventDefault(); adjust({ key: text.trim(), after: "" }); }}>
+      <label>
+        Client
+        <select value={query.client ?? ""} onChange={(event) => adjust({ client: event.currentTarget.value, after: "" })}>
+          <option value="">all</option>
+          {clients.map((one) => <option value={one} key={one}>{one}</option>)}
+        </select>
+      </label>
+      <label>
+        Key
+        <input class="mono" list="keys" value={text} placeholder="all" spellcheck={false} autocomplete="off"
+          onInput={(event) => { setText(event.currentTarget.value); adjust({ key: event.currentTarget.value.trim(), after: "" }); }} />
+      </label>
+      <datalist id="keys">{keys.map((one) => <option value={one.id} key={one.id}>{one.client}</option>)}</datalist>
+    </form>
   );
 }

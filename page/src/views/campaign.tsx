@@ -1,12 +1,12 @@
 // One campaign: what it promised, what it paid, to whom, and how that went over time.
 
 import { path } from "../lib/api";
-import { useAskOn } from "../lib/ask";
+import { useAsk, useAskOn } from "../lib/ask";
 import { count, duration, percent, ppm, tokensSensibly } from "../lib/format";
 import { numbers, ofBudget, toCome } from "../lib/sums";
-import type { Campaign as CampaignView, History, One } from "../lib/types";
+import type { Campaign as CampaignView, History, List, One, Pool } from "../lib/types";
 import { adjust, useQuery } from "../lib/url";
-import { reason, scoring } from "../lib/words";
+import { pair, reason, scoring, venue } from "../lib/words";
 import { Amount, Chip, Choice, Empty, Fact, Facts, Hint, Known, Link, Panel, Pending, Trouble, Usd, Waiting, When } from "../ui/bits";
 import { Bar } from "../ui/bar";
 import { Chart } from "../ui/chart";
@@ -23,14 +23,17 @@ export function Campaign({ id }: { id: string }) {
   const window = WINDOWS.find(([name]) => name === query.window)?.[0] ?? "24h";
   const base = `/v1/campaigns/${encodeURIComponent(id)}`;
   const { value: campaign, failure } = useAskOn<One<CampaignView>>(path(base, { window }));
+  const pools = useAsk<List<Pool>>("/v1/pools", "slow");
   if (!campaign) return <Pending title={id} failure={failure} />;
+  const pool = pools.value?.data.find((one) => one.id === campaign.pool);
   return (
     <>
       <header class="title">
         <h1 title={id}>{id}</h1>
         <Chip kind={STATES[campaign.status]}>{campaign.status}</Chip>
         <p class="quiet">
-          on <Link to={{ pool: campaign.pool }}>{campaign.pool}</Link>, scored <Hint says={scoring(campaign.scoring)}>{campaign.scoring.replace("_", " ")}</Hint>
+          on <Link to={{ pool: campaign.pool }} title={campaign.pool}>{pool ? `${pair(pool)}, ${venue(pool.venue)}` : campaign.pool}</Link>, scored <Hint says={scoring(campaign.scoring)}>{campaign.scoring.replace("_", " ")}</Hint>;
+          pays for <Hint says="How the emission is parted: by fees earned in range, and by each of the pool's tokens held">{weights(campaign, pool)}</Hint>, {campaign.out_of_range ? "out of range too" : "in range only"}
         </p>
       </header>
       <Trouble failure={failure} />
@@ -57,31 +60,27 @@ function Sums({ campaign }: { campaign: CampaignView }) {
       <Bar campaign={campaign} />
       <Facts>
         <Fact name="Earned" hint="What accounts have earned so far" mark="earned" note={part(campaign.earned_units)}>
-          <Amount units={campaign.earned_units} token={token} places={4} why={why} />
+          <Amount units={campaign.earned_units} token={token} why={why} />
         </Fact>
         <Fact name="Undistributed" hint="Set free while nobody was eligible, and what rounding leaves" mark="idle" note={part(campaign.undistributed_units)}>
-          <Amount units={campaign.undistributed_units} token={token} places={4} why={why} />
+          <Amount units={campaign.undistributed_units} token={token} why={why} />
         </Fact>
         <Fact name="Still to come" hint="What the campaign has not set free yet" mark="rest" note={part(toCome(campaign))}>
-          <Amount units={toCome(campaign)} token={token} places={4} why={why} />
+          <Amount units={toCome(campaign)} token={token} why={why} />
         </Fact>
         <Fact name="Budget" hint="What is handed out in all, without the fee that its creator paid on top" note={`and ${ppm(campaign.fee_ppm)} fee on top`}>
-          <Amount units={campaign.budget_units} token={token} places={4} />
+          <Amount units={campaign.budget_units} token={token} />
         </Fact>
-        <Fact name="Runs" note={duration((Date.parse(campaign.ends_at) - Date.parse(campaign.starts_at)) / 1000)}>
-          <When at={campaign.starts_at} /> to <When at={campaign.ends_at} />
-        </Fact>
-        <Fact name="Pays for" hint="How the emission is parted: by fees earned in range, by token0 and by token1 held" note={campaign.out_of_range ? "out of range too" : "in range only"}>
-          {weights(campaign)}
-        </Fact>
+        <Fact name="Begins"><When at={campaign.starts_at} /></Fact>
+        <Fact name="Ends" note={`after ${duration((Date.parse(campaign.ends_at) - Date.parse(campaign.starts_at)) / 1000)}`}><When at={campaign.ends_at} /></Fact>
       </Facts>
     </Panel>
   );
 }
 
-function weights({ weights: { fees, token0, token1 } }: CampaignView): string {
+function weights({ weights: { fees, token0, token1 } }: CampaignView, pool: Pool | undefined): string {
   const whole = fees + token0 + token1 || 1;
-  const parts = [["fees", fees], ["token0", token0], ["token1", token1]] as const;
+  const parts = [["fees", fees], [pool?.token0?.symbol ?? "token0", token0], [pool?.token1?.symbol ?? "token1", token1]] as const;
   return parts.filter(([, part]) => part > 0).map(([name, part]) => `${name} ${Math.round((part / whole) * 100)} %`).join(", ");
 }
 
@@ -102,7 +101,7 @@ function Apr({ campaign, window }: { campaign: CampaignView; window: (typeof WIN
         <Fact name="Eligible TVL" hint="What the eligible positions hold now">
           <Usd value={campaign.tvl_usd} why={campaign.tvl_reason} exact />
         </Fact>
-        <Fact name="Reward token" note={apr.price_source ?? undefined}>
+        <Fact name="Reward token's price" note={apr.price_source ?? undefined}>
           <Known text={campaign.reward_token_price_usd === null ? "unknown" : `$${campaign.reward_token_price_usd}`} why="no_price" />
         </Fact>
         <Fact name="Accounts" hint="Accounts that have earned"><Known text={count(campaign.accounts_count)} why={campaign.sums_reason} /></Fact>
@@ -124,7 +123,7 @@ function Charts({ campaign, base }: { campaign: CampaignView; base: string }) {
   const exact = (field: string) => (index: number) => tokensSensibly((rows[index]?.[field] ?? null) as string | null, decimals);
   const common = { times, csv: asked, file: `${campaign.id}-history` };
   return (
-    <div class="charts">
+    <div class="charts even">
       <Chart {...common} title={`Earned, ${symbol ?? "units"}`} hint="What accounts had earned up to the hour, beside what the campaign had set free"
         lines={[
           { name: "Earned", values: numbers(rows, "earned_total_units", scale), unit: "", exact: exact("earned_total_units"), kind: "area" },

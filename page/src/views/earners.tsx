@@ -6,7 +6,7 @@ import { useAsk } from "../lib/ask";
 import { ppm } from "../lib/format";
 import type { Campaign, Earner, List } from "../lib/types";
 import { reason } from "../lib/words";
-import { Account, Amount, Chip, Panel, Trouble, Waiting } from "../ui/bits";
+import { Account, Amount, Chip, Panel, Part, Trouble, Waiting } from "../ui/bits";
 import { type Column, Table } from "../ui/table";
 
 const PAGE = 25;
@@ -19,17 +19,18 @@ export function Earners({ campaign }: { campaign: Campaign }) {
   const isKnown = campaign.sums_reason === null;
   const { value, failure } = useAsk<List<Earner>>(isKnown ? path(base, { limit: PAGE, cursor }) : null, cursor ? "once" : "block");
   const [why, setWhy] = useState<string | null>(null);
+  const most = Math.max(0, ...(value?.data.map((one) => one.share_ppm ?? 0) ?? []));
   const columns: Column<Earner>[] = [
     {
       name: "Account", text: true,
       cell: (one) => (
         <>
-          <Account of={one.account} /> {one.flags?.includes("contract") && <Chip kind="idle" title="There is code at this account and no wrapper is known there: it probably holds for others">contract</Chip>}
+          <Account of={one.account} roomy /> {one.flags?.includes("contract") && <Chip kind="idle" title="There is code at this account and no wrapper is known there: it probably holds for others">contract</Chip>}
         </>
       ),
     },
     { name: `Earned, ${campaign.reward_token.symbol ?? "units"}`, cell: (one) => <Amount units={one.earned_units} token={campaign.reward_token} places={4} bare /> },
-    { name: "Share", hint: "Of all that was earned", cell: (one) => ppm(one.share_ppm) },
+    { name: "Share", hint: "Of all that was earned", cell: (one) => <Part of={(one.share_ppm ?? 0) / (most || 1)}>{ppm(one.share_ppm)}</Part> },
     { name: "Positions", cell: (one) => one.positions.length },
   ];
   const next = value?.meta.next_cursor;

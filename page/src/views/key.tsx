@@ -48,7 +48,7 @@ export function Key({ id }: { id: string }) {
       <header class="title">
         <h1 class="mono">{one.id}</h1>
         <Chip kind={KEY_STATES[one.state] ?? "plain"}>{one.state}</Chip>
-        <p class="quiet"><Link to={{ view: "keys" }}>all keys</Link> · <Link to={{ view: "usage", client: one.client }}>{one.client}</Link>, plan {one.plan}</p>
+        <p class="quiet"><Link to={{ view: "keys" }}>all keys</Link> · <Link to={{ view: "usage", client: one.client }}>{one.client}</Link>, plan {one.plan} · <Link to={{ view: "audit", client: one.client, key: one.id }}>what was done to it</Link></p>
       </header>
       {secret && <Secret of={secret} done={() => setSecret(null)} />}
       <Trouble failure={failure} />
@@ -69,7 +69,7 @@ function About({ of: key, change }: { of: KeyView; change: (() => void) | null }
   return (
     <Panel title="About" aside={change && <button type="button" class="small" onClick={change}>Change its terms</button>}>
       <Facts>
-        <Fact name="May">{key.scopes.join(", ")}</Fact>
+        <Fact name="May" wide>{key.scopes.join(", ")}</Fact>
         <Fact name="From" hint="Networks that it may be used from">{key.allowed_networks.length ? key.allowed_networks.join(", ") : "anywhere"}</Fact>
         <Fact name="Made"><When at={key.created_at} /></Fact>
         <Fact name="Ends">{key.overlap_ends_at ?? key.expires_at ? <When at={key.overlap_ends_at ?? key.expires_at} /> : "not by itself"}</Fact>
@@ -155,7 +155,7 @@ function Callers({ base }: { base: string }) {
   const { value, failure } = useAsk<Data<Caller[]>>(`${base}/rotation/preview`, "live");
   const columns: Column<Caller>[] = [
     { name: "Network", text: true, by: (one) => one.network, cell: (one) => one.network },
-    { name: "Program", text: true, cell: (one) => <span class="name" title={one.agent}>{one.agent || "did not say"}</span> },
+    { name: "Program", text: true, cell: (one) => <span class="name long" title={one.agent}>{one.agent || <span class="quiet">did not say</span>}</span> },
     { name: "Asks for", text: true, by: (one) => one.endpoint, cell: (one) => one.endpoint },
     { name: "Calls", by: (one) => one.calls, cell: (one) => count(one.calls) },
     { name: "Last", text: true, by: (one) => one.last_at, cell: (one) => <When at={one.last_at} short /> },

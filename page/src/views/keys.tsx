@@ -31,7 +31,7 @@ function OwnKey({ own: { data: key } }: { own: Own }) {
       <Facts>
         <Fact name="Id"><span class="mono">{key.id}</span></Fact>
         <Fact name="Client" note={`plan ${key.plan}`}><span class="name" title={key.client}>{key.client}</span></Fact>
-        <Fact name="May">{key.scopes.join(", ")}</Fact>
+        <Fact name="May" wide>{key.scopes.join(", ")}</Fact>
         <Fact name="Ends">{key.overlap_ends_at ?? key.expires_at ? <When at={key.overlap_ends_at ?? key.expires_at} /> : "not by itself"}</Fact>
         <Fact name="Calls in 24 h">{count(key.calls_24h)}</Fact>
       </Facts>
@@ -40,20 +40,25 @@ function OwnKey({ own: { data: key } }: { own: Own }) {
   );
 }
 
+function Networks({ of }: { of: string[] }) {
+  if (of.length === 0) return <span class="quiet">anywhere</span>;
+  return <span class="name" title={of.join(", ")}>{of.length === 1 ? of[0] : `${of.length} networks`}</span>;
+}
+
 function All() {
   const { value, failure } = useAsk<Data<Key[]>>("/v1/keys", "live");
   const columns: Column<Key>[] = [
     { name: "Key", text: true, by: (one) => one.id, cell: (one) => <Link to={{ view: "keys", id: one.id }} class="mono">{one.id}</Link> },
-    { name: "Client", hint: "Leads to its usage", text: true, by: (one) => one.client, cell: (one) => <Link to={{ view: "usage", client: one.client }} class="name" title={one.client}>{one.client}</Link> },
+    { name: "Client", hint: "Leads to its usage", text: true, by: (one) => one.client, cell: (one) => <Link to={{ view: "usage", client: one.client }} class="name brief" title={one.client}>{one.client}</Link> },
     { name: "Plan", text: true, by: (one) => one.plan, cell: (one) => one.plan },
     { name: "State", text: true, by: (one) => one.state, cell: (one) => <Chip kind={KEY_STATES[one.state] ?? "plain"}>{one.state}</Chip> },
     { name: "Calls in 24 h", by: (one) => one.calls_24h, cell: (one) => count(one.calls_24h) },
     { name: "Last used", text: true, by: (one) => one.last_used_at, cell: (one) => <When at={one.last_used_at} short /> },
     { name: "From", text: true, cell: (one) => <span class="name" title={one.last_used_agent ?? undefined}>{one.last_used_network ?? ""}</span> },
-    { name: "Only from", text: true, cell: (one) => <span class="name" title={one.allowed_networks.join(", ")}>{one.allowed_networks.length ? one.allowed_networks.join(", ") : <span class="quiet">anywhere</span>}</span> },
+    { name: "Only from", text: true, cell: (one) => <Networks of={one.allowed_networks} /> },
     { name: "Made", text: true, by: (one) => one.created_at, cell: (one) => <When at={one.created_at} short /> },
     { name: "Ends", text: true, by: (one) => one.overlap_ends_at ?? one.expires_at, cell: (one) => one.overlap_ends_at ?? one.expires_at ? <When at={one.overlap_ends_at ?? one.expires_at} short /> : <span class="quiet">not by itself</span> },
-    { name: "Note", text: true, cell: (one) => <span class="name" title={one.note}>{one.note}</span> },
+    { name: "Note", text: true, cell: (one) => <span class="name brief" title={one.note}>{one.note}</span> },
   ];
   return (
     <>

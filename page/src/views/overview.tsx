@@ -1,7 +1,7 @@
 // All campaigns and pools side by side, and the pools over time.
 
 import { useAsk } from "../lib/ask";
-import { percent } from "../lib/format";
+import { count, percent } from "../lib/format";
 import { ratio, toCome } from "../lib/sums";
 import type { Campaign, List, Pool } from "../lib/types";
 import { pair, scoring, venue } from "../lib/words";
@@ -60,9 +60,9 @@ function Campaigns({ of, pools }: { of: Campaign[]; pools: Pool[] }) {
     },
     {
       name: "Still to come", hint: "What the campaign has not set free yet", by: (one) => BigInt(toCome(one) ?? -1),
-      cell: (one) => <Amount units={toCome(one)} token={one.reward_token} places={0} why={one.sums_reason} />,
+      cell: (one) => <Amount units={toCome(one)} token={one.reward_token} places={0} why={one.sums_reason} bare />,
     },
-    { name: "Accounts", hint: "Accounts that have earned", by: (one) => one.accounts_count, cell: (one) => <Known text={one.accounts_count === null ? "unknown" : String(one.accounts_count)} why={one.sums_reason} /> },
+    { name: "Accounts", hint: "Accounts that have earned", by: (one) => one.accounts_count, cell: (one) => <Known text={count(one.accounts_count)} why={one.sums_reason} /> },
     { name: "Ends", text: true, by: (one) => one.ends_at, cell: (one) => <When at={one.ends_at} short /> },
     { name: "Scoring", text: true, by: (one) => one.scoring, cell: (one) => <span title={scoring(one.scoring)}>{one.scoring.replace("_", " ")}</span> },
   ];
@@ -85,9 +85,9 @@ function Pools({ of }: { of: Pool[] }) {
         return <Known text={part === null ? "unknown" : percent(String(part * 100))} why={one.tvl_reason} />;
       },
     },
-    { name: "Positions", by: (one) => one.positions_count, cell: (one) => one.positions_count ?? "unknown" },
-    { name: "Wallets", hint: "Accounts with a stake, behind all wrappers", by: (one) => one.wallets_count, cell: (one) => one.wallets_count ?? "unknown" },
-    { name: "Block", hint: "The newest block that this pool is known at", by: (one) => one.as_of?.block_number ?? null, cell: (one) => one.as_of?.block_number.toLocaleString("en") ?? "none" },
+    { name: "Positions", by: (one) => one.positions_count, cell: (one) => <Known text={count(one.positions_count)} why="not_indexed" /> },
+    { name: "Wallets", hint: "Accounts with a stake, behind all wrappers", by: (one) => one.wallets_count, cell: (one) => <Known text={count(one.wallets_count)} why="not_indexed" /> },
+    { name: "Block", hint: "The newest block that this pool is known at", by: (one) => one.as_of?.block_number ?? null, cell: (one) => <Known text={count(one.as_of?.block_number)} why="not_indexed" /> },
   ];
   return <Table caption="Pools" columns={columns} rows={of} id={(one) => one.id} empty="No pool is configured." />;
 }

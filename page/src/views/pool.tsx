@@ -6,7 +6,7 @@ import { count, percent, usd } from "../lib/format";
 import { numbers, sum } from "../lib/sums";
 import type { Campaign, History, Liquidity, List, One, Pool as PoolView } from "../lib/types";
 import { adjust, useQuery } from "../lib/url";
-import { pair, reason, venue } from "../lib/words";
+import { isNone, pair, reason, venue } from "../lib/words";
 import { Chip, Choice, Copy, Empty, Fact, Facts, Hint, Known, Link, Panel, Pending, Trouble, Usd, Waiting, When } from "../ui/bits";
 import { Chart } from "../ui/chart";
 import { Depth } from "../ui/depth";
@@ -51,10 +51,10 @@ export function Pool({ id }: { id: string }) {
       <Panel title="Campaigns on this pool">
         {own.length === 0
           ? <Empty>No campaign of this server pays on this pool.</Empty>
-          : <ul class="list">{own.map((one) => (
+          : <ul class="list of-three">{own.map((one) => (
               <li key={one.id}>
-                <Link to={{ campaign: one.id }} class="name">{one.id}</Link> <Chip kind={STATES[one.status]}>{one.status}</Chip>{" "}
-                <span>{one.apr.reward_percent === null ? <span class="quiet">{reason(one.apr.reason)}</span> : percent(one.apr.reward_percent)}</span>
+                <Link to={{ campaign: one.id }} class="name" title={one.id}>{one.id}</Link> <Chip kind={STATES[one.status]}>{one.status}</Chip>{" "}
+                <span>{one.apr.reward_percent === null ? <span class="quiet">{reason(one.apr.reason)}</span> : `${percent(one.apr.reward_percent)} reward APR`}</span>
               </li>
             ))}</ul>}
       </Panel>
@@ -65,6 +65,8 @@ export function Pool({ id }: { id: string }) {
 
 function Standing({ pool, window }: { pool: PoolView; window: (typeof WINDOWS)[number][0] }) {
   const { apr } = pool;
+  // Where there are no rewards, rather than unknown ones, what trades pay is all.
+  const isFeesAlone = apr?.total_percent == null && apr?.base_percent != null && isNone(apr.reward_reason);
   return (
     <Panel title="Now" aside={<Choice name="Fees of the last" of={WINDOWS} now={window} choose={(value) => adjust({ window: value })} />}>
       <Facts>
@@ -75,8 +77,8 @@ function Standing({ pool, window }: { pool: PoolView; window: (typeof WINDOWS)[n
           <Usd value={pool.tvl_usd} why={pool.tvl_reason} exact />
         </Fact>
         <Fact name="In range" hint="What positions hold that trades meet now"><Usd value={pool.tvl_in_range_usd} why={pool.tvl_reason} exact /></Fact>
-        <Fact name="APR in all" hint="Fees and rewards together" note={apr?.estimate ? "our own estimate: the first 24 hours" : undefined}>
-          <Known text={percent(apr?.total_percent)} why={apr?.base_reason ?? apr?.reward_reason} />
+        <Fact name="APR in all" hint="Fees and rewards together" note={apr?.estimate ? "our own estimate: the first 24 hours" : isFeesAlone ? "fees alone" : undefined}>
+          <Known text={percent(isFeesAlone ? apr?.base_percent : apr?.total_percent)} why={apr?.base_reason ?? apr?.reward_reason} />
         </Fact>
         <Fact name="of it rewards" hint="What running campaigns pay now, each on what its eligible positions hold" note={apr && apr.reward_percent === null ? reason(apr.reward_reason) : undefined}>
           <Known text={percent(apr?.reward_percent)} why={apr?.reward_reason} />

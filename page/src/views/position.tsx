@@ -6,6 +6,7 @@ import { adjust, useQuery } from "../lib/url";
 import { pair, reason, venue } from "../lib/words";
 import { Account, Amount, Chip, Known, Link, Usd, When } from "../ui/bits";
 import { isEverywhere, SpanPicture } from "../ui/span";
+import { InRangeSince } from "../ui/since";
 import { Strip, since } from "../ui/strip";
 import { Simulate } from "./simulate";
 
@@ -39,9 +40,10 @@ export function PositionCard({ position, timelines, earned, pool }: Props) {
             <dd><Amount units={position.held_units[1] ?? null} token={position.token1 ?? { symbol: null, decimals: null }} /></dd></div>
           <div><dt title="What trades of the last 24 full hours pay it a year, by its part of the liquidity in range now">Fee APR</dt>
             <dd><Known text={percent(position.base_percent)} why={position.base_reason} /></dd></div>
-          <Exposure timeline={timelines?.[0]} />
+          <Exposure timeline={timelines?.[0]} token0={position.token0?.symbol ?? "token0"} />
         </dl>
       </div>
+      <InRangeSince position={position} />
       {position.via.length > 0 && <p class="quiet">held through {position.via.map((one) => <><Account of={one} /> </>)}</p>}
       {position.campaigns.map((standing) => (
         <InCampaign
@@ -71,8 +73,8 @@ function InCampaign({ standing, timeline, units, now }: { standing: Standing; ti
         <h4><Link to={{ campaign: standing.campaign }} class="name" title={standing.campaign}>{standing.campaign}</Link></h4>
         {standing.earning ? <Chip kind="good">earning</Chip> : runs(standing) ? <Chip kind="idle" title={reason(standing.reason)}>idle</Chip> : <Chip>{standing.reason === "not_started" ? "not begun" : "over"}</Chip>}
         <p class="quiet">
-          {!standing.earning && `${reason(standing.reason)} `}
-          {begun && <>since <When at={begun.at} short />, {duration(Math.max(0, (Date.parse(now) - Date.parse(begun.at)) / 1000))}</>}
+          {!standing.earning && runs(standing) && `${reason(standing.reason)}, `}
+          {begun && <>since <When at={begun.at} short /> · {duration(Math.max(0, (Date.parse(now) - Date.parse(begun.at)) / 1000))}</>}
         </p>
       </header>
       <dl class="facts">
@@ -94,14 +96,14 @@ export function runs(standing: Standing): boolean {
 }
 
 /** What it is worth against holding the tokens. */
-function Exposure({ timeline }: { timeline: Timeline | undefined }) {
+function Exposure({ timeline, token0 }: { timeline: Timeline | undefined; token0: string }) {
   if (!timeline) return null;
   const { exposure, exposure_reason: why } = timeline;
   return (
     <div>
       <dt title="What the position is worth less than its tokens would be, had they been held; below zero for a gain. Neither fees nor rewards count">Against holding</dt>
       <dd><Known text={percent(exposure?.loss_percent == null ? null : negated(exposure.loss_percent))} why={why} /></dd>
-      {exposure?.token0_percent && <dd class="note">{percent(exposure.token0_percent)} in token0</dd>}
+      {exposure?.token0_percent && <dd class="note">{percent(exposure.token0_percent)} in {token0}</dd>}
     </div>
   );
 }

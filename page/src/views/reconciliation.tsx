@@ -69,7 +69,7 @@ function fine(millionths: number): string {
 
 function columns(token: Campaign["reward_token"]): Column<ComparedAccount>[] {
   return [
-    { name: "Account", text: true, cell: (one) => <Account of={one.account} /> },
+    { name: "Account", text: true, cell: (one) => <Account of={one.account} roomy /> },
     { name: "Theirs", cell: (one) => one.theirs ? <Amount units={one.theirs.computed_units} token={token} places={4} bare /> : <span class="quiet" title="They do not know this account">none</span> },
     { name: "Ours", cell: (one) => <Amount units={one.ours[one.best_scoring] ?? null} token={token} places={4} bare /> },
     { name: "Difference", hint: "Theirs less ours", cell: (one) => <Amount units={one.difference_units} token={token} places={4} bare /> },

@@ -87,7 +87,7 @@ function Results({ rows, instead }: { rows: Simulation[]; instead?: Position }) 
         const now = instead?.campaigns.find((one) => one.campaign === row.campaign);
         return (
           <div class="result" key={row.campaign}>
-            <h3 class="name" title={row.campaign}>{row.campaign} {row.in_range ? <Chip kind="good">in range</Chip> : <Chip kind="idle">out of range</Chip>}</h3>
+            <h3><span class="name" title={row.campaign}>{row.campaign}</span> {row.in_range ? <Chip kind="good">in range</Chip> : <Chip kind="idle">out of range</Chip>}</h3>
             <dl class="facts">
               {now && (
                 <>
@@ -95,7 +95,7 @@ function Results({ rows, instead }: { rows: Simulation[]; instead?: Position }) 
                   <div><dt>If it left</dt><dd><Amount units="0" token={row.reward_token} /></dd><dd class="note">what was earned stays earned</dd></div>
                 </>
               )}
-              <div><dt>{now ? "With this range, a day" : "Rewards a day"}</dt><dd><Amount units={row.reward_units_per_day} token={row.reward_token} why={row.reward_reason} /></dd>{now?.reward_units_per_day && <dd class="note">{compared(row.reward_units_per_day, now.reward_units_per_day)}</dd>}</div>
+              <div><dt>{now ? "Then, a day" : "Rewards a day"}</dt><dd><Amount units={row.reward_units_per_day} token={row.reward_token} why={row.reward_reason} /></dd>{now?.reward_units_per_day && <dd class="note">{compared(row.reward_units_per_day, now.reward_units_per_day)}</dd>}</div>
               <div><dt>Reward APR</dt><dd><Known text={percent(row.reward_percent)} why={row.reward_reason} /></dd></div>
               <div><dt>Fee APR</dt><dd><Known text={percent(row.base_percent)} why={row.base_reason} /></dd>{row.base_percent === null && <dd class="note">{reason(row.base_reason)}</dd>}</div>
               <div><dt>Put in</dt><dd><Usd value={row.put_in_usd} exact /></dd></div>

@@ -62,8 +62,8 @@ function Parts({ of: status }: { of: ServiceStatus }) {
     { name: "Behind", by: (one) => one.lag_seconds, cell: (one) => one.lag_seconds === null ? "" : duration(one.lag_seconds) },
     { name: "Last success", text: true, by: (one) => one.last_success_at, cell: (one) => one.last_success_at ? <When at={one.last_success_at} short /> : "" },
     { name: "90 days", hint: "The part of the time that was looked at in which it was well", cell: (one) => well(one.days) },
-    { name: "Why", text: true, cell: (one) => one.reason ?? "" },
   ];
+  if (status.components.some((one) => one.reason)) columns.push({ name: "Why", text: true, cell: (one) => one.reason ?? "" });
   const { error_budget: budget } = status;
   return (
     <>
@@ -71,13 +71,13 @@ function Parts({ of: status }: { of: ServiceStatus }) {
         <Table caption="Parts of the server" columns={columns} rows={status.components} id={(one) => one.component} empty="No part was looked at." />
         {budget && (
           <p class="quiet">
-            Promised: {ppm(budget.objective_ppm)} over {budget.window_days} days. {budget.left_ms >= 0 ? `${duration(Math.floor(budget.left_ms / 1000))} of ${duration(Math.floor(budget.allowed_ms / 1000))} that it may be down are left.` : "The promise is broken."}
+            Promised: {ppm(budget.objective_ppm)} over {budget.window_days} days. {budget.left_ms >= 0 ? `It may be down for ${duration(Math.floor(budget.allowed_ms / 1000))} of them, of which ${duration(Math.floor(budget.left_ms / 1000))} are left.` : "The promise is broken."}
           </p>
         )}
       </Panel>
       <Panel title="Incidents of 90 days">
         {status.incidents.length === 0
-          ? <p class="empty">None.</p>
+          ? <p class="empty">None: every part was well.</p>
           : <ul class="list">{status.incidents.map((one) => (
               <li key={`${one.component} ${one.began_at}`}>
                 <Chip kind={STATES[one.state] ?? "idle"}>{one.state}</Chip> {one.component} <When at={one.began_at} /> {one.ended_at ? `for ${duration(one.seconds)}` : "and still"} <span class="quiet">{one.reason}</span>

@@ -5,7 +5,7 @@ import { useAskOn } from "../lib/ask";
 import { count, microUsd, ppm } from "../lib/format";
 import type { Data, Usage as UsageView, UsageRow } from "../lib/types";
 import { adjust, useQuery } from "../lib/url";
-import { Choice, Fact, Facts, Panel, Pending, Trouble, Waiting, When } from "../ui/bits";
+import { Choice, Fact, Facts, Panel, Part, Pending, Trouble, Waiting, When } from "../ui/bits";
 import { type Column, Table } from "../ui/table";
 
 const BY = [["day", "day"], ["hour", "hour"], ["endpoint", "endpoint"], ["key", "key"], ["status", "status"]] as const;
@@ -19,9 +19,10 @@ export function Usage() {
   const usage = value.data;
   const { month, plan, invoice } = usage;
   const used = month.calls_included > 0 ? Math.floor((month.calls / month.calls_included) * 1_000_000) : 0;
+  const most = Math.max(1, ...usage.rows.map((row) => row.calls));
   const columns: Column<UsageRow>[] = [
     { name: by[0]!.toUpperCase() + by.slice(1), text: by !== "status", by: (row) => row.day ?? row.hour ?? row.endpoint ?? row.key ?? row.status, cell: (row) => label(row) },
-    { name: "Calls", by: (row) => row.calls, cell: (row) => count(row.calls) },
+    { name: "Calls", by: (row) => row.calls, cell: (row) => <Part of={row.calls / most}>{count(row.calls)}</Part> },
     { name: "of them counted", hint: "Calls that the plan counts", by: (row) => row.counted, cell: (row) => count(row.counted) },
   ];
   return (
@@ -35,7 +36,7 @@ export function Usage() {
         </svg>
         <Facts>
           <Fact name="Calls" note={`${ppm(used)} of the plan`}>{count(month.calls)}</Fact>
-          <Fact name="Plan">{count(month.calls_included)} a month, {count(plan.calls_per_minute)} a minute</Fact>
+          <Fact name="Plan" note={`${count(plan.calls_per_minute)} a minute`}>{count(month.calls_included)} a month</Fact>
           <Fact name="Left">{count(month.calls_left)}</Fact>
           <Fact name="Ends"><When at={month.ends_at} /></Fact>
           <Fact name="Bill so far" note={plan.overage_microusd === null ? "no calls beyond the plan" : `${microUsd(plan.overage_microusd)} a call beyond the plan`}>{microUsd(invoice.due_microusd)}</Fact>

@@ -18,9 +18,10 @@ export async function open(url, key, shots) {
   const contexts = [];
 
   /** A page of its own, on `path`, with the key where it is not said otherwise. */
-  async function page(path, { theme = "light", width = 1440, held = key, wallet = null, sign = null, zone = "Europe/Berlin" } = {}) {
+  async function page(path, { theme = "light", width = 1440, held = key, wallet = null, sign = null, zone = "Europe/Berlin", touch = false } = {}) {
     const context = await browser.newContext({
       viewport: { width, height: 900 }, colorScheme: theme, timezoneId: zone, acceptDownloads: true, reducedMotion: "reduce",
+      hasTouch: touch,
     });
     contexts.push(context);
     context.setDefaultTimeout(PATIENCE_MS);

@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { until } from "./wait.mjs";
 
+const HOUR_MS = 3_600_000;
+
 export async function figures(world) {
   const campaigns = (await world.json("/v1/campaigns")).data;
   const earners = (await world.json(`/v1/campaigns/${campaigns[0].id}/accruals?limit=25`)).data;
@@ -39,6 +41,7 @@ async function overview({ page, json }, campaigns) {
 
 async function campaign({ page }, campaign, earners) {
   const one = await page(`/?campaign=${campaign.id}`);
+  await one.waitForFunction((title) => document.title === title, `${campaign.id} · accrual`);
   for (const amount of [campaign.earned_units, campaign.undistributed_units, campaign.budget_units]) {
     await one.locator(units(amount)).first().waitFor();
   }
@@ -62,6 +65,12 @@ async function poolView({ page, json }, pool) {
     await one.getByText("liquidity is everywhere").waitFor();
   } else {
     await one.locator(".depth svg rect").first().waitFor();
+    // What is proposed can be simulated: both ends are on the pool's ticks.
+    assert(told.tick_spacing > 0, `the tick spacing of ${pool.id} is ${told.tick_spacing}`);
+    for (const end of ["From tick", "to tick"]) {
+      const tick = Number(await one.getByLabel(end).inputValue());
+      assert(tick !== 0 && tick % told.tick_spacing === 0, `${end} ${tick} is no multiple of ${told.tick_spacing}`);
+    }
   }
 }
 
@@ -76,9 +85,14 @@ async function account({ page, json }, address) {
     const card = one.locator("article.position").filter({ has: one.locator(`[title="${position.position}"]`) });
     await card.locator(dollars(position.value_usd)).waitFor();
     await card.getByText(position.in_range ? "in range" : "out of range", { exact: true }).waitFor();
+    if (position.tick_lower !== position.tick_upper) await since(json, card, position);
     const earned = rewards.flatMap((reward) => reward.positions).filter((part) => part.position === position.position);
     for (const part of earned) await card.locator(units(part.earned_units)).first().waitFor();
-    await card.locator(".strip svg rect").first().waitFor();
+    const strip = card.locator(".strip svg").first();
+    await strip.locator('path:not([d=""])').first().waitFor();
+    // What lies under the pointer is told.
+    await strip.hover();
+    assert.match(await strip.locator("title").textContent(), /^\d{4}-\d\d-\d\d .+ for \d/);
   }
   const merkl = await one.locator(".merkl").textContent();
   assert.match(merkl, /claimable and pending are unknown/, "nobody has compared the rehearsal with Merkl");
@@ -88,6 +102,19 @@ async function account({ page, json }, address) {
   assert(one.url().includes("position="), one.url());
 }
 
+/** Since when the price is where it is: by the API's ticks at full hours. */
+async function since(json, card, { pool, tick_lower: lower, tick_upper: upper, as_of: newest }) {
+  const from = new Date(Math.floor(Date.parse(newest.at) / HOUR_MS) * HOUR_MS - 336 * HOUR_MS).toISOString().slice(0, 19);
+  const { data } = await json(`/v1/pools/${pool}/history?interval=1h&limit=500&from=${from}Z`);
+  const side = ({ tick }) => (tick < lower ? "below" : tick < upper ? "in" : "above");
+  const hours = data.filter((row) => row.tick !== null && row.at.endsWith(":00:00Z")).reverse();
+  const left = hours.findIndex((row) => side(row) !== side(hours[0]));
+  const first = hours[(left < 0 ? hours.length : left) - 1];
+  const told = card.locator(".since");
+  assert((await told.textContent()).includes(`was ${side(hours[0])} this range`), await told.textContent());
+  assert.equal(await told.locator("time").getAttribute("datetime"), first.at);
+}
+
 async function operator({ page, json, api }) {
   const usage = (await json("/v1/usage")).data;
   const one = await page("/?view=usage");
@@ -95,12 +122,27 @@ async function operator({ page, json, api }) {
   const audit = (await json("/v1/audit?limit=100")).data;
   const told = await page("/?view=audit");
   await told.getByText(audit[0].action, { exact: true }).first().waitFor();
+  await filtered(told, audit[0]);
   const status = await page("/?view=status");
   const { components } = await (await api("/status.json")).json();
   const rows = status.getByRole("row");
   for (const { title } of components) await rows.filter({ hasText: title }).first().waitFor();
   const database = components.find(({ component }) => component === "database");
   await rows.filter({ hasText: database.title }).getByText(database.state, { exact: true }).waitFor();
+}
+
+/** One client's entries and one key's; what is chosen is in the address. */
+async function filtered(one, entry) {
+  const rows = one.locator("tbody tr");
+  const client = await one.getByLabel("Client").locator("option").nth(1).textContent();
+  await one.getByLabel("Client").selectOption(client);
+  await one.getByLabel("Key", { exact: true }).fill(entry.key_id);
+  await one.getByText(/entries of the client concern this key/).waitFor();
+  assert((await rows.count()) > 0, "the key's own entries are there");
+  for (const text of await rows.allTextContents()) assert(text.includes(entry.key_id), text);
+  assert(one.url().includes(`client=${client}`) && one.url().includes(`key=${entry.key_id}`), one.url());
+  await one.getByLabel("Key", { exact: true }).fill("nobody-has-this");
+  await one.getByText("Nothing of this page concerns this key.").waitFor();
 }
 
 /** What each chart saves as CSV is what the API answers as CSV. */

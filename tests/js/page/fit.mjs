@@ -5,9 +5,13 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const HEIGHT_MAX = 10_000;
+/** A figure with its token's symbol. */
+const LETTERS_MAX = 24;
 const WIDTHS = [360, 390, 1440, 2560];
 
 export async function fit(world) {
+  await longNames(world);
   const views = await all(world);
   const faults = [];
   for (const theme of ["light", "dark"]) {
@@ -19,6 +23,9 @@ export async function fit(world) {
         const over = await one.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
         if (over > 0) faults.push(`${name} runs ${over} px over the edge at ${width} px`);
         if (width !== 390 && width !== 1440) continue;
+        const wide = await one.evaluate(tooWide, width);
+        faults.push(...wide.map((table) => `${name}: ${table} px at ${width} px`));
+        await wholly(one, width);
         await one.screenshot({ path: `${world.shots}/${name}-${width}-${theme}.png`, fullPage: true });
         faults.push(...(await violations(one, `${name} at ${width} px, ${theme}`)));
       }
@@ -27,6 +34,14 @@ export async function fit(world) {
   }
   assert.deepEqual(faults, []);
   await byKeyboard(world);
+  await byTouch(world, views.nobody);
+}
+
+/** A key of somebody with a long name and much to say. */
+async function longNames({ api }) {
+  const wanted = { client: "the-analytics-dashboard-of-a-partner", note: "the nightly export of all that is earned", plan: "vip" };
+  const headers = { "content-type": "application/json", "idempotency-key": crypto.randomUUID() };
+  await api("/v1/keys", { method: "POST", headers, body: JSON.stringify({ ...wanted, scopes: ["read:public"], allowed_networks: ["203.0.113.0/24", "2001:db8::/32"] }) });
 }
 
 async function all({ json, key }) {
@@ -54,6 +69,20 @@ async function settled(one) {
   await one.waitForFunction(() => !document.querySelector('[aria-busy="true"]'));
 }
 
+/** Tables that their panel has no room for. On a phone some of few columns may scroll a little; those of many are cards. */
+function tooWide(width) {
+  const all = [...document.querySelectorAll(".scroll")].filter((one) => width > 1000 || one.querySelector("table.cards"));
+  const wide = all.filter((one) => one.scrollWidth > one.clientWidth);
+  return wide.map((one) => `"${one.getAttribute("aria-label")}" is too wide by ${one.scrollWidth - one.clientWidth}`);
+}
+
+/** A screen as high as the page: of a long list only what is near the screen is made. */
+async function wholly(one, width) {
+  const height = await one.evaluate(() => document.documentElement.scrollHeight);
+  await one.setViewportSize({ width, height: Math.min(height, HEIGHT_MAX) });
+  await settled(one);
+}
+
 async function violations(one, where) {
   await one.evaluate(AXE);
   const { violations } = await one.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
@@ -74,4 +103,18 @@ async function byKeyboard({ page }) {
   await one.keyboard.press("Enter");
   await one.getByRole("heading", { name: "Status", level: 1 }).waitFor();
   assert.equal(await one.evaluate(() => document.activeElement?.id), "main", "a reader goes on where the view begins");
+}
+
+/** A finger is told what a mouse is told by hovering; and however small an amount is, it is not a row of zeros. */
+async function byTouch({ page }, path) {
+  const one = await page(path, { width: 390, touch: true });
+  await settled(one);
+  const amounts = await one.locator(".amount").allTextContents();
+  assert(amounts.length > 0, "the account has amounts");
+  for (const amount of amounts) assert(amount.trim().length <= LETTERS_MAX, amount);
+  const first = one.locator(".amount").first();
+  await first.tap();
+  assert.equal(await one.locator(".told").textContent(), await first.getAttribute("title"));
+  await one.locator("h1").tap({ position: { x: 1, y: 1 } });
+  assert.match(await one.locator(".told").textContent(), /^0x0{39}1$/);
 }

@@ -191,7 +191,7 @@ pub(super) fn text_page(title: &str, inside: &str) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
          <link rel=\"stylesheet\" href=\"/docs/reference.css\">\n</head>\n<body class=\"text\">\n\
-         <p><a href=\"/docs\">API reference</a></p>\n{inside}</body>\n</html>\n"
+         <main>\n<p><a href=\"/docs\">API reference</a></p>\n{inside}</main>\n</body>\n</html>\n"
     )
 }
 

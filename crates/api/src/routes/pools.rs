@@ -198,6 +198,8 @@ impl PoolView {
         let state = book.pool(&info.pool.id).map(AsRef::as_ref);
         let ledger = state.map(|state| state.tracker.ledger());
         let price = ledger.and_then(|ledger| ledger.price());
+        // What the contract said of itself is stored with what is read; the configuration alone does not have it.
+        let facts = state.map_or(&info.pool.facts, |state| &state.tracker.pool().facts);
         let pair = api.pair(&info.pool.id);
         let at = state.map_or_else(|| api.settings().clock.now(), |state| state.moment.at);
         let prices = Prices::now(api, book, at);
@@ -220,14 +222,14 @@ impl PoolView {
             token1: pair.token1.map(|token| TokenView::of(api, token)),
             sqrt_price_x96: price.map(|price| price.sqrt_price_x96.to_string()),
             tick: price.map(|price| price.tick),
-            tick_spacing: info.pool.facts.tick_spacing.filter(|_| info.pool.venue.is_concentrated()),
+            tick_spacing: facts.tick_spacing.filter(|_| info.pool.venue.is_concentrated()),
             liquidity: ledger.map(|ledger| ledger.liquidity().to_string()),
             positions_count: standing.map(|standing| standing.positions),
             wallets_count: standing.map(|standing| standing.staked.len()),
             price: ledger.and_then(|ledger| spot(api, &info.pool.id, ledger.price_x192()?)),
             prices: api.tokens_of(&info.pool.id).iter().map(|token| PriceView::of(&prices, *token)).collect(),
             reserves_units: pooled.map(|pooled| pooled.reserves().to_vec()),
-            weights: weights(&info.pool.facts),
+            weights: weights(facts),
             tvl_usd: told(&all),
             tvl_in_range_usd: told(&in_range),
             tvl_method: all.as_ref().and_then(|worth| Some(worth.as_ref().ok()?.method.as_str())),

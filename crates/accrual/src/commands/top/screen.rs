@@ -35,7 +35,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, top: &Top, paint: Paint, now: Instant)
         let text = format!("accrual top needs {COLUMNS_MIN} columns and {ROWS_MIN} rows");
         return frame.render_widget(Paragraph::new(text).wrap(ratatui::widgets::Wrap { trim: true }), area);
     }
-    let head = head::lines(pen, area.width);
+    let head = head::lines(pen, area.width, area.height);
     let head_rows = rows(&head).min(area.height / 3);
     let campaigns_rows = campaign_rows(top, area.height.saturating_sub(head_rows));
     let [head_area, campaigns_area, earners_area, keys_area] = Layout::vertical([

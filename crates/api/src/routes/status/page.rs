@@ -25,6 +25,9 @@ const FOOT: &str = "<footer><p>The same as data: <a href=\"/status.json\">/statu
 </html>
 ";
 
+/// So many marks stand in a row, the newest day's last; days that nobody looked at are empty.
+const DAYS: usize = 90;
+
 /// The page.
 pub(super) fn answer(view: &StatusView) -> Response {
     file("text/html; charset=utf-8", REVALIDATED, html(view))
@@ -38,7 +41,7 @@ pub(super) fn style() -> Response {
 fn html(view: &StatusView) -> String {
     let mut text = HEAD.to_owned();
     if let Some(notice) = &view.notice {
-        let _ = writeln!(text, "<p class=\"notice\">{}</p>", escaped(notice));
+        let _ = writeln!(text, "<aside class=\"notice\" aria-label=\"Notice\">{}</aside>", escaped(notice));
     }
     let _ = writeln!(
         text,
@@ -87,8 +90,8 @@ fn budget(budget: Option<&BudgetView>) -> String {
 
 fn part(text: &mut String, component: &ComponentView) {
     let lag = match (component.lag_blocks, component.lag_seconds) {
-        (Some(blocks), Some(seconds)) => format!("{blocks} blocks, {seconds} s behind"),
-        (None, Some(seconds)) => format!("{seconds} s behind"),
+        (Some(blocks), Some(seconds)) => format!("{blocks} blocks, {} behind", age(seconds)),
+        (None, Some(seconds)) => format!("{} behind", age(seconds)),
         _ => String::new(),
     };
     let _ = writeln!(
@@ -100,6 +103,9 @@ fn part(text: &mut String, component: &ComponentView) {
         let _ = writeln!(text, "<p class=\"reason\">{}</p>", escaped(reason));
     }
     text.push_str("<ol class=\"days\">");
+    for _ in component.days.len()..DAYS {
+        text.push_str("<li class=\"none\" aria-hidden=\"true\"></li>");
+    }
     for day in &component.days {
         let (mark, told) = mark(day);
         let _ = write!(text, "<li class=\"{mark}\" title=\"{told}\"><span>{told}</span></li>");
@@ -152,6 +158,16 @@ fn incidents(text: &mut String, incidents: &[IncidentView]) {
     text.push_str("</tbody></table>\n");
 }
 
+/// An age in the largest unit of which it has two or more, e.g. `12 min`.
+fn age(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
 /// Minutes, seconds and what is left of one, e.g. `4 min 19.2 s`.
 fn duration(ms: u64) -> String {
     let (minutes, seconds, tenths) = (ms / 60_000, ms / 1_000 % 60, ms % 1_000 / 100);
@@ -164,6 +180,21 @@ fn duration(ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ages() {
+        let cases = [
+            (0, "0 s"),
+            (119, "119 s"),
+            (120, "2 min"),
+            (7_200, "2 h"),
+            (172_799, "47 h"),
+            (45_338_443, "524 d"),
+        ];
+        for (seconds, expected) in cases {
+            assert_eq!(age(seconds), expected);
+        }
+    }
 
     #[test]
     fn durations() {

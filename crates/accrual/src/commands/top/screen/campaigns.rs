@@ -124,7 +124,12 @@ pub(super) fn apr(one: &CampaignOverview) -> String {
 
 pub(super) fn a_minute(pen: Pen<'_>, one: &CampaignOverview) -> String {
     let pace = pen.top.pace.of_campaign(&one.campaign.id);
-    pace.map_or_else(|| UNKNOWN.to_owned(), |pace| format!("+{}", tokens(pace, &one.campaign.reward_token)))
+    pace.map_or_else(|| no_pace(one), |pace| format!("+{}", tokens(pace, &one.campaign.reward_token)))
+}
+
+/// Out of its time a campaign has none: that is known, and no figure is missing.
+pub(super) fn no_pace(one: &CampaignOverview) -> String {
+    if one.campaign.status == "running" { UNKNOWN } else { "none" }.to_owned()
 }
 
 fn earned(one: &CampaignOverview) -> String {

@@ -9,13 +9,16 @@ use ratatui::widgets::{Block, Cell, Paragraph, Row, Table, TableState};
 use super::{Pen, campaigns, figure};
 use crate::commands::top::paint::Role;
 use crate::commands::top::state::Panel;
-use crate::commands::top::words::{UNKNOWN, plain, short, symbol_of, tokens, units};
+use crate::commands::top::words::{bar, plain, short, symbol_of, tokens, units};
 use crate::figures;
 
 /// An address takes 42 columns, its neighbours the rest.
 const WITH_SHARE: u16 = 50;
 const WITH_WHOLE_ADDRESS: u16 = 78;
 const WITH_PACE: u16 = 98;
+/// From here on there is room for each share as a part of the largest, beside figures that stay near their account.
+const WITH_BAR: u16 = 136;
+const BAR_COLUMNS: u16 = 24;
 
 pub(super) fn draw(frame: &mut Frame<'_>, pen: Pen<'_>, area: Rect) {
     let Some(one) = pen.top.campaign() else {
@@ -38,11 +41,13 @@ fn list(frame: &mut Frame<'_>, pen: Pen<'_>, one: &CampaignOverview, area: Rect)
         return frame.render_widget(Paragraph::new(format!(" {why}")).block(Block::new()), area);
     }
     let (is_whole, with_pace) = (area.width >= WITH_WHOLE_ADDRESS, area.width >= WITH_PACE);
-    let with_share = area.width >= WITH_SHARE;
+    let (with_share, with_bar) = (area.width >= WITH_SHARE, area.width >= WITH_BAR);
+    let largest = one.top.first().map_or(0, |row| row.share_ppm);
     let symbol = symbol_of(&one.campaign.reward_token);
     let mut heading = vec![figure("#"), Text::from("ACCOUNT"), figure(symbol)];
     let account_columns = Constraint::Length(if is_whole { 43 } else { 12 });
-    let mut widths = vec![Constraint::Length(3), account_columns, Constraint::Fill(1)];
+    let units_columns = if with_bar { Constraint::Length(24) } else { Constraint::Fill(1) };
+    let mut widths = vec![Constraint::Length(3), account_columns, units_columns];
     if with_share {
         heading.push(figure("SHARE %"));
         widths.push(Constraint::Length(9));
@@ -50,6 +55,10 @@ fn list(frame: &mut Frame<'_>, pen: Pen<'_>, one: &CampaignOverview, area: Rect)
     if with_pace {
         heading.push(figure("A MINUTE"));
         widths.push(Constraint::Length(18));
+    }
+    if with_bar {
+        heading.push(Text::from(""));
+        widths.push(Constraint::Length(BAR_COLUMNS));
     }
     let rows = one.top.iter().enumerate().map(|(place, row)| {
         let mut cells = vec![
@@ -63,6 +72,9 @@ fn list(frame: &mut Frame<'_>, pen: Pen<'_>, one: &CampaignOverview, area: Rect)
         if with_pace {
             cells.push(figure(a_minute(pen, one, row)));
         }
+        if with_bar {
+            cells.push(Text::from(bar(part_of(row.share_ppm, largest), BAR_COLUMNS)));
+        }
         Row::new(cells.into_iter().map(Cell::from))
     });
     let table = Table::new(rows, widths)
@@ -74,6 +86,12 @@ fn list(frame: &mut Frame<'_>, pen: Pen<'_>, one: &CampaignOverview, area: Rect)
     frame.render_stateful_widget(table, area, &mut state);
 }
 
+/// Millionths of the largest share.
+fn part_of(share_ppm: u32, largest_ppm: u32) -> u32 {
+    let part = u64::from(share_ppm) * 1_000_000 / u64::from(largest_ppm.max(1));
+    u32::try_from(part).unwrap_or(u32::MAX)
+}
+
 /// The account; one that probably holds for others has a star, as in a report.
 fn account(row: &Accrual, is_whole: bool) -> String {
     let shown = plain(&row.account);
@@ -83,5 +101,8 @@ fn account(row: &Accrual, is_whole: bool) -> String {
 
 pub(super) fn a_minute(pen: Pen<'_>, one: &CampaignOverview, row: &Accrual) -> String {
     let pace = pen.top.pace.of_account(&one.campaign.id, &row.account);
-    pace.map_or_else(|| UNKNOWN.to_owned(), |pace| format!("+{}", tokens(pace, &one.campaign.reward_token)))
+    pace.map_or_else(
+        || campaigns::no_pace(one),
+        |pace| format!("+{}", tokens(pace, &one.campaign.reward_token)),
+    )
 }

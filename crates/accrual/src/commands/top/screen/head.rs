@@ -11,15 +11,32 @@ use crate::commands::top::words::{UNKNOWN, count, plain, span};
 /// A notice or a trouble takes no more lines than this.
 const SAID_LINES_MAX: usize = 3;
 
-pub(super) fn lines(pen: Pen<'_>, width: u16) -> Vec<Line<'static>> {
+/// In fewer rows than this each one is needed for figures: parts that are all well are told of in one line.
+const ROWS_MANY: u16 = 30;
+
+pub(super) fn lines(pen: Pen<'_>, width: u16, rows: u16) -> Vec<Line<'static>> {
     let width = usize::from(width);
     let mut lines = vec![title(pen, width), block(pen, width)];
     let notice = pen.top.meta().and_then(|meta| meta.notice.as_deref());
     lines.extend(notice.into_iter().flat_map(|notice| said(notice, width, pen.style(Role::Notice))));
     let trouble = pen.top.trouble(pen.now);
     lines.extend(trouble.iter().flat_map(|what| said(what, width, pen.style(Role::Bad))));
-    lines.extend(parts(pen, width));
+    let parts = parts(pen, width);
+    lines.extend(match all_well(pen) {
+        Some(well) if parts.len() > 1 && rows < ROWS_MANY => vec![well],
+        _ => parts,
+    });
     lines
+}
+
+/// That all parts are as they should be; nothing where one is not.
+fn all_well(pen: Pen<'_>) -> Option<Line<'static>> {
+    let parts = &pen.top.look.as_ref()?.status.components;
+    if parts.iter().any(|part| part.state != "operational" || part.reason.is_some()) {
+        return None;
+    }
+    let text = format!(" {} all {} parts operational", mark("operational"), parts.len());
+    Some(Line::from(Span::styled(text, pen.style(Role::Quiet))))
 }
 
 /// `accrual top`, the source, and at the right how the service is.

@@ -85,11 +85,40 @@ fn of_earner(pen: Pen<'_>, one: &CampaignOverview, earner: &Accrual) -> Vec<Line
         Line::default(),
     ];
     for position in &earner.positions {
-        lines.push(row(pen, "position", plain(&position.position)));
-        lines.push(row(pen, "", units(Some(&position.earned_units), token)));
+        let key = plain(&position.position);
+        let earned = units(Some(&position.earned_units), token);
+        lines.push(row(pen, "position", format!("{}: {earned}", known_as(&key))));
+        lines.extend(broken(&key).into_iter().map(|part| quiet(pen, part)));
         lines.extend(position.via.iter().map(|via| row(pen, "via", plain(via))));
     }
     lines
+}
+
+/// A position as people call it: of `venue:pool:nft:manager:number` its number, of others their range.
+fn known_as(key: &str) -> String {
+    match key.split(':').collect::<Vec<_>>()[..] {
+        [_, _, "nft", _, number] => format!("NFT {number}"),
+        [_, _, _, _, lower, upper] => format!("ticks {lower} to {upper}"),
+        _ => "shares".to_owned(),
+    }
+}
+
+/// A key over as many lines as it needs, broken behind its colons.
+fn broken(key: &str) -> Vec<String> {
+    let room = usize::from(COLUMNS) - 16;
+    let mut lines = vec![String::new()];
+    for part in key.split_inclusive(':') {
+        let line = lines.last_mut().filter(|line| line.chars().count() + part.chars().count() <= room);
+        match line {
+            Some(line) => line.push_str(part),
+            None => lines.push(part.to_owned()),
+        }
+    }
+    lines
+}
+
+fn quiet(pen: Pen<'_>, text: String) -> Line<'static> {
+    Line::from(Span::styled(format!("{:12}{text}", ""), pen.style(Role::Quiet)))
 }
 
 /// In dollars at the price of this block.

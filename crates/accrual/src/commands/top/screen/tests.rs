@@ -137,6 +137,28 @@ async fn a_frame_has_block_service_campaigns_and_earners_in_any_width() {
 }
 
 #[tokio::test]
+async fn parts_that_are_well_take_one_line_where_rows_are_few() {
+    let now = Instant::now();
+    let mut well = look(0, vec![campaign("usdc-tmai", Some("5000000000000000000"))], json!({}));
+    for part in &mut well.status.components {
+        (part.state, part.reason) = ("operational".to_owned(), None);
+    }
+    let count = well.status.components.len();
+    let top = top_with([well], now);
+    says(&plain(&top, (40, 24), now), &[&format!("● all {count} parts operational")]);
+    says(&plain(&top, (40, 40), now), &["● Chain nodes", "● Database"]);
+}
+
+#[tokio::test]
+async fn out_of_its_time_a_campaign_has_no_pace() {
+    let now = Instant::now();
+    let mut over = campaign("usdc-tmai", Some("5000000000000000000"));
+    over["status"] = json!("ended");
+    let top = top_with([look(0, vec![over], json!({}))], now);
+    says(&plain(&top, (160, 50), now), &["a minute none", "████████████████████████"]);
+}
+
+#[tokio::test]
 async fn unknown_is_said_and_never_zero() {
     let now = Instant::now();
     let text = plain(&top_with([look(0, vec![campaign("c", None)], json!({}))], now), (100, 24), now);
@@ -222,7 +244,7 @@ async fn keys_choose_open_and_end() {
     press(&mut top, KeyCode::Esc);
     press(&mut top, KeyCode::Tab);
     press(&mut top, KeyCode::Enter);
-    says(&plain(&top, (100, 30), now), &["uniswap_v3:0xPOOL:nft:0xMANAGER:1", "3.00 USD"]);
+    says(&plain(&top, (100, 30), now), &["NFT 1: 6.0000", "uniswap_v3:0xPOOL:nft:0xMANAGER:1", "3.00 USD"]);
     press(&mut top, KeyCode::Char('q'));
     assert!(!top.is_over(), "the first q closes what lies over the screen");
     press(&mut top, KeyCode::Char('?'));
