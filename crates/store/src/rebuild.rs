@@ -14,7 +14,7 @@ use alloy_primitives::keccak256;
 use crate::{Db, EventPlace, Snapshot, StoreError, checkpoints, events, pools, record, snapshots};
 
 /// Raised when the layout of the derived state changes, so that older snapshots are passed over.
-const LAYOUT: u32 = 3;
+const LAYOUT: u32 = 4;
 const PAGE: u32 = 20_000;
 
 /// Why derived state could not be rebuilt.

@@ -43,9 +43,10 @@ pub enum MeanUnknown {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PriceLog {
     price_x192: Option<U512>,
-    entries: VecDeque<Entry>,
-    /// How many of the first entries are older than an hour, and thinned out.
-    thinned: usize,
+    /// What is older than an hour, thinned out: the first of each minute.
+    minutes: VecDeque<Entry>,
+    /// What came after: every price.
+    exact: VecDeque<Entry>,
 }
 
 /// A price from `at` on.
@@ -66,15 +67,15 @@ impl PriceLog {
         }
         self.price_x192 = price_x192;
         let Some(log) = price_x192.and_then(LogPrice::of) else {
-            self.entries.clear();
-            self.thinned = 0;
+            self.minutes.clear();
+            self.exact.clear();
             return;
         };
-        match self.entries.back_mut() {
+        match self.exact.back_mut() {
             Some(last) if last.at >= at => last.log = log,
             last => {
                 let cumulative = last.map_or(0, |last| last.cumulative_at(at));
-                self.entries.push_back(Entry { at, log, cumulative });
+                self.exact.push_back(Entry { at, log, cumulative });
             }
         }
         self.thin(at);
@@ -85,7 +86,7 @@ impl PriceLog {
     /// # Errors
     /// No price, or none for so long: a mean over less than the window is not told.
     pub fn mean(&self, at: UnixSeconds, window_seconds: u32) -> Result<LogPrice, MeanUnknown> {
-        if self.entries.is_empty() {
+        if self.exact.is_empty() {
             return Err(MeanUnknown::NoPrice);
         }
         if window_seconds > WINDOW_SECONDS_MAX {
@@ -103,33 +104,43 @@ impl PriceLog {
 
     /// The sum up to `at`, between two entries in a straight line; `None` before the first.
     fn cumulative(&self, at: UnixSeconds) -> Option<i128> {
-        let after = self.entries.partition_point(|entry| entry.at <= at);
-        let before = self.entries.get(after.checked_sub(1)?)?;
-        let Some(next) = self.entries.get(after) else { return Some(before.cumulative_at(at)) };
+        let after = self.count_to(at);
+        let before = self.entry(after.checked_sub(1)?)?;
+        let Some(next) = self.entry(after) else { return Some(before.cumulative_at(at)) };
         let (passed, whole) = (at.since(before.at), next.at.since(before.at));
         let grown = (next.cumulative - before.cumulative) * i128::from(passed);
         Some(before.cumulative + grown.div_euclid(i128::from(whole)))
     }
 
     fn holding_at(&self, at: UnixSeconds) -> Option<&Entry> {
-        let after = self.entries.partition_point(|entry| entry.at <= at);
-        self.entries.get(after.checked_sub(1)?)
+        self.entry(self.count_to(at).checked_sub(1)?)
     }
 
-    /// Drops what no window reaches, and of what is older than an hour all but the first of each minute.
+    /// How many entries there are up to `at`.
+    fn count_to(&self, at: UnixSeconds) -> usize {
+        let count = |entries: &VecDeque<Entry>| entries.partition_point(|entry| entry.at <= at);
+        count(&self.minutes) + count(&self.exact)
+    }
+
+    /// Of all entries, oldest first.
+    fn entry(&self, index: usize) -> Option<&Entry> {
+        match index.checked_sub(self.minutes.len()) {
+            None => self.minutes.get(index),
+            Some(later) => self.exact.get(later),
+        }
+    }
+
+    /// Drops what no window reaches, and of what is older than an hour all but the first of each minute. The newest price
+    /// stays exact.
     fn thin(&mut self, now: UnixSeconds) {
-        while self.entries.get(self.thinned).is_some_and(|entry| now.since(entry.at) > EXACT_SECONDS) {
-            let minute = |entry: &Entry| entry.at.0 / MINUTE_SECONDS;
-            let before = self.thinned.checked_sub(1).and_then(|index| self.entries.get(index)).map(minute);
-            if before == self.entries.get(self.thinned).map(minute) {
-                self.entries.remove(self.thinned);
-            } else {
-                self.thinned += 1;
+        let minute = |entry: &Entry| entry.at.0 / MINUTE_SECONDS;
+        while let Some(old) = self.exact.pop_front_if(|entry| now.since(entry.at) > EXACT_SECONDS) {
+            if self.minutes.back().map(minute) != Some(minute(&old)) {
+                self.minutes.push_back(old);
             }
         }
-        while self.entries.get(1).is_some_and(|next| now.since(next.at) > u64::from(WINDOW_SECONDS_MAX)) {
-            self.entries.pop_front();
-            self.thinned = self.thinned.saturating_sub(1);
+        while self.minutes.get(1).is_some_and(|next| now.since(next.at) > u64::from(WINDOW_SECONDS_MAX)) {
+            self.minutes.pop_front();
         }
     }
 }
@@ -280,7 +291,8 @@ mod tests {
             let tick = i32::try_from(block % 7).unwrap();
             log.observe(UnixSeconds(block * 2), Some(square(sqrt_ratio(Tick(tick)).unwrap())));
         }
-        assert!(log.entries.len() < 3_300, "{} entries", log.entries.len());
+        let kept = log.minutes.len() + log.exact.len();
+        assert!(kept < 3_300, "{kept} entries");
         let told = mean(&log, 119_998, 86_400).unwrap();
         assert!((2_990..=3_010).contains(&told), "the mean of 0 to 6 is 3: {told}");
     }
