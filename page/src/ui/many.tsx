@@ -1,7 +1,7 @@
 // A list of which only what is near the screen is made, however long it is: as many cards beside each other as there is room
 // for, line by line. Lines that are not made are held open by their height, as it was measured or as others have it.
 
-import { type ComponentChildren, Fragment } from "preact";
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
 interface Props<Row> {
@@ -61,12 +61,41 @@ export function Many<Row>({ rows, id, draw }: Props<Row>) {
       <div class="held" style={{ height: `${heights.current.upTo(from)}px` }} />
       {made.map((line) => (
         <div class="positions" key={line} data-line={line} style={{ gridTemplateColumns: `repeat(${Math.min(seen.columns, rows.length)}, minmax(0, 1fr))` }}>
-          {rows.slice(line * seen.columns, (line + 1) * seen.columns).map((row) => <Fragment key={id(row)}>{draw(row)}</Fragment>)}
+          {rows.slice(line * seen.columns, (line + 1) * seen.columns).map((row) => <InTurn key={id(row)} draw={() => draw(row)} />)}
         </div>
       ))}
       <div class="held" style={{ height: `${heights.current.upTo(lines) - heights.current.upTo(to)}px` }} />
     </div>
   );
+}
+
+/** A card whose place is held until it is its turn. */
+function InTurn({ draw }: { draw: () => ComponentChildren }) {
+  const [isDrawn, setDrawn] = useState(false);
+  useEffect(() => inTurn(() => setDrawn(true)), []);
+  return isDrawn ? <>{draw()}</> : <div class="position" aria-busy="true" />;
+}
+
+/** Who waits to be made: one card a frame, since a whole line of them takes longer than a frame may. */
+const waiting: (() => void)[] = [];
+/** Of more than this, two are made at once: somebody goes fast. */
+const WAITING_MANY = 6;
+
+/** Answers with what gives the turn up. */
+function inTurn(make: () => void): () => void {
+  waiting.push(make);
+  if (waiting.length === 1) requestAnimationFrame(next);
+  return () => {
+    const place = waiting.indexOf(make);
+    if (place >= 0) waiting.splice(place, 1);
+  };
+}
+
+function next() {
+  const isMany = waiting.length > WAITING_MANY;
+  waiting.shift()?.();
+  if (isMany) waiting.shift()?.();
+  if (waiting.length > 0) requestAnimationFrame(next);
 }
 
 /** There may be fewer rows than when it was looked. */
