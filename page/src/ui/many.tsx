@@ -61,7 +61,7 @@ export function Many<Row>({ rows, id, draw }: Props<Row>) {
       <div class="held" style={{ height: `${heights.current.upTo(from)}px` }} />
       {made.map((line) => (
         <div class="positions" key={line} data-line={line} style={{ gridTemplateColumns: `repeat(${Math.min(seen.columns, rows.length)}, minmax(0, 1fr))` }}>
-          {rows.slice(line * seen.columns, (line + 1) * seen.columns).map((row) => <InTurn key={id(row)} draw={() => draw(row)} />)}
+          {rows.slice(line * seen.columns, (line + 1) * seen.columns).map((row) => <InTurn key={id(row)} height={heights.current.of(line) - GAP_PX} draw={() => draw(row)} />)}
         </div>
       ))}
       <div class="held" style={{ height: `${heights.current.upTo(lines) - heights.current.upTo(to)}px` }} />
@@ -70,10 +70,10 @@ export function Many<Row>({ rows, id, draw }: Props<Row>) {
 }
 
 /** A card whose place is held until it is its turn. */
-function InTurn({ draw }: { draw: () => ComponentChildren }) {
+function InTurn({ height, draw }: { height: number; draw: () => ComponentChildren }) {
   const [isDrawn, setDrawn] = useState(false);
   useEffect(() => inTurn(() => setDrawn(true)), []);
-  return isDrawn ? <>{draw()}</> : <div class="position" aria-busy="true" />;
+  return isDrawn ? <>{draw()}</> : <div class="position" aria-busy="true" style={{ height: `${height}px` }} />;
 }
 
 /** Who waits to be made: one card a frame, since a whole line of them takes longer than a frame may. */
@@ -107,7 +107,8 @@ function within(seen: Seen, lines: number): { from: number; to: number } {
 function measure(host: HTMLElement, heights: Heights) {
   for (const child of host.children) {
     const { dataset, offsetHeight } = child as HTMLElement;
-    if (dataset["line"] !== undefined) heights.measure(Number(dataset["line"]), offsetHeight + GAP_PX);
+    const isWhole = [...child.children].every((card) => card.ariaBusy !== "true");
+    if (dataset["line"] !== undefined && isWhole) heights.measure(Number(dataset["line"]), offsetHeight + GAP_PX);
   }
 }
 
@@ -147,7 +148,8 @@ class Heights {
     return Math.max(0, lines - 1);
   }
 
-  private of(line: number): number {
+  /** Of one line, with the gap below it. */
+  of(line: number): number {
     return this.known.get(line) ?? this.usual ?? LINE_PX;
   }
 }
