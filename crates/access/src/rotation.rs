@@ -377,7 +377,7 @@ pub(crate) fn end_with(
     } else {
         rotation.stage = Stage::RolledBack;
         // The old key's end has not come yet, or else it stays ended.
-        if old.standing(now).is_served() || old.holds_place(now) {
+        if old.holds_place(now) {
             change.edit("rotation.roll_back", old, revive);
         }
         change.told.push(Happening::RotationRolledBack(RotationTold::of(&rotation)));
