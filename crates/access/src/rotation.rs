@@ -428,7 +428,7 @@ pub fn emergency<E>(
             continue;
         }
         let (minted, id) = mint(old.env)?;
-        let terms = Terms { overlap_seconds: 0, ..Terms::new(Kind::Emergency) };
+        let terms = Terms::new(Kind::Emergency);
         let mut rotation = begun(old, &terms, &minted, id, now);
         let new = successor(old, minted, now);
         change.edit("rotation.emergency", old, |old| {
