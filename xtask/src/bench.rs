@@ -55,6 +55,30 @@ const SECTIONS: &[Section] = &[
         command: &["bench", "--package", "accrual-access"],
     },
     Section {
+        title: "Admission",
+        about: "The processor's time for all that happens to a call before its handler and behind its answer: the key read \
+                from the headers and checked, the plan, the minute, the month, the headers about them, and the count. And \
+                how long a new key takes until it can be used, on SQLite in a file.",
+        command: &["bench", "--package", "accrual-api", "--bench", "admission"],
+    },
+    Section {
+        title: "Calls",
+        about: "The server beside a bare axum handler that sends the same bytes, each asked over 64 connections by one thread \
+                on the same two cores, while a block comes every two seconds. The bar is 60 % of the bare handler's calls, \
+                and 5 ms for 99 of 100 calls at half of ours.",
+        command: &["bench", "--package", "accrual-api", "--bench", "load", "--", "calls"],
+    },
+    Section {
+        title: "Streams",
+        about: "2,000 streams that only wait, each told of a block every two seconds. The bar is 200 MB for the server.",
+        command: &["bench", "--package", "accrual-api", "--bench", "load", "--", "streams"],
+    },
+    Section {
+        title: "Charts",
+        about: "Histories of 14 days over three pools with a campaign of 1,000 accounts each, one at a time, with nothing kept.",
+        command: &["bench", "--package", "accrual-api", "--bench", "history"],
+    },
+    Section {
         title: "The store",
         about: "1,000,000 swaps in transactions of 50,000 on SQLite (WAL, `synchronous = FULL`), read back and decoded.",
         command: &[

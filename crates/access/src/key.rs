@@ -321,6 +321,17 @@ mod tests {
         }
     }
 
+    /// Else some characters would be drawn more often than others, or most bytes thrown away.
+    #[test]
+    fn only_a_bytes_six_low_bits_are_drawn_with() {
+        for high in [0x00, 0x40, 0x80, 0xc0] {
+            for (low, expected) in (0..62).zip(ALPHABET) {
+                let key = ApiKey::generate(KeyEnv::Live, &mut |bytes| bytes.fill(high | low));
+                assert_eq!(key.id().as_str().as_bytes(), [*expected; 12], "{:#x}", high | low);
+            }
+        }
+    }
+
     #[test]
     fn environments_have_names() {
         for env in [KeyEnv::Live, KeyEnv::Test] {

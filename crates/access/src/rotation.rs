@@ -377,7 +377,7 @@ pub(crate) fn end_with(
     } else {
         rotation.stage = Stage::RolledBack;
         // The old key's end has not come yet, or else it stays ended.
-        if old.standing(now).is_served() || old.holds_place(now) {
+        if old.holds_place(now) {
             change.edit("rotation.roll_back", old, revive);
         }
         change.told.push(Happening::RotationRolledBack(RotationTold::of(&rotation)));
@@ -428,7 +428,7 @@ pub fn emergency<E>(
             continue;
         }
         let (minted, id) = mint(old.env)?;
-        let terms = Terms { overlap_seconds: 0, ..Terms::new(Kind::Emergency) };
+        let terms = Terms::new(Kind::Emergency);
         let mut rotation = begun(old, &terms, &minted, id, now);
         let new = successor(old, minted, now);
         change.edit("rotation.emergency", old, |old| {

@@ -4,10 +4,10 @@ mod family;
 
 use accrual_access::change::{self, Edit, Purpose, Refused};
 use accrual_access::key::KeyEnv;
-use accrual_access::record::{Brownout, KeyState};
+use accrual_access::record::{Brownout, KeyRecord, KeyState};
 use accrual_access::rotation::{
     BROWNOUT_SECONDS_MAX, Kind, OVERLAP_SECONDS_MAX, OVERLAP_SECONDS_SELF_MIN, Stage, Terms, brownout,
-    cancel, emergency, extend, finish, roll_back, start,
+    cancel, emergency, extend, finish, open, roll_back, start,
 };
 use accrual_access::scope::Scopes;
 use accrual_access::upkeep::{Policy, RETRY_SECONDS, aged, exchanged_at, may_try};
@@ -74,7 +74,42 @@ fn the_successor_is_like_its_predecessor() {
 }
 
 #[test]
+fn a_successor_has_no_past() {
+    let mut home = Home::new();
+    let old = home.create(&Home::purpose()).unwrap();
+    let made = home.key(&old).clone();
+    home.family.keys[0] = KeyRecord {
+        created_at: at(5),
+        first_used_at: Some(at(6)),
+        last_used_at: Some(at(7)),
+        last_used_network: Some("203.0.113.0/24".to_owned()),
+        last_used_agent: Some("curl".to_owned()),
+        noticed_percent: 80,
+        generation: 3,
+        epoch: 9,
+        ..made.clone()
+    };
+    home.now = 50;
+    let mut test = home.minted(KeyEnv::Test);
+    test.pepper_version = 2;
+    let (id, mac) = (test.id.clone(), test.secret_mac.clone());
+    home.run(|family, now| open(family, &old, &terms(DAY), test, "r".to_owned(), 2, now)).unwrap();
+    let expected = KeyRecord {
+        id: id.clone(),
+        env: KeyEnv::Test,
+        secret_mac: mac,
+        pepper_version: 2,
+        created_at: at(50),
+        replaces: Some(old),
+        generation: 4,
+        ..made
+    };
+    assert_eq!(*home.key(&id), expected);
+}
+
+#[test]
 fn bounds_of_an_overlap() {
+    assert_eq!(OVERLAP_SECONDS_MAX, 2_592_000, "30 days");
     let own = |overlap_seconds| Terms { overlap_seconds, ..Terms::new(Kind::OwnKey) };
     let quiet = |quiet_seconds| Terms { quiet_seconds, ..terms(DAY) };
     let cases = [
@@ -261,6 +296,35 @@ fn a_key_in_use_is_finished_by_force_only() {
     assert_eq!(home.over[0].closed_at, Some(at(HOUR)));
 }
 
+/// Both questions are of an overlap: where the old key has no end yet, nothing is drained and nothing can be finished.
+#[test]
+fn safe_and_drained_are_words_about_an_overlap() {
+    let cases = [
+        ("overlap, the new one in use", terms(30 * DAY), true, false, true),
+        ("overlap, the old one in use too", terms(30 * DAY), true, true, false),
+        ("overlap, nobody uses either", terms(30 * DAY), false, false, false),
+        ("staged, the new one in use", staged(), true, false, false),
+        ("staged, nobody uses either", staged(), false, false, false),
+    ];
+    for (name, terms, new_is_used, old_is_used, expected) in cases {
+        let mut home = Home::new();
+        let old = home.create(&Home::purpose()).unwrap();
+        let new = home.open(&old, &terms).unwrap();
+        if new_is_used {
+            home.call(&new);
+        }
+        home.now = 2 * DAY;
+        if old_is_used {
+            home.call(&old);
+        }
+        let (rotation, old, new) = (&home.family.rotations[0], home.key(&old), home.key(&new));
+        assert_eq!(rotation.is_safe_to_finish(old, new, home.now()), expected, "{name}");
+        assert_eq!(rotation.is_quiet(old, new, home.now()), expected, "{name}");
+        let state = if expected { "drained" } else { rotation.stage.as_str() };
+        assert_eq!(rotation.state(old, new, home.now()), state, "{name}");
+    }
+}
+
 #[test]
 fn rolling_back_gives_the_old_key_its_life_again() {
     let mut home = Home::new();
@@ -301,6 +365,10 @@ fn a_revoke_ends_the_rotation_that_it_hits() {
     late.now = DAY;
     late.run(|family, now| change::revoke(family, &new, now)).unwrap();
     assert_eq!(late.state(&old), "ended", "what has ended does not come back");
+    home.run(|family, now| brownout(family, &old, now, 30, now)).unwrap();
+    assert!(!home.call(&old).is_served());
+    home.run(|family, now| change::revoke(family, &new, now)).unwrap();
+    assert!(home.call(&old).is_served(), "what was to follow it is gone, and so is its brown-out");
 }
 
 #[test]
@@ -417,6 +485,12 @@ fn an_emergency_replaces_every_key_of_the_client() {
         "an entry for each key"
     );
     assert!(home.family.rotations.is_empty());
+    let before = home.over.iter().find(|rotation| rotation.old == first).unwrap();
+    assert_eq!(
+        (before.stage, before.closed_at, before.ends_at),
+        (Stage::Done, Some(at(0)), Some(at(0))),
+        "what was open is over as well"
+    );
     assert_eq!(home.key(&second).replaced_by.as_ref(), fresh.iter().find(|id| home.key(id).generation == 2));
 }
 

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -33,24 +33,49 @@ pub(crate) async fn finish(State(api): State<Api>, mut request: Request, next: N
     let begun = Instant::now();
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
-    let request_id = accepted_id(request.headers()).unwrap_or_else(|| api.next_request_id());
+    let request_id = request_id(&api, request.headers());
     marketplace::admit(&mut request, &api.settings().access.marketplace_secrets);
     request.extensions_mut().insert(RequestId(request_id.clone()));
     let response = match auth::refuse_key_in_url(&uri) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     };
-    let mut response = with_problem_body(response, &uri, &request_id);
-    tracing::info!(%method, path = key::redact(uri.path()), status = response.status().as_u16(), request_id, "answered");
-    let plan = response.extensions_mut().remove::<PlanName>();
-    metrics::answered(&route, response.status().as_u16(), plan.as_ref(), begun.elapsed());
-    let headers = response.headers_mut();
-    headers.insert(REQUEST_ID, HeaderValue::from_str(&request_id).expect("an id is of safe characters"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if let Some(notice) = api.notice_header() {
-        headers.insert(NOTICE, notice);
+    let response = with_problem_body(response, &uri, &request_id);
+    Asked { method: &method, uri: &uri, route: &route, request_id: &request_id, begun }.told(&api, response)
+}
+
+/// What was asked, for what every answer says and for what is said of it.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) uri: &'a Uri,
+    /// The route, not the path.
+    pub(crate) route: &'a str,
+    pub(crate) request_id: &'a str,
+    pub(crate) begun: Instant,
+}
+
+impl Asked<'_> {
+    /// The answer as it goes out: logged, counted, and with the headers that all of them have.
+    pub(crate) fn told(&self, api: &Api, mut response: Response) -> Response {
+        let Self { method, uri, route, request_id, begun } = self;
+        let status = response.status().as_u16();
+        tracing::info!(%method, path = key::redact(uri.path()), status, request_id, "answered");
+        let plan = response.extensions_mut().remove::<PlanName>();
+        metrics::answered(route, status, plan.as_ref(), begun.elapsed());
+        let headers = response.headers_mut();
+        headers.insert(REQUEST_ID, HeaderValue::from_str(request_id).expect("an id is of safe characters"));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Some(notice) = api.notice_header() {
+            headers.insert(NOTICE, notice);
+        }
+        response
     }
-    response
+}
+
+/// The caller's own name for its request, or one of ours.
+pub(crate) fn request_id(api: &Api, headers: &HeaderMap) -> String {
+    accepted_id(headers).unwrap_or_else(|| api.next_request_id())
 }
 
 /// The caller's own id when it is at most 64 safe characters.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use accrual_access::network::{Network, Networks};
 use accrual_access::plan::Plan;
+use accrual_access::rate_headers::Figures;
 use accrual_access::record::{ClientRecord, Refusal, Standing};
 use accrual_access::scope::{Scope, Scopes};
 use accrual_access::table::Found;
@@ -72,7 +73,7 @@ pub(crate) async fn guard(api: Api, needs: Needs, request: Request, next: Next) 
     let now_ms = api.settings().clock.now_ms();
     let mut response = match ActiveKey::from_request_parts(&mut parts, &api).await {
         Ok(key) => {
-            let call = Noted::of(&parts, &api, &key, now_ms);
+            let call = Noted::of(&parts, route(&parts), &api, &key, now_ms);
             let ends = Ends::of(&key);
             let mut response = limited(&api, needs, parts, body, next, key, now_ms).await;
             call.count(&api, needs.cost, response.status());
@@ -89,13 +90,21 @@ pub(crate) async fn guard(api: Api, needs: Needs, request: Request, next: Next) 
             error.into_response()
         }
     };
-    let headers = response.headers_mut();
+    keep_private(response.headers_mut());
+    response
+}
+
+/// What was answered to a key is for whoever holds it.
+pub(crate) fn keep_private(headers: &mut HeaderMap) {
     // An answer with a secret in it has said `no-store` already.
     let private = HeaderValue::from_static("private, max-age=0, must-revalidate");
     headers.entry(header::CACHE_CONTROL).or_insert(private);
     let vary = "X-API-Key, Authorization, Origin, Accept, Accept-Encoding";
     headers.insert(header::VARY, HeaderValue::from_static(vary));
-    response
+}
+
+fn route(parts: &Parts) -> &str {
+    parts.extensions.get::<MatchedPath>().map_or("other", MatchedPath::as_str)
 }
 
 async fn limited(
@@ -144,12 +153,17 @@ async fn limited(
     };
     response.extensions_mut().insert(PlanName(plan.name.clone()));
     if let Some(figures) = figures {
-        for (name, text) in [("ratelimit-policy", figures.policy()), ("ratelimit", figures.rest())] {
-            let value = HeaderValue::from_str(&text).expect("digits, letters and punctuation");
-            response.headers_mut().insert(HeaderName::from_static(name), value);
-        }
+        tell_limits(&figures, response.headers_mut());
     }
     response
+}
+
+/// What is left of the client's limits.
+pub(crate) fn tell_limits(figures: &Figures, headers: &mut HeaderMap) {
+    for (name, text) in [("ratelimit-policy", figures.policy()), ("ratelimit", figures.rest())] {
+        let value = HeaderValue::from_str(&text).expect("digits, letters and punctuation");
+        headers.insert(HeaderName::from_static(name), value);
+    }
 }
 
 /// Whether an answer counts against the month: what was served, and what the caller did wrong.
@@ -158,7 +172,7 @@ fn counts(status: StatusCode) -> bool {
 }
 
 /// A call, as it is counted once it is answered.
-struct Noted {
+pub(crate) struct Noted {
     key: KeyId,
     client_id: String,
     endpoint: String,
@@ -168,20 +182,19 @@ struct Noted {
 }
 
 impl Noted {
-    fn of(parts: &Parts, api: &Api, key: &ActiveKey, now_ms: u64) -> Self {
-        let path = parts.extensions.get::<MatchedPath>().map_or("other", MatchedPath::as_str);
+    pub(crate) fn of(parts: &Parts, route: &str, api: &Api, key: &ActiveKey, now_ms: u64) -> Self {
         let named = parts.extensions.get::<Endpoint>().map(|endpoint| endpoint.0.to_owned());
         Self {
             key: key.id.clone(),
             client_id: key.client.client_id.clone(),
-            endpoint: named.unwrap_or_else(|| format!("{} {path}", parts.method)),
+            endpoint: named.unwrap_or_else(|| format!("{} {route}", parts.method)),
             network: usage::network(client_address(parts, &api.settings().trusted_proxies)),
             agent: usage::agent(&parts.headers),
             at: UnixSeconds(now_ms / 1_000),
         }
     }
 
-    fn count(self, api: &Api, cost: Cost, status: StatusCode) {
+    pub(crate) fn count(self, api: &Api, cost: Cost, status: StatusCode) {
         let Self { key, client_id, endpoint, network, agent, at } = self;
         let is_counted = cost == Cost::Counts && counts(status);
         let status = status.as_u16();
@@ -212,6 +225,19 @@ impl FromRequestParts<Api> for ActiveKey {
         }
         let key = presented(&parts.headers)?;
         let found = authenticated(api, &key).await?;
+        Self::of(parts, api, &key, found)
+    }
+}
+
+impl ActiveKey {
+    /// The key that the headers carry, when it is in memory and accepted.
+    pub(crate) fn known(parts: &Parts, api: &Api) -> Option<Self> {
+        let key = presented(&parts.headers).ok()?;
+        let found = admitted(api, &key)?;
+        Self::of(parts, api, &key, found).ok()
+    }
+
+    fn of(parts: &Parts, api: &Api, key: &ApiKey, found: Found) -> Result<Self, ApiError> {
         if api.keys().rules().env.is_some_and(|env| env != found.env) {
             return Err(ApiError::KeyWrongEnv(key.env().as_str()));
         }
@@ -231,9 +257,7 @@ impl FromRequestParts<Api> for ActiveKey {
             subscription: None,
         })
     }
-}
 
-impl ActiveKey {
     fn vouched(customer: &Customer) -> Self {
         Self {
             client: Arc::clone(&customer.client),
@@ -263,17 +287,17 @@ pub(crate) fn client_address(parts: &Parts, trusted: &Networks) -> Option<IpAddr
 }
 
 /// What every answer to an ending key says of its end.
-struct Ends {
+pub(crate) struct Ends {
     id: KeyId,
     at: UnixSeconds,
 }
 
 impl Ends {
-    fn of(key: &ActiveKey) -> Option<Self> {
+    pub(crate) fn of(key: &ActiveKey) -> Option<Self> {
         key.ends_at.map(|at| Self { id: key.id.clone(), at })
     }
 
-    fn tell(&self, headers: &mut HeaderMap) {
+    pub(crate) fn tell(&self, headers: &mut HeaderMap) {
         let instant = Rfc3339(self.at).to_string();
         let texts = [
             ("accrual-key-id", self.id.to_string()),

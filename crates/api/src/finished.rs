@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use accrual_rewards::unit::UnixSeconds;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -24,6 +25,7 @@ use tokio::sync::OnceCell;
 
 use crate::accept::{self, Packing};
 use crate::app::Api;
+use crate::auth::Needs;
 use crate::error::ApiError;
 use crate::horizon::Horizon;
 use crate::params::OfChain;
@@ -46,18 +48,36 @@ pub(crate) enum Keep {
     Ask,
 }
 
+/// What holds for the answers of a group of routes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// For how long they may be kept.
+    pub(crate) keep: Keep,
+    /// Who may ask for them.
+    pub(crate) needs: Needs,
+    /// Whether other sites' scripts may read them.
+    pub(crate) is_shared: bool,
+}
+
 /// The layer around data routes, inside of their guard.
-pub(crate) async fn finish(api: Api, keep: Keep, mut request: Request, next: Next) -> Response {
+pub(crate) async fn finish(api: Api, terms: Terms, mut request: Request, next: Next) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return next.run(request).await;
     }
     // What the query says goes before the headers.
     let is_chosen = names(request.uri(), "format");
-    let key = Key::of(&api, &request);
+    let starts_at = Horizon::of(&api, request.extensions());
+    let key = Key::of(request.uri(), request.headers(), starts_at);
     let packing = key.packing;
-    let place = api.kept().place(&api, key);
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let place = api.kept().place(&api, key, terms, route);
+    let is_taken = |finished: &Finished, headers: &HeaderMap| is_chosen || finished.is_taken(headers);
+    let told = |finished: &Finished, headers: &HeaderMap| match is_taken(finished, headers) {
+        true => finished.answer(headers, max_age_seconds(&api, terms.keep)),
+        false => ApiError::NotAcceptable.into_response(),
+    };
     if let Some(finished) = place.as_ref().and_then(|place| place.cell.get()) {
-        return told(&api, keep, finished, request.headers(), is_chosen);
+        return told(finished, request.headers());
     }
     let headers = request.headers().clone();
     request.extensions_mut().insert(OfChain);
@@ -75,17 +95,36 @@ pub(crate) async fn finish(api: Api, keep: Keep, mut request: Request, next: Nex
         None => make().await,
     };
     match made {
-        Ok(finished) => told(&api, keep, &finished, &headers, is_chosen),
+        Ok(finished) => told(&finished, &headers),
         Err(other) => *other,
     }
 }
 
-/// The answer to whoever takes its kind, or has chosen it.
-fn told(api: &Api, keep: Keep, finished: &Finished, headers: &HeaderMap, is_chosen: bool) -> Response {
-    if is_chosen || accept::admits(headers, finished.kind()) {
-        return finished.answer(headers, max_age_seconds(api, keep));
+/// An answer that is there for whoever may ask the same, and takes it.
+pub(crate) struct Ready(Arc<Place>);
+
+impl Ready {
+    /// What somebody has asked for in this second, whose plan begins at the same instant.
+    pub(crate) fn of(api: &Api, asked: &Parts, starts_at: Option<UnixSeconds>) -> Option<Self> {
+        let place = api.kept().find(api, &Key::of(&asked.uri, &asked.headers, starts_at))?;
+        let is_taken = names(&asked.uri, "format") || place.cell.get()?.is_taken(&asked.headers);
+        is_taken.then_some(Self(place))
     }
-    ApiError::NotAcceptable.into_response()
+
+    /// What holds for it.
+    pub(crate) fn terms(&self) -> Terms {
+        self.0.terms
+    }
+
+    /// The route that it is of.
+    pub(crate) fn route(&self) -> &str {
+        self.0.route.as_ref().map_or("other", MatchedPath::as_str)
+    }
+
+    /// The answer, without what depends on who asks.
+    pub(crate) fn answer(&self, api: &Api, headers: &HeaderMap) -> Option<Response> {
+        Some(self.0.cell.get()?.answer(headers, max_age_seconds(api, self.0.terms.keep)))
+    }
 }
 
 /// For how long a caller may keep an answer unasked; `None` where blocks have no fixed pace.
@@ -111,14 +150,13 @@ struct Key {
 }
 
 impl Key {
-    fn of(api: &Api, request: &Request) -> Self {
-        let uri = request.uri();
+    fn of(uri: &Uri, headers: &HeaderMap, starts_at: Option<UnixSeconds>) -> Self {
         Self {
             path: uri.path().to_owned(),
             query: in_order(uri.query().unwrap_or_default()),
-            csv: accept::prefers_csv(request.headers()),
-            packing: Packing::of(request.headers()),
-            starts_at: Horizon::of(api, request.extensions()),
+            csv: accept::prefers_csv(headers),
+            packing: Packing::of(headers),
+            starts_at,
         }
     }
 }
@@ -150,6 +188,13 @@ struct Generation {
     bytes: usize,
 }
 
+impl Generation {
+    /// What answers are of that are made now.
+    fn now(api: &Api) -> (u64, u64) {
+        (api.book().state().version(), api.settings().clock.now().0)
+    }
+}
+
 impl std::fmt::Debug for Kept {
     /// Paths are the callers' own words, and are shown to nobody.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -161,17 +206,19 @@ impl std::fmt::Debug for Kept {
 #[derive(Debug)]
 struct Place {
     of: (u64, u64),
+    terms: Terms,
+    route: Option<MatchedPath>,
     cell: OnceCell<Arc<Finished>>,
     weighed: std::sync::atomic::AtomicBool,
 }
 
 impl Kept {
     /// The place of an answer; `None` when there is no room for more, or when a secret was sent in the path.
-    fn place(&self, api: &Api, key: Key) -> Option<Arc<Place>> {
+    fn place(&self, api: &Api, key: Key, terms: Terms, route: Option<MatchedPath>) -> Option<Arc<Place>> {
         if crate::key::holds_key(&key.path) {
             return None;
         }
-        let of = (api.book().state().version(), api.settings().clock.now().0);
+        let of = Generation::now(api);
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.of != of {
             *kept = Generation { of, ..Generation::default() };
@@ -183,9 +230,17 @@ impl Kept {
         if is_full {
             return None;
         }
-        let place = Arc::new(Place { of, cell: OnceCell::new(), weighed: false.into() });
+        let place = Arc::new(Place { of, terms, route, cell: OnceCell::new(), weighed: false.into() });
         kept.answers.insert(key, Arc::clone(&place));
         Some(place)
+    }
+
+    /// The place of an answer that is made already.
+    fn find(&self, api: &Api, key: &Key) -> Option<Arc<Place>> {
+        let of = Generation::now(api);
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = kept.answers.get(key).filter(|place| kept.of == of && place.cell.initialized())?;
+        Some(Arc::clone(place))
     }
 
     /// Counts what a place holds, once.
@@ -239,6 +294,11 @@ impl Finished {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
         }
         Ok(Arc::new(Self { headers, body, tag }))
+    }
+
+    /// Whether the caller takes its kind.
+    fn is_taken(&self, headers: &HeaderMap) -> bool {
+        accept::admits(headers, self.kind())
     }
 
     /// Its kind, without parameters.

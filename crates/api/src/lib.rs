@@ -6,7 +6,8 @@
 //! - [`key`], [`keys`], [`auth`]: the form of a key, its life in the database, who may ask for what; [`limits`], [`usage`]:
 //!   how much, and how much it was; `marketplace`: who comes through a gateway.
 //! - [`sign_in`]: a key for whoever signs with an Ethereum wallet.
-//! - [`answer`], [`error`], [`view`]: what callers see; `accept`, `finished`: in which form, and as finished bytes.
+//! - [`answer`], [`error`], [`view`]: what callers see; `accept`, `finished`: in which form, and as finished bytes;
+//!   `door`: what is finished is given out before the router.
 //! - [`document`]: the description of it all, made from the code; `listed`: routes that know their own list.
 //! - [`params`], [`cursor`]: what callers may send; `csv` and `prices`: rows as tables, USD for tokens.
 //! - [`announced`]: what was said of a campaign before.
@@ -34,6 +35,7 @@ pub mod csv;
 pub mod cursor;
 pub mod deliver;
 pub mod document;
+mod door;
 pub mod error;
 mod finished;
 mod horizon;

@@ -143,10 +143,7 @@ impl Limits {
     ) -> Result<Figures, Exceeded> {
         let held = self.client(&client.client_id);
         let asked = Asked { client, plan, cost, month, now_ms };
-        if let Some(confirmed) = keys.table().confirmed() {
-            held.confirm(confirmed.asked_at_ms);
-        }
-        if let Some(figures) = held.serve(&asked) {
+        if let Some(figures) = held.serve_at_once(keys, &asked) {
             return Ok(figures);
         }
         let _turn = held.turn.lock().await;
@@ -174,6 +171,20 @@ impl Limits {
             Some(figures) => Ok(figures),
             None => Err(held.exceeded(&asked)),
         }
+    }
+
+    /// Serves a call from what is held; `None` when the database must be asked, or the call will be refused.
+    pub(crate) fn admit_at_once(
+        &self,
+        keys: &Keys,
+        client: &ClientRecord,
+        plan: &Plan,
+        cost: Cost,
+        month: Month,
+        now_ms: u64,
+    ) -> Option<Figures> {
+        let asked = Asked { client, plan, cost, month, now_ms };
+        self.client(&client.client_id).serve_at_once(keys, &asked)
     }
 
     /// Gives back a call that was admitted at `now_ms` and whose answer does not count. After the end of its month there
@@ -393,6 +404,13 @@ impl Asked<'_> {
 impl Client {
     fn lock(&self) -> std::sync::MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn serve_at_once(&self, keys: &Keys, asked: &Asked<'_>) -> Option<Figures> {
+        if let Some(confirmed) = keys.table().confirmed() {
+            self.confirm(confirmed.asked_at_ms);
+        }
+        self.serve(asked)
     }
 
     fn serve(&self, asked: &Asked<'_>) -> Option<Figures> {

@@ -42,6 +42,11 @@ pub(crate) fn admit(request: &mut Request, secrets: &[SecretString]) {
     }
 }
 
+/// Whether anybody speaks of a marketplace, truly or not.
+pub(crate) fn is_named(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| name.as_str().starts_with(PREFIX))
+}
+
 fn customer(headers: &HeaderMap, secrets: &[SecretString]) -> Option<Customer> {
     let text = |name: &str| headers.get(name)?.to_str().ok();
     let given = text(SECRET)?;

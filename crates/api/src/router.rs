@@ -1,10 +1,11 @@
 //! All routes, on one page.
 
 use std::any::Any;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{HeaderName, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -16,8 +17,9 @@ use crate::answer::{self, NOTICE};
 use crate::app::Api;
 use crate::auth::{self, Needs};
 use crate::crowd::Crowd;
+use crate::door::Door;
 use crate::error::ApiError;
-use crate::finished::{self, Keep};
+use crate::finished::{self, Keep, Terms};
 use crate::limits::Cost;
 use crate::listed::{Access, Group, Routes, get, post};
 use crate::mcp;
@@ -38,15 +40,18 @@ pub fn router(api: &Api) -> Router {
     let crowd = Crowd::default();
     let routes = on.fold(Router::new(), |whole, group| {
         let routes = group.routes.into_router();
-        let routes = group.keep.map_or(routes.clone(), |keep| finished(api, keep, routes));
         let routes = match group.access {
-            Access::Key(needs) => guarded(api, needs, routes),
+            Access::Key(needs) => {
+                let terms = group.keep.map(|keep| Terms { keep, needs, is_shared: group.is_shared });
+                guarded(api, needs, terms.map_or(routes.clone(), |terms| finished(api, terms, routes)))
+            }
             Access::Open if group.is_vital => routes,
             Access::Open => crowded(&crowd, routes),
         };
         whole.merge(if group.is_shared { routes.layer(cors()) } else { routes })
     });
-    dressed(api, routes.merge(mcp::routes(api)))
+    // What is finished is given out at the door; it keeps the house whole, so that a call does not copy all its layers.
+    Router::new().fallback_service(Door::new(api.clone(), dressed(api, routes.merge(mcp::routes(api)))))
 }
 
 /// All routes but `/mcp`, which has a door of its own, by who may call them. The document is held against this list.
@@ -153,9 +158,9 @@ pub(crate) fn groups() -> Vec<Group> {
 }
 
 /// Answers of the chain's data, as finished bytes.
-fn finished(api: &Api, keep: Keep, routes: Router<Api>) -> Router<Api> {
+fn finished(api: &Api, terms: Terms, routes: Router<Api>) -> Router<Api> {
     let api = api.clone();
-    routes.route_layer(from_fn(move |request, next| finished::finish(api.clone(), keep, request, next)))
+    routes.route_layer(from_fn(move |request, next| finished::finish(api.clone(), terms, request, next)))
 }
 
 /// Serves so many callers without a key at a time.
@@ -173,6 +178,17 @@ fn guarded(api: &Api, needs: Needs, routes: Router<Api>) -> Router<Api> {
 /// Any site may read data with a key that its user brings; cookies are never involved.
 fn cors() -> CorsLayer {
     let allowed = ["x-api-key", "authorization", "x-request-id", "accept", "if-none-match", "last-event-id"];
+    CorsLayer::new()
+        .allow_origin(AnyOrigin)
+        .allow_methods([Method::GET, Method::HEAD])
+        .allow_headers(allowed.map(HeaderName::from_static))
+        .expose_headers(exposed().collect::<Vec<_>>())
+        .vary([])
+        .max_age(DAY)
+}
+
+/// The headers of an answer that other sites' scripts may read beside its body.
+fn exposed() -> impl Iterator<Item = HeaderName> {
     let exposed = [
         "ratelimit",
         "ratelimit-policy",
@@ -186,14 +202,17 @@ fn cors() -> CorsLayer {
         "accrual-key-ends",
         "x-request-id",
     ];
-    let exposed = exposed.map(HeaderName::from_static).into_iter().chain([NOTICE, header::WWW_AUTHENTICATE]);
-    CorsLayer::new()
-        .allow_origin(AnyOrigin)
-        .allow_methods([Method::GET, Method::HEAD])
-        .allow_headers(allowed.map(HeaderName::from_static))
-        .expose_headers(exposed.collect::<Vec<_>>())
-        .vary([])
-        .max_age(DAY)
+    exposed.map(HeaderName::from_static).into_iter().chain([NOTICE, header::WWW_AUTHENTICATE])
+}
+
+/// What [`cors`] says to a call that is no preflight.
+pub(crate) fn share(headers: &mut HeaderMap) {
+    static EXPOSED: LazyLock<HeaderValue> = LazyLock::new(|| {
+        let names = exposed().map(|name| name.to_string()).collect::<Vec<_>>().join(",");
+        HeaderValue::try_from(names).expect("names of headers")
+    });
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED.clone());
 }
 
 /// What surrounds every route, the outermost last.

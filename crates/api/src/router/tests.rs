@@ -5,10 +5,14 @@ use axum::http::Request;
 use tower::ServiceExt;
 
 use super::*;
+use crate::door;
 use crate::key::Pepper;
-use crate::{Clock, Settings};
+use crate::keys::{Asker, NewKey};
+use crate::{Clock, KeyEnv, Settings};
+use accrual_access::change::Purpose;
 use accrual_rewards::unit::UnixSeconds;
 use accrual_store::{Db, Mode};
+use secrecy::ExposeSecret;
 
 async fn api() -> Api {
     let db = Db::open(&"sqlite::memory:".parse().unwrap(), Mode::Write).await.unwrap();
@@ -111,4 +115,53 @@ fn only_probes_are_served_to_any_number() {
     let paths: Vec<&str> =
         vital.flat_map(|group| group.routes.places().to_vec()).map(|place| place.path).collect();
     assert_eq!(paths, ["/health/live", "/health/ready"]);
+}
+
+/// What the door gives out it has from memory, in the second and block in which it was made, to whoever may have it.
+#[tokio::test]
+async fn the_door_has_what_was_asked_before() {
+    let api = api().await;
+    api.db().migrate().await.unwrap();
+    api.keys().refresh().await.unwrap();
+    let key = |scopes: &[Scope]| {
+        let purpose = Purpose {
+            scopes: scopes.iter().copied().collect(),
+            networks: Default::default(),
+            expires_at: None,
+            note: String::new(),
+        };
+        NewKey { client: "desk".to_owned(), plan: None, purpose, env: KeyEnv::Live }
+    };
+    let issue = async |scopes: &[Scope]| {
+        let issued = api.keys().create(key(scopes), &Asker::default()).await.unwrap();
+        issued.key.unwrap().reveal().expose_secret().to_owned()
+    };
+    let (reader, wallet) = (issue(&[Scope::ReadPublic]).await, issue(&[Scope::ReadWallet]).await);
+    let asked =
+        |path: &str, key: &str| Request::get(path).header("x-api-key", key).body(Body::empty()).unwrap();
+    let has = |request: Request<Body>| door::answered(&api, &mut request.into_parts().0).is_some();
+    assert!(!has(asked("/v1/campaigns", &reader)), "nobody has asked yet");
+    let answer = router(&api).oneshot(asked("/v1/campaigns", &reader)).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(has(asked("/v1/campaigns", &reader)));
+    let unknown = reader.replace("acr_live_", "acr_test_");
+    let cases = [
+        ("another question", asked("/v1/campaigns?limit=1", &reader)),
+        ("another scope", asked("/v1/campaigns", &wallet)),
+        ("no such key", asked("/v1/campaigns", &unknown)),
+        ("a key in the address", asked(&format!("/v1/campaigns?key={reader}"), &reader)),
+        ("a marketplace's user", {
+            let mut request = asked("/v1/campaigns", &reader);
+            request.headers_mut().insert("x-rapidapi-user", "somebody".parse().unwrap());
+            request
+        }),
+        ("another method", {
+            let mut request = asked("/v1/campaigns", &reader);
+            *request.method_mut() = Method::DELETE;
+            request
+        }),
+    ];
+    for (name, request) in cases {
+        assert!(!has(request), "{name}");
+    }
 }

@@ -1,10 +1,14 @@
 //! The forms of data answers: tags, packing, kinds, ages and pages.
 
 use std::io::Read;
+use std::sync::atomic::Ordering;
 
+use accrual_access::rotation::{Kind, Terms};
+use accrual_api::keys::Asker;
 use accrual_api::scope::Scope;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -290,6 +294,48 @@ async fn rewards_as_a_table() {
         (tokens * rust_decimal::Decimal::from(1_000_000)).normalize().to_string(),
         cell("earned_units")
     );
+}
+
+/// The first is made behind all layers, the next are given out at the door.
+#[tokio::test]
+async fn the_second_answer_says_all_that_the_first_said() {
+    let rig = Rig::empty(Some("a rehearsal")).await;
+    rig.fill(3).await;
+    let key = rig.issue("moving", &Scope::ALL).await;
+    let terms = Terms { overlap_seconds: 3_600, ..Terms::new(Kind::Normal) };
+    rig.api.keys().rotate(key.id(), &terms, &Asker::default()).await.unwrap();
+    let (ending, wallet) = (key.reveal(), format!("/v1/accounts/{:#x}/rewards", address(2)));
+    let left = |answer: &Answer| {
+        let text = answer.headers["ratelimit"].to_str().unwrap();
+        let month = text.split("\"month\";r=").nth(1).and_then(|rest| rest.split(';').next());
+        month.unwrap().parse::<u64>().unwrap()
+    };
+    for path in LISTS.into_iter().chain(["/v4/campaigns", wallet.as_str()]) {
+        for key in [rig.key.as_str(), ending.expose_secret()] {
+            for (kind, held, status) in
+                [("*/*", "", 200), ("*/*", "*", 304), ("text/csv, */*;q=0.5", "", 200)]
+            {
+                // Each turn begins with an answer that is not there yet.
+                rig.set_now(rig.now.load(Ordering::SeqCst) + 1);
+                rig.api.keys().refresh().await.unwrap();
+                let headers = [("x-api-key", key), ("accept", kind), ("if-none-match", held)];
+                let mut first = rig.get_with(path, &headers).await;
+                let mut again = rig.get_with(path, &headers).await;
+                assert_eq!((first.status.as_u16(), again.status), (status, first.status), "{path} {kind}");
+                assert_eq!(again.text, first.text, "{path} {kind}");
+                assert_eq!(left(&again) + 1, left(&first), "{path}: each is a call");
+                for answer in [&mut first, &mut again] {
+                    answer.headers.remove("x-request-id").unwrap();
+                    answer.headers.remove("ratelimit").unwrap();
+                }
+                assert_eq!(again.headers, first.headers, "{path} {kind}");
+            }
+        }
+    }
+    let mine = [("x-api-key", rig.key.as_str()), ("x-request-id", "mine")];
+    assert_eq!(rig.get_with(LISTS[0], &mine).await.headers["x-request-id"], "mine");
+    let none = get(&rig, LISTS[0], &[("accept", "image/png")]).await;
+    assert_eq!((none.status.as_u16(), none.code().as_str()), (406, "not_acceptable"));
 }
 
 #[tokio::test]
