@@ -33,6 +33,17 @@ fn main() {
             let found = table.find(key.id()).expect("it is there");
             assert!(found.is_mac(&mac) && found.validity.standing(UnixSeconds(5)).is_served());
         });
+        // A guesser must not be told by the time whether there is such a key: the work is the same.
+        let accepted = |pepper: &Pepper, text: &str| {
+            let key: ApiKey = text.parse().expect("a key");
+            let found = table.find(key.id());
+            let mac = pepper.secret_mac_bytes(&key);
+            found.is_some_and(|found| found.is_mac(&mac))
+        };
+        let other = Pepper::new(1, vec![8; 32]).expect("a pepper");
+        measure("a wrong secret", &texts, |text| assert!(!accepted(&other, text)));
+        let strangers = strangers(texts.len());
+        measure("no such key", &strangers, |text| assert!(!accepted(&pepper, text)));
     }
     let mut window = Window::default();
     window.set_slots(600);
@@ -72,13 +83,7 @@ fn table(count: u32, pepper: &Pepper) -> (KeyTable, Vec<String>) {
     };
     let table = KeyTable::default();
     table.apply(vec![client], &[]);
-    let mut next = 1_u32;
-    let mut random = |bytes: &mut [u8]| {
-        for byte in bytes {
-            next = next.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            *byte = next.to_be_bytes()[0];
-        }
-    };
+    let mut random = random_from(1);
     let mut texts = Vec::new();
     for number in 0..count {
         let key = ApiKey::generate(KeyEnv::Live, &mut random);
@@ -88,6 +93,23 @@ fn table(count: u32, pepper: &Pepper) -> (KeyTable, Vec<String>) {
         }
     }
     (table, texts)
+}
+
+/// Keys that are in no table.
+fn strangers(count: usize) -> Vec<String> {
+    let mut random = random_from(77);
+    let text = |_| ApiKey::generate(KeyEnv::Live, &mut random).reveal().expose_secret().to_owned();
+    (0..count).map(text).collect()
+}
+
+/// Bytes that look random and repeat.
+fn random_from(mut next: u32) -> impl FnMut(&mut [u8]) {
+    move |bytes| {
+        for byte in bytes {
+            next = next.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            *byte = next.to_be_bytes()[0];
+        }
+    }
 }
 
 fn record(key: &ApiKey, pepper: &Pepper) -> KeyRecord {
