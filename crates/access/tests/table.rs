@@ -1,5 +1,7 @@
 //! The table that admits calls: what it takes, what it leaves, and that it answers with all that was stored.
 
+#![allow(clippy::unwrap_used, reason = "clippy counts helpers of integration tests as no tests")]
+
 mod family;
 
 use accrual_access::change::Purpose;

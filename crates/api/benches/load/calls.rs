@@ -11,6 +11,7 @@ use crate::db::Fresh;
 use crate::server::{CALLS, Server, paths};
 
 const RUNS: usize = 3;
+const KIND: &str = "application/json";
 const CONNECTIONS: usize = 64;
 const CLOSED: Duration = Duration::from_secs(4);
 const OPEN: Duration = Duration::from_secs(8);
@@ -65,9 +66,9 @@ impl Run {
     async fn once(&mut self, server: &mut Server, paths: &[String]) {
         let keys = &server.ready.keys;
         let pairs = paths.iter().zip(keys.iter().cycle());
-        let mut requests: Vec<Vec<u8>> = pairs.map(|(path, key)| request(path, key)).collect();
+        let mut requests: Vec<Vec<u8>> = pairs.map(|(path, key)| request(path, key, KIND)).collect();
         if let [path] = paths {
-            requests = keys.iter().map(|key| request(path, key)).collect();
+            requests = keys.iter().map(|key| request(path, key, KIND)).collect();
         }
         let requests = Arc::new(requests);
         let target = |address| Target { address, requests: Arc::clone(&requests) };

@@ -14,9 +14,9 @@ pub(crate) struct Connection {
     buffer: Vec<u8>,
 }
 
-/// The bytes of `GET path` with a key.
-pub(crate) fn request(path: &str, key: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nx-api-key: {key}\r\naccept: application/json\r\n\r\n")
+/// The bytes of `GET path` with a key, for an answer of that kind.
+pub(crate) fn request(path: &str, key: &str, kind: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nx-api-key: {key}\r\naccept: {kind}\r\n\r\n")
         .into_bytes()
 }
 

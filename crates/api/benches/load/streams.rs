@@ -23,7 +23,7 @@ pub(crate) async fn measure(fresh: &Fresh) {
     for number in 0..STREAMS {
         let key = &server.ready.keys[number % server.ready.keys.len()];
         let mut connection = Connection::open(server.ready.api).await.with_buffer(BUFFER_BYTES);
-        connection.send(&request("/v1/stream", key)).await;
+        connection.send(&request("/v1/stream", key, "text/event-stream")).await;
         tasks.push(tokio::spawn(async move {
             let mut heads = 0_usize;
             while let Ok(piece) = tokio::time::timeout_at(until, connection.next()).await {
@@ -42,6 +42,7 @@ pub(crate) async fn measure(fresh: &Fresh) {
         open.push(connection);
     }
     heads.sort_unstable();
+    assert!(heads[0] > 0, "a stream was told of no block");
     let (held, most) = (server.memory_kb("VmRSS"), server.memory_kb("VmHWM"));
     println!(
         "\n{}: {STREAMS} streams for {} s; heads told to each: {} to {}; the server's memory: {} MB before, {} MB with them, {} MB at most; {} bytes a stream; {} ms of its time",
