@@ -176,3 +176,23 @@ fn to_bytes(tracker: &PoolTracker) -> Vec<u8> {
 fn from_bytes(bytes: &[u8]) -> Option<PoolTracker> {
     postcard::from_bytes(bytes).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_worth_its_events() {
+        let cases = [
+            ("no position", 0, 50_000, 50_000),
+            ("few", 12_500, 50_000, 50_000),
+            ("one more than a fourth", 12_501, 50_000, 100_000),
+            ("many", 32_434, 50_000, 200_000),
+            ("each event", 0, 1, 1),
+            ("each event, and three positions", 3, 1, 16),
+        ];
+        for (name, positions, every, expected) in cases {
+            assert_eq!(step(positions, every), expected, "{name}");
+        }
+    }
+}

@@ -16,6 +16,9 @@ use tokio::sync::OnceCell;
 /// Longer answers are refused, as if the node had called the question too wide.
 const ANSWER_BYTES_MAX: usize = 512 * 1024 * 1024;
 
+/// So much is made room for at once, whatever length a node claims.
+const ROOM_BYTES_MAX: usize = 32 * 1024 * 1024;
+
 /// A body so long is read on a thread of its own, so that neither the next question nor a caller of the API waits.
 const LONG_BYTES: usize = 64 * 1024;
 
@@ -56,7 +59,7 @@ impl Direct {
         is_http.then(|| Self { url: url.to_owned(), client: OnceCell::new() })
     }
 
-    /// One question, and the result as what was asked for.
+    /// One question, and the result as what was asked for; an [`Option`] where it may be null, as beside an error of some nodes.
     ///
     /// # Errors
     /// As the client's: what cannot be read is [`RpcError::DeserError`].
@@ -110,7 +113,7 @@ impl Direct {
         let wait = seconds.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
         let length =
             response.content_length().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or_default();
-        let mut answer = Vec::with_capacity(length.min(ANSWER_BYTES_MAX));
+        let mut answer = Vec::with_capacity(length.min(ROOM_BYTES_MAX));
         while let Some(part) = response.chunk().await.map_err(TransportErrorKind::custom)? {
             if answer.len() + part.len() > ANSWER_BYTES_MAX {
                 let message = format!("the answer is longer than {ANSWER_BYTES_MAX} bytes");
@@ -199,6 +202,12 @@ mod tests {
                 r#"{"id":0,"error":{"code":-32005,"message":"too many"}}"#.to_owned(),
                 "refused -32005",
             ),
+            (
+                "200 OK",
+                r#"{"id":0,"result":null,"error":{"code":-32000,"message":"no"}}"#.to_owned(),
+                "refused -32000",
+            ),
+            ("200 OK", r#"{"id":0,"result":null,"error":null}"#.to_owned(), "null"),
             ("400 Bad", r#"{"id":null,"error":{"code":-32602,"message":"no"}}"#.to_owned(), "refused -32602"),
             ("429 Busy\r\nretry-after: 7", "wait".to_owned(), "HTTP 429 after 7"),
             ("200 OK", "<html>".to_owned(), "unreadable"),
@@ -207,7 +216,8 @@ mod tests {
             ("200 OK", r#"{"jsonrpc":"2.0","id":0}"#.to_owned(), "something else"),
         ];
         for (status, body, expected) in cases {
-            let told = says(status, body.clone()).await.ask::<String>("eth_any", &json!([])).await;
+            let told = says(status, body.clone()).await.ask::<Option<String>>("eth_any", &json!([])).await;
+            let told = told.map(|words| words.unwrap_or("null".to_owned()));
             assert_eq!(outcome(told), expected, "{status}: {}", &body[..body.len().min(60)]);
         }
     }

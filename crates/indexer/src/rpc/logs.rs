@@ -47,15 +47,20 @@ impl RpcSource {
 
     async fn logs_directly(&self, direct: &Direct, question: &Question) -> Result<Vec<RawLog>, Trouble> {
         let limit = self.options.request_timeout;
-        let answer = timeout(limit, direct.ask(question.method, &question.params)).await;
+        let asked = direct.ask::<Option<Vec<RawLog>>>(question.method, &question.params);
+        let answer = timeout(limit, asked).await;
         let answer = answer.map_err(|_| question.timed_out(limit))?;
         if matches!(answer, Ok(_) | Err(RpcError::ErrorResp(_))) {
             self.note_answer();
         }
-        answer.map_err(|error| match error {
-            RpcError::DeserError { err, .. } if err.is_data() => Trouble::Wrong { what: err.to_string() },
-            error => question.trouble(error),
-        })
+        match answer {
+            Ok(Some(logs)) => Ok(logs),
+            Ok(None) => Err(Trouble::Wrong { what: "null instead of a list of logs".to_owned() }),
+            Err(RpcError::DeserError { err, .. }) if err.is_data() => {
+                Err(Trouble::Wrong { what: err.to_string() })
+            }
+            Err(error) => Err(question.trouble(error)),
+        }
     }
 
     async fn end_and_logs(
