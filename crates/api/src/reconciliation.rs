@@ -95,6 +95,10 @@ pub struct RootsView {
     pub on_chain: Option<String>,
     /// As of which block; null where it is not read.
     pub block_number: Option<u64>,
+    /// Roots of their list that the Distributor had not been given by then. Merkl may list what it never sent, so this alone
+    /// is no alarm.
+    #[schema(example = 0)]
+    pub listed_not_given_count: u64,
 }
 
 /// How close a scoring comes.
@@ -339,6 +343,7 @@ impl RootsView {
             theirs: check.theirs.to_string(),
             on_chain: check.on_chain.map(|root| root.to_string()),
             block_number: check.block.map(|block| block.0),
+            listed_not_given_count: check.listed_not_given,
         }
     }
 }

@@ -107,6 +107,13 @@ fn checks(text: &mut String, view: &ComparisonView) {
     if let Some(roots) = &checks.roots {
         let block = roots.block_number.map_or(String::new(), |block| format!(" as of block {block}"));
         let _ = writeln!(text, "the root that they tell against the Distributor's{block}: {}", roots.verdict);
+        if roots.listed_not_given_count > 0 {
+            let count = roots.listed_not_given_count;
+            let _ = writeln!(
+                text,
+                "{count} roots of their list were not given to the Distributor{block}; they may never have been sent"
+            );
+        }
     }
     for what in &checks.not_told {
         let _ = writeln!(text, "not told: {}", printable(what));

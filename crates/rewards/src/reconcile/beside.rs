@@ -118,6 +118,10 @@ pub struct RootsCheck {
     pub on_chain: Option<B256>,
     /// As of which block of it.
     pub block: Option<BlockNumber>,
+    /// Roots of their list that the Distributor had not been given by then. Whether they list a root by the time when it was
+    /// computed or sent, and whether each is sent, is not documented, so that this alone is no alarm.
+    #[serde(default)]
+    pub listed_not_given: u64,
 }
 
 impl RootsVerdict {
@@ -143,7 +147,9 @@ pub fn check(theirs: &Theirs, beside: &Beside, chain: Option<&ChainRoots>) -> (C
         let (verdict, found) = held(roots, chain);
         alarms.extend(found);
         let on_chain = chain.and_then(|chain| chain.trees.live(chain.at));
-        RootsCheck { verdict, theirs: roots.live, on_chain, block: chain.map(|chain| chain.through) }
+        let listed_not_given = chain.map_or(0, |chain| listed_not_given(roots, chain));
+        let block = chain.map(|chain| chain.through);
+        RootsCheck { verdict, theirs: roots.live, on_chain, block, listed_not_given }
     });
     let users_count = u64::try_from(beside.users.len()).unwrap_or(u64::MAX);
     (Checks { users_count, roots, not_told: beside.not_told.clone() }, alarms)
@@ -160,6 +166,15 @@ fn users(theirs: &Theirs, user: &TheirUser, alarms: &mut Vec<Alarm>) {
     }
 }
 
+/// What the list names from the first log that is read on, but for what may come with the next block.
+fn listed_not_given(theirs: &TheirRoots, chain: &ChainRoots) -> u64 {
+    let Some((first_at, _)) = chain.given.first().copied() else { return 0 };
+    let is_read = |at: UnixSeconds| first_at <= at && at.0.saturating_add(LAG_SECONDS) <= chain.at.0;
+    let is_given = |root: B256| chain.given.iter().any(|(_, given)| *given == root);
+    let strangers = theirs.listed.iter().filter(|(at, root)| is_read(*at) && !is_given(*root));
+    u64::try_from(strangers.count()).unwrap_or(u64::MAX)
+}
+
 fn held(theirs: &TheirRoots, chain: Option<&ChainRoots>) -> (RootsVerdict, Vec<Alarm>) {
     let Some((chain, tree)) = chain.and_then(|chain| Some((chain, chain.trees.tree()?))) else {
         return (RootsVerdict::Unread, Vec::new());
@@ -168,9 +183,6 @@ fn held(theirs: &TheirRoots, chain: Option<&ChainRoots>) -> (RootsVerdict, Vec<A
     let given: BTreeMap<B256, UnixSeconds> = chain.given.iter().map(|(at, root)| (*root, *at)).collect();
     let mut alarms: Vec<Alarm> = Vec::new();
     let unknown = |root: B256| Alarm::RootNotOnChain { root, block: chain.through };
-    let told_by = |at: UnixSeconds| first_at <= at && at.0.saturating_add(LAG_SECONDS) <= chain.at.0;
-    let strangers = theirs.listed.iter().filter(|(at, root)| told_by(*at) && !given.contains_key(root));
-    alarms.extend(strangers.map(|(_, root)| unknown(*root)));
 
     let differs = Alarm::LiveRootDiffers {
         theirs: theirs.live,
@@ -194,9 +206,7 @@ fn held(theirs: &TheirRoots, chain: Option<&ChainRoots>) -> (RootsVerdict, Vec<A
         RootsVerdict::Behind
     } else if theirs.dispute_ends_at <= chain.at {
         // Its time to be disputed was over before our block, so that our block would have it.
-        if !alarms.contains(&unknown(theirs.tree)) {
-            alarms.push(unknown(theirs.tree));
-        }
+        alarms.push(unknown(theirs.tree));
         RootsVerdict::Differ
     } else {
         RootsVerdict::Ahead

@@ -90,12 +90,14 @@ fn roots_contradict_or_lag() {
 }
 
 #[test]
-fn a_listed_root_has_to_be_on_the_chain_where_the_chain_is_read() {
+fn listed_roots_that_were_never_given_are_counted_and_no_alarm() {
     let listed = |at: u64, byte: u8| {
         let roots =
             TheirRoots { listed: vec![(UnixSeconds(at), root(byte))], ..told(2, 2, 1, AT - 9 * HOUR) };
         let chain = chain(AT - 10 * HOUR, &[]);
-        compared(Beside { roots: Some(roots), ..Beside::default() }, Some(chain)).alarms.len()
+        let comparison = compared(Beside { roots: Some(roots), ..Beside::default() }, Some(chain));
+        assert!(comparison.alarms.is_empty() && !comparison.is_beyond, "{:?}", comparison.alarms);
+        comparison.checks.roots.unwrap().listed_not_given
     };
     assert_eq!(listed(AT - 20 * HOUR, 1), 0);
     assert_eq!(listed(AT - 12 * HOUR, 9), 1, "never given");

@@ -133,7 +133,7 @@ async fn the_roots_they_tell_are_held_against_the_distributor() {
             &["root_not_on_chain"],
         ),
         ("one that came after our block", told([second, stranger, second], at + HOUR), "ahead", &[]),
-        ("a list with a stranger in it", with_stranger, "differ", &["root_not_on_chain"]),
+        ("a list with a stranger in it", with_stranger, "same", &[]),
     ];
     for (name, says, verdict, expected) in cases {
         stand_in.roots(says.clone());
@@ -143,8 +143,18 @@ async fn the_roots_they_tell_are_held_against_the_distributor() {
         let roots = &comparison["checks"]["roots"];
         assert_eq!(roots["verdict"], verdict, "{name}");
         assert_eq!(roots["theirs"], json!(says.live[0]), "{name}");
+        let strangers = says.listed.iter().filter(|(_, root)| *root == stranger).count();
+        assert_eq!(roots["listed_not_given_count"], strangers, "{name}");
         assert_eq!((&roots["on_chain"], &roots["block_number"]), (&json!(second), &json!(30)), "{name}");
     }
+    // May never have been sent, which is told and no alarm.
+    let table = compare(&stage.config, &stand_in.url, &[]).await;
+    assert!(
+        table.stdout.contains("1 roots of their list were not given to the Distributor"),
+        "{}",
+        table.stdout
+    );
+    stand_in.roots(told([stranger, stranger, second], over));
     let table = compare(&stage.config, &stand_in.url, &[]).await;
     assert_eq!(table.code, 3);
     assert!(table.stdout.contains("ALARM root_not_on_chain: they name root 0x0909"), "{}", table.stdout);
