@@ -10,7 +10,7 @@ use accrual_rewards::id::{Holding, Venue};
 use accrual_rewards::pool::{PoolFacts, Wrapper, WrapperKind};
 use accrual_rewards::tracker::{Pool, PoolTracker};
 use accrual_rewards::unit::{BlockNumber, UnixSeconds};
-use accrual_store::{Db, EventPlace, checkpoints, events, pools, rebuild};
+use accrual_store::{Db, checkpoints, events, pools, rebuild};
 use accrual_tests::db::{Fresh, on_each_engine};
 use accrual_tests::played::{Played, play};
 use alloy::primitives::Address;
@@ -209,9 +209,7 @@ async fn figures_at_any_block_come_out_of_snapshots_and_of_events_alike() {
         let pool = rebuild::with_facts(&fresh.db, &pool(&played)).await.unwrap();
         let campaigns = [campaign(&pool)];
         let all =
-            events::page(&fresh.db, &pool.id, None::<EventPlace>, BlockNumber(i64::MAX as u64 / 2), 100_000)
-                .await
-                .unwrap();
+            events::page(&fresh.db, &pool.id, None, BlockNumber(i64::MAX as u64 / 2), 100_000).await.unwrap();
         let (first, last) = ends(&played);
         for part in [0, 1, 13, 50, 77, 99, 100] {
             let at = BlockNumber(first + (last - first) * part / 100);
@@ -239,9 +237,7 @@ async fn only_this_pools_nfts_are_learnt() {
         let mut follower = follower(&played, &fresh.db, options(&played, 2000, 4)).await;
         follower.sync(Target::Head, &|_| {}).await.unwrap();
         let pool = pool(&played);
-        let all = events::page(&fresh.db, &pool.id, None::<EventPlace>, BlockNumber(u64::MAX / 4), 100_000)
-            .await
-            .unwrap();
+        let all = events::page(&fresh.db, &pool.id, None, BlockNumber(u64::MAX / 4), 100_000).await.unwrap();
         let moved = |holding: &Holding| {
             all.iter().any(|event| {
                 matches!(&event.event, PoolEvent::LiquidityAdded { holding: added, .. } if added == holding)

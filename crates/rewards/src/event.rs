@@ -8,7 +8,7 @@ use crate::unit::{Amount, BlockNumber, Liquidity, SignedAmount, SqrtPriceX96, Ti
 
 /// One thing that happened in one pool, as stored and folded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum PoolEvent {
     /// The pool got its first price.
     Initialized {

@@ -79,6 +79,7 @@ pub enum Holding {
         /// The position manager.
         manager: Address,
         /// The token id.
+        #[serde(with = "crate::compact")]
         id: U256,
     },
     /// A position that an address holds straight in the pool, keyed as the pool keys it.

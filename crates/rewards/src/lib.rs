@@ -22,6 +22,7 @@ pub mod accrue;
 pub mod announced;
 pub mod apr;
 pub mod campaign;
+mod compact;
 pub mod depth;
 pub mod distributor;
 pub mod event;

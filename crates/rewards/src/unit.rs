@@ -5,6 +5,8 @@ use std::fmt;
 use alloy_primitives::{I256, U256, U512};
 use serde::{Deserialize, Serialize};
 
+use crate::compact;
+
 /// A count of a token's smallest units, e.g. wei. Never scaled, never fractional.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(pub U256);
@@ -23,7 +25,7 @@ pub struct Tick(pub i32);
 
 /// `sqrt(token1 / token0) * 2^96`, in smallest units of both tokens.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct SqrtPriceX96(pub U256);
+pub struct SqrtPriceX96(#[serde(with = "crate::compact")] pub U256);
 
 /// A block's height.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -179,15 +181,15 @@ impl std::str::FromStr for Liquidity {
     }
 }
 
-/// Amounts cross JSON as decimal strings, and binary formats as integers.
+/// Amounts cross JSON as decimal strings, and binary formats as integers, in the form given.
 macro_rules! serde_decimal {
-    ($($name:ident($inner:ty))*) => {$(
+    ($($name:ident by $form:ident $(:: $more:ident)*),*) => {$(
         impl Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 if serializer.is_human_readable() {
                     serializer.collect_str(self)
                 } else {
-                    self.0.serialize(serializer)
+                    $form $(:: $more)*::serialize(&self.0, serializer)
                 }
             }
         }
@@ -198,10 +200,10 @@ macro_rules! serde_decimal {
                     let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
                     text.parse().map_err(serde::de::Error::custom)
                 } else {
-                    <$inner>::deserialize(deserializer).map(Self)
+                    $form $(:: $more)*::deserialize(deserializer).map(Self)
                 }
             }
         }
     )*};
 }
-serde_decimal!(Amount(U256) SignedAmount(I256) Liquidity(u128));
+serde_decimal!(Amount by compact, SignedAmount by compact::signed, Liquidity by u128);

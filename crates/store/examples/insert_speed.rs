@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use accrual_rewards::event::{PlacedEvent, PoolEvent};
 use accrual_rewards::id::{PoolId, Venue};
 use accrual_rewards::unit::{BlockNumber, Liquidity, SignedAmount, SqrtPriceX96, Tick, UnixSeconds};
-use accrual_store::{Db, DbUrl, EventPlace, Extension, Header, Mode, PoolExtension, PoolRow, StoreError};
+use accrual_store::{Db, DbUrl, Extension, Header, Mode, PoolExtension, PoolRow, StoreError};
 use accrual_store::{commit, events, pools};
 use alloy_primitives::{Address, B256, I256, U256};
 
@@ -47,9 +47,9 @@ async fn read(db: &Db, pool: &PoolId) -> Result<Duration, StoreError> {
     let started = Instant::now();
     let mut after = None;
     loop {
-        let page = events::page(db, pool, after, BlockNumber(u64::MAX), 10_000).await?;
+        let page = events::page(db, pool, after, BlockNumber(u64::MAX), events::PAGE_PACKS).await?;
         let Some(last) = page.last() else { return Ok(started.elapsed()) };
-        after = Some(EventPlace::from(last));
+        after = Some(last.block_number);
     }
 }
 

@@ -11,7 +11,7 @@ use accrual_rewards::id::{PoolId, Venue};
 use accrual_rewards::tracker::{Pool, PoolTracker};
 use accrual_rewards::unit::{Amount, BlockNumber, UnixSeconds};
 use accrual_store::record::Recorder;
-use accrual_store::{Db, DbUrl, EventPlace, Mode, StoreError, events, pools, rebuild};
+use accrual_store::{Db, DbUrl, Mode, StoreError, events, pools, rebuild};
 use alloy_primitives::{Address, U256};
 
 const SNAPSHOT_EVENTS: u64 = 50_000;
@@ -35,9 +35,9 @@ async fn main() -> Result<(), StoreError> {
 async fn read(db: &Db, pool: &PoolId) -> Result<(Vec<PlacedEvent>, Duration), StoreError> {
     let (mut all, mut after, started) = (Vec::new(), None, Instant::now());
     loop {
-        let page = events::page(db, pool, after, BlockNumber(u64::MAX), 20_000).await?;
+        let page = events::page(db, pool, after, BlockNumber(u64::MAX), events::PAGE_PACKS).await?;
         let Some(last) = page.last() else { return Ok((all, started.elapsed())) };
-        after = Some(EventPlace::from(last));
+        after = Some(last.block_number);
         all.extend(page);
     }
 }

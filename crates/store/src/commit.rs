@@ -80,7 +80,7 @@ fn assert_in_order(extension: &Extension<'_>) {
         let after = pool.after.map(|after| after.number);
         let above = |number| after.is_none_or(|after| after < number);
         assert!(above(through), "pool {} moves on, from {after:?} to {through}", pool.pool);
-        // A place twice is left to the table's key to refuse.
+        // A place twice is left to the table to refuse.
         assert!(pool.events.is_sorted_by_key(EventPlace::from), "events are in chain order");
         let inside = |event: &PlacedEvent| above(event.block_number) && event.block_number <= through;
         assert!(pool.events.iter().all(inside), "events lie above the checkpoint, up to the batch's end");

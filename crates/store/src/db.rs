@@ -186,13 +186,26 @@ impl Db {
         let begin = async {
             self.before(Step::Begin).await?;
             let begun = match self {
-                // Immediate: a transaction that reads first and writes later could find the file taken in between.
-                Self::Sqlite(pools) => pools.writer.begin_with("begin immediate").await.map(Open::Sqlite),
+                Self::Sqlite(pools) => pools.begin_immediate().await.map(Open::Sqlite),
                 Self::Postgres(pools) => pools.writer.begin().await.map(Open::Postgres),
             };
             self.after(Step::Begin).await.and(begun)
         };
         Ok(Tx { db: self, open: begin.await.map_err(|error| self.explain(error))? })
+    }
+}
+
+impl Pools<Pool<Sqlite>> {
+    /// Immediate: a transaction that reads first and writes later could find the file taken in between.
+    async fn begin_immediate(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        let begun = self.writer.begin_with("begin immediate").await;
+        // When the disk is full SQLite takes the transaction back by itself. The connection does not notice and believes itself
+        // in it for ever, so that another takes its place; of a database in memory there is no other.
+        if matches!(begun, Err(sqlx::Error::InvalidSavePointStatement)) && self.url.path().is_some() {
+            self.writer.acquire().await?.close().await?;
+            return self.writer.begin_with("begin immediate").await;
+        }
+        begun
     }
 }
 
@@ -320,7 +333,7 @@ fn sqlite_options(url: &DbUrl, mode: Mode) -> SqliteConnectOptions {
         // In a write-ahead log, NORMAL may lose the newest commits when the power fails; FULL does not.
         .synchronous(SqliteSynchronous::Full)
         // 64 MiB, in KiB: the keys of a batch stay in memory while it is written.
-        .pragma("cache_size", "-65536")
+        .pragma("cache_size", "-16384")
         .disable_statement_logging()
 }
 

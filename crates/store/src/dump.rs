@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::db::on;
-use crate::{Db, StoreError};
+use crate::{Db, StoreError, account_days, events};
 
 /// The tables that can be shown: name, columns with the key first, and how many of them are the key.
 const TABLES: [(&str, &[&str], usize); 47] = [
@@ -263,6 +263,16 @@ pub async fn table(db: &Db, name: &str) -> Result<Vec<Vec<String>>, StoreError> 
         let known: Vec<&str> = names().collect();
         return Err(StoreError::UnknownTable { name: name.to_owned(), known: known.join(", ") });
     };
+    // Packs and days tell how rows came in, and not what was.
+    let packed = match *name {
+        "events" => Some(events::cells(db).await?),
+        "account_points" => Some(account_days::cells(db).await?),
+        _ => None,
+    };
+    if let Some(mut rows) = packed {
+        rows.sort_by(|a, b| by_key(&a[..*key_columns], &b[..*key_columns]));
+        return Ok(rows);
+    }
     let cells: Vec<String> = columns.iter().map(|column| as_text(column)).collect();
     // Safe: every word comes from the list above.
     let text = format!("select {} from {name}", cells.join(", "));

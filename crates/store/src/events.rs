@@ -1,14 +1,16 @@
-//! Table `events`: the truth, from which everything else about a pool is computed.
-
-use std::sync::Arc;
+//! Table `event_packs`: the truth, from which everything else about a pool is computed.
+//!
+//! Events are stored in packs of whole blocks ([`crate::pack`]), in chain order, and never across two batches. Only a rewind
+//! cuts one.
 
 use accrual_rewards::event::PlacedEvent;
 use accrual_rewards::id::PoolId;
-use accrual_rewards::unit::{BlockNumber, UnixSeconds};
+use accrual_rewards::unit::BlockNumber;
 
 use crate::bulk::Bulk;
 use crate::cell::{Row, bigint, bound};
 use crate::db::{Tx, on, within};
+use crate::pack;
 use crate::{Db, StoreError};
 
 /// An event's place on the chain; events of one pool are read in this order.
@@ -26,32 +28,45 @@ impl From<&PlacedEvent> for EventPlace {
     }
 }
 
-const PAGE: &str = "
-    select block_number, log_index, block_at, body from events
-    where pool_id = $1 and (block_number, log_index) > ($2, $3) and block_number <= $4
-    order by block_number, log_index limit $5";
+/// Packs a page: some 30,000 events of a pool that was read in large batches.
+pub const PAGE_PACKS: u32 = 128;
 
-/// At most `limit` events after the place `after` (`None`: from the first) up to and with block `through`.
+type Cells = (i64, i64, i64, String);
+
+// The last pack is the one that `through` lies in or before: packs do not overlap.
+const PAGE: &str = "
+    select first_block, last_block, events, body from event_packs
+    where pool_id = $1 and last_block > $2 and last_block <= coalesce(
+        (select min(last_block) from event_packs where pool_id = $1 and last_block >= $3), $3)
+    order by last_block limit $4";
+
+/// The events of whole blocks after the block `after` (`None`: from the first) up to and with block `through`, of at most
+/// `packs_max` packs; none where there are no more.
 ///
 /// # Errors
 /// [`StoreError::Damaged`], or the database's own.
 pub async fn page(
     db: &Db,
     pool: &PoolId,
-    after: Option<EventPlace>,
+    after: Option<BlockNumber>,
     through: BlockNumber,
-    limit: u32,
+    packs_max: u32,
 ) -> Result<Vec<PlacedEvent>, StoreError> {
-    type Cells = (i64, i64, i64, String);
-    let (block, log) =
-        after.map_or((-1, -1), |place| (bound(place.block_number.0), i64::from(place.log_index)));
+    let above = after.map_or(-1, |after| bound(after.0));
     let rows: Vec<Cells> = on!(db, conn => sqlx::query_as(PAGE)
-        .bind(pool.as_str()).bind(block).bind(log).bind(bound(through.0)).bind(i64::from(limit))
+        .bind(pool.as_str()).bind(above).bind(bound(through.0)).bind(i64::from(packs_max))
         .fetch_all(conn).await)?;
-    rows.into_iter().map(|(number, log, at, body)| placed(db, pool, number, log, at, &body)).collect()
+    let is_asked = |event: &PlacedEvent| {
+        after.is_none_or(|after| after < event.block_number) && event.block_number <= through
+    };
+    let mut events = Vec::new();
+    for cells in rows {
+        events.extend(unpack(db, pool, cells)?.into_iter().filter(is_asked));
+    }
+    Ok(events)
 }
 
-const COUNT: &str = "select count(*) from events where pool_id = $1";
+const COUNT: &str = "select cast(coalesce(sum(events), 0) as bigint) from event_packs where pool_id = $1";
 
 /// How many events of `pool` are stored.
 ///
@@ -63,27 +78,35 @@ pub async fn count(db: &Db, pool: &PoolId) -> Result<u64, StoreError> {
 }
 
 static INSERT: Bulk =
-    Bulk::new("insert into events (pool_id, block_number, log_index, block_at, kind, body) values", 6, "");
+    Bulk::new("insert into event_packs (pool_id, last_block, first_block, events, body) values", 5, "");
 
-/// Stores events of one pool.
+/// Stores events of one pool, in chain order.
 pub(crate) async fn insert(tx: &mut Tx<'_>, pool: &PoolId, events: &[PlacedEvent]) -> Result<(), StoreError> {
-    // One text for all rows, counted and not copied.
-    let pool: Arc<str> = pool.as_str().into();
-    for (text, events) in INSERT.statements(tx.db.engine(), events) {
-        let mut rows = Vec::with_capacity(events.len());
-        for event in events {
-            let body = serde_json::to_string(&event.event).expect("an event is made of texts and numbers");
+    // A table of single events refused a place twice by its key.
+    if let Some(twice) = events.windows(2).find(|two| EventPlace::from(&two[0]) == EventPlace::from(&two[1]))
+    {
+        let (number, log) = (twice[0].block_number, twice[0].log_index);
+        let row = Row { db: tx.db, table: "event_packs", key: format!("{pool}, block {number}, log {log}") };
+        return Err(row.damaged("the event was to be stored twice".to_owned()));
+    }
+    let packs = pack::cut(events);
+    for (text, packs) in INSERT.statements(tx.db.engine(), &packs) {
+        let mut rows = Vec::with_capacity(packs.len());
+        for pack in packs {
+            let events = &events[pack.clone()];
+            let (first, last) = (&events[0], &events[events.len() - 1]);
+            bigint("block time", last.block_at.0)?;
             rows.push((
-                bigint("block number", event.block_number.0)?,
-                bigint("block time", event.block_at.0)?,
-                body,
+                bigint("block number", last.block_number.0)?,
+                bigint("block number", first.block_number.0)?,
+                bound(u64::try_from(events.len()).unwrap_or(u64::MAX)),
+                pack::write(events),
             ));
         }
         within!(&mut *tx, conn => {
             let mut query = sqlx::query(text);
-            for (event, (number, at, body)) in events.iter().zip(rows) {
-                query = query.bind(pool.clone()).bind(number).bind(i64::from(event.log_index)).bind(at);
-                query = query.bind(kind_of(&body).to_owned()).bind(body);
+            for (last, first, count, body) in rows {
+                query = query.bind(pool.as_str()).bind(last).bind(first).bind(count).bind(body);
             }
             query.execute(conn).await.map(|_| ())
         })?;
@@ -91,13 +114,7 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, pool: &PoolId, events: &[PlacedEvent
     Ok(())
 }
 
-/// The event's tag, which serde writes first.
-fn kind_of(body: &str) -> &str {
-    let tag = body.strip_prefix("{\"kind\":\"").and_then(|rest| rest.split('"').next());
-    tag.expect("an event begins with its kind")
-}
-
-const NEWEST: &str = "select max(block_number) from events where pool_id = $1";
+const NEWEST: &str = "select max(last_block) from event_packs where pool_id = $1";
 
 /// Asserts that no event lies above block `number`, or, for `None`, that there is none at all.
 pub(crate) async fn refuse_above(
@@ -109,40 +126,72 @@ pub(crate) async fn refuse_above(
         within!(&mut *tx, conn => sqlx::query_scalar(NEWEST).bind(pool.as_str()).fetch_one(conn).await)?;
     match newest {
         Some(newest) if number.is_none_or(|number| newest > bound(number.0)) => {
-            let row = Row { db: tx.db, table: "events", key: format!("{pool}, block {newest}") };
+            let row = Row { db: tx.db, table: "event_packs", key: format!("{pool}, block {newest}") };
             Err(row.damaged("the event lies above the pool's checkpoint".to_owned()))
         }
         _ => Ok(()),
     }
 }
 
-const DELETE_ABOVE: &str = "delete from events where pool_id = $1 and block_number > $2";
+const ACROSS: &str = "
+    select first_block, last_block, events, body from event_packs
+    where pool_id = $1 and last_block > $2 and first_block <= $2 order by last_block limit 1";
 
-/// Forgets the events above block `number`.
+const DELETE_ABOVE: &str = "delete from event_packs where pool_id = $1 and last_block > $2";
+
+/// Forgets the events above block `number`; of a pack that it lies in the part below is kept.
 pub(crate) async fn delete_above(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     number: BlockNumber,
 ) -> Result<(), StoreError> {
-    within!(tx, conn => sqlx::query(DELETE_ABOVE)
-        .bind(pool.as_str()).bind(bound(number.0)).execute(conn).await.map(|_| ()))
+    let across: Option<Cells> = within!(&mut *tx, conn => sqlx::query_as(ACROSS)
+        .bind(pool.as_str()).bind(bound(number.0)).fetch_optional(conn).await)?;
+    let mut kept = across.map(|cells| unpack(tx.db, pool, cells)).transpose()?.unwrap_or_default();
+    kept.retain(|event| event.block_number <= number);
+    within!(&mut *tx, conn => sqlx::query(DELETE_ABOVE)
+        .bind(pool.as_str()).bind(bound(number.0)).execute(conn).await.map(|_| ()))?;
+    insert(tx, pool, &kept).await
 }
 
-fn placed(
-    db: &Db,
-    pool: &PoolId,
-    number: i64,
-    log: i64,
-    at: i64,
-    body: &str,
-) -> Result<PlacedEvent, StoreError> {
-    let row = Row { db, table: "events", key: format_args!("{pool}, block {number}, log {log}") };
-    let event =
-        serde_json::from_str(body).map_err(|error| row.damaged(format!("body is no event ({error})")))?;
-    Ok(PlacedEvent {
-        block_number: BlockNumber(row.number("block_number", number)?),
-        block_at: UnixSeconds(row.number("block_at", at)?),
-        log_index: u32::try_from(log).map_err(|_| row.damaged(format!("log_index is {log}")))?,
-        event,
-    })
+/// A row's events, which are what the row says of them.
+fn unpack(db: &Db, pool: &PoolId, (first, last, count, body): Cells) -> Result<Vec<PlacedEvent>, StoreError> {
+    let row = Row { db, table: "event_packs", key: format_args!("{pool}, block {last}") };
+    let events = pack::read(&body).map_err(|what| row.damaged(what))?;
+    let ends = (events.first(), events.last());
+    let (Some(lowest), Some(highest)) = ends else {
+        return Err(row.damaged("body holds no event".to_owned()));
+    };
+    let (first, last) = (row.number("first_block", first)?, row.number("last_block", last)?);
+    let is_whole = u64::try_from(events.len()).ok() == Some(row.number("events", count)?)
+        && (lowest.block_number.0, highest.block_number.0) == (first, last)
+        && events.is_sorted_by(|a, b| EventPlace::from(a) < EventPlace::from(b));
+    if is_whole {
+        return Ok(events);
+    }
+    Err(row.damaged(format!("body is not the {count} events of blocks {first} to {last} in their order")))
 }
+
+/// Every event of every pool as cells: pool, block, log, time, kind and body.
+pub(crate) async fn cells(db: &Db) -> Result<Vec<Vec<String>>, StoreError> {
+    let rows: Vec<(String, i64, i64, i64, String)> =
+        on!(db, conn => sqlx::query_as(ALL).fetch_all(conn).await)?;
+    let mut all = Vec::new();
+    for (pool, first, last, count, body) in rows {
+        let row = Row { db, table: "event_packs", key: last };
+        let pool: PoolId = row.text("pool_id", &pool)?;
+        for event in unpack(db, &pool, (first, last, count, body))? {
+            let told = serde_json::to_value(&event.event).expect("an event is made of texts and numbers");
+            let (kind, body) =
+                told.as_object().and_then(|told| told.iter().next()).expect("an event has a kind");
+            let place = [event.block_number.0, u64::from(event.log_index), event.block_at.0];
+            let mut cells = vec![pool.to_string()];
+            cells.extend(place.map(|number| number.to_string()));
+            cells.extend([kind.clone(), body.to_string()]);
+            all.push(cells);
+        }
+    }
+    Ok(all)
+}
+
+const ALL: &str = "select pool_id, first_block, last_block, events, body from event_packs";

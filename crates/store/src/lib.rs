@@ -10,9 +10,11 @@ mod db;
 mod error;
 mod explain;
 mod migrate;
+mod pack;
 mod url;
 
 pub mod access;
+pub mod account_days;
 pub mod accounts;
 pub mod allowances;
 pub mod audit;

@@ -11,11 +11,10 @@ use accrual_rewards::tracker::{Pool, PoolTracker};
 use accrual_rewards::unit::BlockNumber;
 use alloy_primitives::keccak256;
 
-use crate::{Db, EventPlace, Snapshot, StoreError, checkpoints, events, pools, record, snapshots};
+use crate::{Db, Snapshot, StoreError, checkpoints, events, pools, record, snapshots};
 
 /// Raised when the layout of the derived state changes, so that older snapshots are passed over.
-const LAYOUT: u32 = 4;
-const PAGE: u32 = 20_000;
+const LAYOUT: u32 = 5;
 
 /// Why derived state could not be rebuilt.
 #[derive(Debug, thiserror::Error)]
@@ -69,11 +68,11 @@ pub async fn with_facts(db: &Db, pool: &Pool) -> Result<Pool, StoreError> {
 /// The database does not answer, or its events contradict each other.
 pub async fn extend(db: &Db, tracker: &mut PoolTracker, through: BlockNumber) -> Result<(), RebuildError> {
     let pool = tracker.pool().id.clone();
-    let mut after = tracker.last_block().map(|block_number| EventPlace { block_number, log_index: u32::MAX });
+    let mut after = tracker.last_block();
     loop {
-        let page = events::page(db, &pool, after, through, PAGE).await?;
+        let page = events::page(db, &pool, after, through, events::PAGE_PACKS).await?;
         let Some(last) = page.last() else { return Ok(()) };
-        after = Some(EventPlace { block_number: last.block_number, log_index: last.log_index });
+        after = Some(last.block_number);
         for event in &page {
             tracker.apply(event)?;
         }
@@ -120,9 +119,9 @@ async fn fold_again(
     let mut tracker = PoolTracker::new(pool.clone(), campaigns.iter().cloned());
     let mut after = None;
     loop {
-        let page = events::page(db, &pool.id, after, through, PAGE).await?;
+        let page = events::page(db, &pool.id, after, through, events::PAGE_PACKS).await?;
         let Some(last) = page.last() else { return Ok(tracker.events()) };
-        after = Some(EventPlace { block_number: last.block_number, log_index: last.log_index });
+        after = Some(last.block_number);
         for event in &page {
             if let Some(snapshot) = due_snapshot(&tracker, &fingerprint, event, snapshot_events) {
                 snapshots::put(db, &pool.id, &snapshot).await?;
@@ -152,7 +151,7 @@ pub fn due_snapshot(
 }
 
 /// To write and read the state of a position costs about as much as to fold so many events.
-const EVENTS_PER_POSITION: u64 = 4;
+const EVENTS_PER_POSITION: u64 = 8;
 
 /// The least `every * 2^k` that is worth a state of so many positions.
 fn step(positions: usize, every: u64) -> u64 {
@@ -185,11 +184,11 @@ mod tests {
     fn a_state_is_worth_its_events() {
         let cases = [
             ("no position", 0, 50_000, 50_000),
-            ("few", 12_500, 50_000, 50_000),
-            ("one more than a fourth", 12_501, 50_000, 100_000),
-            ("many", 32_434, 50_000, 200_000),
+            ("few", 6_250, 50_000, 50_000),
+            ("one more than an eighth", 6_251, 50_000, 100_000),
+            ("many", 32_434, 50_000, 400_000),
             ("each event", 0, 1, 1),
-            ("each event, and three positions", 3, 1, 16),
+            ("each event, and three positions", 3, 1, 32),
         ];
         for (name, positions, every, expected) in cases {
             assert_eq!(step(positions, every), expected, "{name}");

@@ -11,9 +11,7 @@ use alloy_primitives::Address;
 
 use crate::rebuild::{RebuildError, fingerprint};
 use crate::series::{self, AccountPointRow, CampaignPointRow, PoolPointRow, SeriesRows};
-use crate::{Checkpoint, Db, EventPlace, StoreError, checkpoints, events};
-
-const PAGE: u32 = 20_000;
+use crate::{Checkpoint, Db, StoreError, account_days, checkpoints, events};
 
 /// Raised when the layout of the rows changes, so that older ones are made again.
 const LAYOUT: u32 = 1;
@@ -41,7 +39,7 @@ impl Recorder {
             None => {}
         }
         for campaign in campaigns.iter().filter(|campaign| campaign.pool == pool.id) {
-            for (account, row) in series::accounts_at(db, &campaign.id, UnixSeconds(u64::MAX)).await? {
+            for (account, row) in account_days::all_at(db, &campaign.id, UnixSeconds(u64::MAX)).await? {
                 recorder.accounts.insert((campaign.id.clone(), account), (row.earned, row.has_stake));
             }
         }
@@ -139,9 +137,9 @@ async fn fold(
     let mut tracker = PoolTracker::new(pool.clone(), campaigns.iter().cloned());
     let mut after = None;
     loop {
-        let page = events::page(db, &pool.id, after, checkpoint.number, PAGE).await?;
+        let page = events::page(db, &pool.id, after, checkpoint.number, events::PAGE_PACKS).await?;
         let Some(last) = page.last() else { break };
-        after = Some(EventPlace::from(last));
+        after = Some(last.block_number);
         for event in &page {
             recorder.reach(&tracker, event.block_at);
             tracker.apply(event)?;

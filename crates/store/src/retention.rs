@@ -8,7 +8,7 @@ use accrual_rewards::unit::UnixSeconds;
 
 use crate::cell::{Row, bound};
 use crate::db::{Tx, on, within};
-use crate::{Db, StoreError};
+use crate::{Db, StoreError, account_days};
 
 const DAY_SECONDS: u64 = 86_400;
 /// So many rows are rolled up in one transaction.
@@ -71,22 +71,13 @@ async fn roll_up(tx: &mut Tx<'_>, hour: &Hour) -> Result<u64, StoreError> {
     Ok(deleted)
 }
 
-// A row stands for its account until the next one. It goes when the next one comes no later than the end of its day, and no
-// later than the hour of the day at which the campaign ends: then no end of either kind lies between the two.
-const ROLL_UP_ACCOUNTS: &str = "
-    delete from account_points where campaign_id = $1 and at < $2 and exists (
-        select 1 from account_points later where later.campaign_id = account_points.campaign_id
-        and later.account = account_points.account and later.at > account_points.at
-        and later.at <= (account_points.at + 86399) / 86400 * 86400
-        and later.at <= (account_points.at - $3 + 86399) / 86400 * 86400 + $3)";
-
 const NOTE: &str = "
     insert into rolled_up (campaign_id, before_at) values ($1, $2)
     on conflict (campaign_id) do update set before_at = excluded.before_at
     where rolled_up.before_at < excluded.before_at";
 
 /// Of each account's hours in `campaign` before the day of `before`, keeps what it had at the end of each day and at the
-/// hour of the day of `ends_at`, to which questions of whole days after the campaign refer. How many rows went.
+/// hour of the day of `ends_at`, to which questions of whole days after the campaign refer. How many hours went.
 ///
 /// # Errors
 /// The database's own.
@@ -97,17 +88,14 @@ pub async fn roll_up_accounts(
     before: UnixSeconds,
 ) -> Result<u64, StoreError> {
     const HOUR_SECONDS: u64 = 3_600;
-    let before = bound(before.0 / DAY_SECONDS * DAY_SECONDS);
-    let phase = bound(ends_at.0.div_ceil(HOUR_SECONDS).saturating_mul(HOUR_SECONDS) % DAY_SECONDS);
+    let before = UnixSeconds(before.0 / DAY_SECONDS * DAY_SECONDS);
+    let phase_seconds = (ends_at.0.div_ceil(HOUR_SECONDS).saturating_mul(HOUR_SECONDS)) % DAY_SECONDS;
     let mut tx = db.begin().await?;
     // First the note, so that nobody takes a missing hour for one in which nothing changed.
     within!(&mut tx, conn => sqlx::query(NOTE)
-        .bind(campaign.as_str()).bind(before).execute(conn).await.map(|_| ()))?;
-    let gone = within!(&mut tx, conn => sqlx::query(ROLL_UP_ACCOUNTS)
-        .bind(campaign.as_str()).bind(before).bind(phase)
-        .execute(conn).await.map(|done| done.rows_affected()))?;
+        .bind(campaign.as_str()).bind(bound(before.0)).execute(conn).await.map(|_| ()))?;
     tx.commit().await?;
-    Ok(gone)
+    account_days::roll_up(db, campaign, before, phase_seconds).await
 }
 
 const BY_DAY_BEFORE: &str = "select before_at from rolled_up where campaign_id = $1";

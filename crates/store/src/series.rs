@@ -1,9 +1,7 @@
-//! Tables `pool_points`, `campaign_points`, `account_points` and `series`: what was at each full hour.
+//! Tables `pool_points`, `campaign_points` and `series`: what was at each full hour. Accounts' rows are in [`crate::account_days`].
 //!
 //! Derived state: [`crate::commit`] writes it with the events that it follows from and takes it back with them, and
 //! [`crate::record`] makes it again. Bodies are texts to this module, as whoever folded them writes them.
-
-use std::collections::BTreeMap;
 
 use accrual_rewards::id::{CampaignId, PoolId};
 use accrual_rewards::unit::{Amount, BlockNumber, UnixSeconds};
@@ -12,7 +10,7 @@ use alloy_primitives::Address;
 use crate::bulk::Bulk;
 use crate::cell::{Row, bound};
 use crate::db::{Tx, on, within};
-use crate::{Db, StoreError};
+use crate::{Db, StoreError, account_days};
 
 /// A pool at a full hour.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,82 +154,6 @@ pub async fn campaign_points(
     rows.into_iter().map(point).collect()
 }
 
-const ACCOUNT_POINTS: &str = "
-    select at, earned_units, has_stake from account_points
-    where account = $1 and campaign_id = $2 and at >= $3 and at <= $4 order by at";
-
-/// The hours in which what `account` had earned in `campaign` changed, rising.
-///
-/// # Errors
-/// [`StoreError::Damaged`], or the database's own.
-pub async fn account_points(
-    db: &Db,
-    campaign: &CampaignId,
-    account: Address,
-    hours: Hours,
-) -> Result<Vec<AccountPointRow>, StoreError> {
-    let rows: Vec<(i64, String, bool)> = on!(db, conn => sqlx::query_as(ACCOUNT_POINTS)
-        .bind(format!("{account:#x}")).bind(campaign.as_str())
-        .bind(bound(hours.from.0)).bind(bound(hours.to.0)).fetch_all(conn).await)?;
-    rows.into_iter().map(|cells| account_point(db, campaign, account, cells)).collect()
-}
-
-const ACCOUNT_BEFORE: &str = "
-    select at, earned_units, has_stake from account_points
-    where account = $1 and campaign_id = $2 and at < $3 order by at desc limit 1";
-
-/// The account's newest row before `at`; `None` when it had earned nothing.
-///
-/// # Errors
-/// [`StoreError::Damaged`], or the database's own.
-pub async fn account_before(
-    db: &Db,
-    campaign: &CampaignId,
-    account: Address,
-    at: UnixSeconds,
-) -> Result<Option<AccountPointRow>, StoreError> {
-    let cells: Option<(i64, String, bool)> = on!(db, conn => sqlx::query_as(ACCOUNT_BEFORE)
-        .bind(format!("{account:#x}")).bind(campaign.as_str()).bind(bound(at.0))
-        .fetch_optional(conn).await)?;
-    cells.map(|cells| account_point(db, campaign, account, cells)).transpose()
-}
-
-// The outer rows come out of the primary key alone, and each inner maximum is one look into it.
-const ACCOUNTS_AT: &str = "
-    select p.account, p.at, p.earned_units, p.has_stake from account_points p
-    where p.campaign_id = $1 and p.at = (
-        select max(q.at) from account_points q where q.campaign_id = $1 and q.account = p.account and q.at <= $2)";
-
-/// Each account of `campaign` as it was at `at`, by its newest row up to then.
-///
-/// # Errors
-/// [`StoreError::Damaged`], or the database's own.
-pub async fn accounts_at(
-    db: &Db,
-    campaign: &CampaignId,
-    at: UnixSeconds,
-) -> Result<BTreeMap<Address, AccountPointRow>, StoreError> {
-    let rows: Vec<(String, i64, String, bool)> = on!(db, conn => sqlx::query_as(ACCOUNTS_AT)
-        .bind(campaign.as_str()).bind(bound(at.0)).fetch_all(conn).await)?;
-    let point = |(account, at, earned, has_stake): (String, i64, String, bool)| {
-        let row = Row { db, table: "account_points", key: format_args!("{campaign}, {account}, {at}") };
-        let account = row.text("account", &account)?;
-        Ok((account, account_point(db, campaign, account, (at, earned, has_stake))?))
-    };
-    rows.into_iter().map(point).collect()
-}
-
-fn account_point(
-    db: &Db,
-    campaign: &CampaignId,
-    account: Address,
-    (at, earned, has_stake): (i64, String, bool),
-) -> Result<AccountPointRow, StoreError> {
-    let row = Row { db, table: "account_points", key: format_args!("{campaign}, {account:#x}, {at}") };
-    let (at, earned) = (UnixSeconds(row.number("at", at)?), row.text("earned_units", &earned)?);
-    Ok(AccountPointRow { campaign: campaign.clone(), account, at, earned, has_stake })
-}
-
 static INSERT_POOLS: Bulk = Bulk::new(
     "insert into pool_points (pool_id, at, block_number, body) values",
     4,
@@ -242,13 +164,6 @@ static INSERT_CAMPAIGNS: Bulk = Bulk::new(
     "insert into campaign_points (pool_id, campaign_id, at, body) values",
     4,
     "on conflict (pool_id, campaign_id, at) do update set body = excluded.body",
-);
-
-static INSERT_ACCOUNTS: Bulk = Bulk::new(
-    "insert into account_points (campaign_id, account, at, earned_units, has_stake) values",
-    5,
-    "on conflict (campaign_id, account, at)
-     do update set earned_units = excluded.earned_units, has_stake = excluded.has_stake",
 );
 
 /// Stores rows of `pool`, over ones of the same hours.
@@ -273,17 +188,7 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, pool: &PoolId, rows: &SeriesRows) ->
             query.execute(conn).await.map(|_| ())
         })?;
     }
-    for (text, points) in INSERT_ACCOUNTS.statements(tx.db.engine(), &rows.accounts) {
-        within!(&mut *tx, conn => {
-            let mut query = sqlx::query(text);
-            for point in points {
-                query = query.bind(point.campaign.as_str()).bind(format!("{:#x}", point.account));
-                query = query.bind(bound(point.at.0)).bind(point.earned.to_string()).bind(point.has_stake);
-            }
-            query.execute(conn).await.map(|_| ())
-        })?;
-    }
-    Ok(())
+    account_days::insert(tx, &rows.accounts).await
 }
 
 const SETTLE: &str = "
@@ -297,9 +202,7 @@ pub(crate) async fn settle(tx: &mut Tx<'_>, pool: &PoolId, fingerprint: &str) ->
         .bind(pool.as_str()).bind(fingerprint).execute(conn).await.map(|_| ()))
 }
 
-const FORGET: [&str; 3] = [
-    "delete from account_points where at >= $2
-     and campaign_id in (select distinct campaign_id from campaign_points where pool_id = $1)",
+const FORGET: [&str; 2] = [
     "delete from campaign_points where pool_id = $1 and at >= $2",
     "delete from pool_points where pool_id = $1 and at >= $2",
 ];
@@ -309,6 +212,8 @@ const SHORTEN: &str =
 
 /// Forgets the rows of `pool` from the instant `at` on: a block at `at` may be followed by another of the same time.
 pub(crate) async fn delete_from(tx: &mut Tx<'_>, pool: &PoolId, at: UnixSeconds) -> Result<(), StoreError> {
+    // First the accounts: whose campaigns they are follows from the campaigns' rows.
+    account_days::delete_from(tx, pool, at).await?;
     for text in FORGET {
         within!(&mut *tx, conn => sqlx::query(text)
             .bind(pool.as_str()).bind(bound(at.0)).execute(conn).await.map(|_| ()))?;

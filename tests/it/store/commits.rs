@@ -2,7 +2,7 @@
 
 use accrual_rewards::event::{PlacedEvent, PoolEvent};
 use accrual_rewards::unit::{BlockNumber, Liquidity, SqrtPriceX96, Tick};
-use accrual_store::{BlockRef, Checkpoint, EventPlace, Extension, Header, PoolExtension, StoreError};
+use accrual_store::{BlockRef, Checkpoint, Extension, Header, PoolExtension, StoreError};
 use accrual_store::{blocks, checkpoints, commit, events, snapshots};
 use accrual_tests::db::{Fresh, on_each_engine};
 use alloy::primitives::U256;
@@ -19,10 +19,20 @@ async fn events_of_every_kind_are_read_in_order_by_page() {
             .zip(0..)
             .map(|(event, i)| placed(100 + u64::from(i / 3), 9 + i % 3, event))
             .collect();
-        extend(db, "a", None, header(105), &placed).await.unwrap();
+        // Three batches, so three packs, of which the last holds two blocks.
+        let cut = |number| placed.partition_point(|event| event.block_number.0 <= number);
+        let parts = [
+            (None, 100, 0..cut(100)),
+            (Some(100), 101, cut(100)..cut(101)),
+            (Some(101), 105, cut(101)..placed.len()),
+        ];
+        for (after, through, part) in parts {
+            let after = after.map(|number| header(number).block());
+            extend(db, "a", after, header(through), &placed[part]).await.unwrap();
+        }
         extend(db, "b", None, header(105), &[flash(101, 0)]).await.unwrap();
-        for limit in [1, 2, 3, 100] {
-            assert_eq!(read(fresh, "a", BlockNumber(u64::MAX), limit).await, placed, "{limit} a page");
+        for packs in [1, 2, 3, 100] {
+            assert_eq!(read(fresh, "a", BlockNumber(u64::MAX), packs).await, placed, "{packs} a page");
         }
         let low: Vec<_> = placed.iter().filter(|event| event.block_number.0 <= 101).cloned().collect();
         assert_eq!(read(fresh, "a", BlockNumber(101), 2).await, low);
@@ -194,7 +204,10 @@ async fn a_batch_that_fails_leaves_nothing() {
                 "another block is stored" => {
                     assert!(matches!(error, StoreError::BlockChanged { .. }), "{error}")
                 }
-                _ => assert!(matches!(error, StoreError::Query { .. }), "{error}"),
+                _ => {
+                    assert!(matches!(error, StoreError::Damaged { table: "event_packs", .. }), "{error}");
+                    assert!(error.to_string().contains("block 106, log 1"), "{error}");
+                }
             }
             assert_eq!(fresh.dump().await, before, "{name}");
         }
@@ -232,6 +245,25 @@ async fn a_run_through_a_fork_equals_one_that_never_saw_it() {
     .await;
 }
 
+#[tokio::test]
+async fn a_rewind_into_a_pack_keeps_what_lies_below() {
+    on_each_engine(async |fresh| {
+        let db = &fresh.db;
+        register(db, &["a"]).await;
+        let low: Vec<_> = (0..700).map(|i| flash(101 + u64::from(i / 100), i % 100)).collect();
+        extend(db, "a", None, header(110), &low).await.unwrap();
+        for to in [109, 106, 105, 101, 100] {
+            commit::rewind(db, CHAIN, &[pool("a")], &header(to)).await.unwrap();
+            let kept: Vec<_> = low.iter().filter(|event| event.block_number.0 <= to).cloned().collect();
+            assert_eq!(read(fresh, "a", BlockNumber(u64::MAX), 1).await, kept, "to {to}");
+            assert_eq!(events::count(db, &pool("a")).await.unwrap(), kept.len() as u64);
+        }
+        extend(db, "a", Some(header(100).block()), header(120), &[flash(101, 0)]).await.unwrap();
+        assert_eq!(events::count(db, &pool("a")).await.unwrap(), 1);
+    })
+    .await;
+}
+
 async fn without_rewinds(fresh: &Fresh) -> Vec<(&'static str, Vec<Vec<String>>)> {
     let mut tables = fresh.dump().await;
     for (name, rows) in &mut tables {
@@ -242,12 +274,12 @@ async fn without_rewinds(fresh: &Fresh) -> Vec<(&'static str, Vec<Vec<String>>)>
     tables
 }
 
-/// All events of a pool, read in pages of `limit`.
-async fn read(fresh: &Fresh, id: &str, through: BlockNumber, limit: u32) -> Vec<PlacedEvent> {
+/// All events of a pool, read in pages of so many packs.
+async fn read(fresh: &Fresh, id: &str, through: BlockNumber, packs: u32) -> Vec<PlacedEvent> {
     let mut all: Vec<PlacedEvent> = Vec::new();
     loop {
-        let after = all.last().map(EventPlace::from);
-        let page = events::page(&fresh.db, &pool(id), after, through, limit).await.unwrap();
+        let after = all.last().map(|last| last.block_number);
+        let page = events::page(&fresh.db, &pool(id), after, through, packs).await.unwrap();
         if page.is_empty() {
             return all;
         }

@@ -147,7 +147,7 @@ async fn a_full_disk_keeps_nothing_of_the_batch() {
     let before = fresh.dump().await;
     let small: DbUrl = format!("{}?max_page_count=40", fresh.url_text).parse().unwrap();
     let db = Db::open(&small, Mode::Write).await.unwrap();
-    let many: Vec<_> = (0..5_000).map(|i| flash(115, i)).collect();
+    let many: Vec<_> = (0..50_000).map(|i| flash(115, i)).collect();
     let error = extend(&db, "a", Some(header(110).block()), header(120), &many).await.unwrap_err();
     assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
     assert!(error.to_string().contains("nothing of this batch was kept"), "{error}");
@@ -162,18 +162,34 @@ async fn a_full_disk_keeps_nothing_of_the_batch() {
 #[tokio::test]
 async fn damage_is_named_by_table_and_row() {
     on_each_engine(async |fresh| {
-        register(&fresh.db, &["a"]).await;
+        register(&fresh.db, &["a", "b"]).await;
         extend(&fresh.db, "a", None, header(110), &[flash(105, 7)]).await.unwrap();
-        fresh.raw("update events set body = '{}'; update blocks set block_hash = 'x'; update checkpoints set rewinds = -1").await;
+        extend(&fresh.db, "b", None, header(110), &[flash(105, 7), flash(106, 0)]).await.unwrap();
+        fresh.raw("update event_packs set body = '{}' where pool_id = 'a'; update blocks set block_hash = 'x'; update checkpoints set rewinds = -1").await;
         let errors = [
-            ("events", events::page(&fresh.db, &pool("a"), None, BlockNumber(200), 9).await.unwrap_err()),
+            ("event_packs", events::page(&fresh.db, &pool("a"), None, BlockNumber(200), 9).await.unwrap_err()),
             ("blocks", blocks::get(&fresh.db, CHAIN, BlockNumber(110)).await.unwrap_err()),
             ("checkpoints", checkpoints::get(&fresh.db, &pool("a")).await.unwrap_err()),
         ];
         for (named, error) in errors {
             assert!(matches!(error, StoreError::Damaged { table, .. } if table == named), "{error:?}");
         }
-        fresh.raw("update events set block_number = 115").await;
+        // Whatever else is in a pack than its row says is seen.
+        let whole = events::page(&fresh.db, &pool("b"), None, BlockNumber(200), 9).await.unwrap();
+        assert_eq!(whole, [flash(105, 7), flash(106, 0)]);
+        for change in [
+            "update event_packs set events = 3 where pool_id = 'b'",
+            "update event_packs set first_block = 104 where pool_id = 'b'",
+            "update event_packs set last_block = 107 where pool_id = 'b'",
+        ] {
+            fresh.raw(change).await;
+            let error = events::page(&fresh.db, &pool("b"), None, BlockNumber(200), 9).await.unwrap_err();
+            assert!(matches!(error, StoreError::Damaged { table: "event_packs", .. }), "{error:?}");
+            fresh
+                .raw("update event_packs set events = 2, first_block = 105, last_block = 106 where pool_id = 'b'")
+                .await;
+        }
+        fresh.raw("update event_packs set last_block = 115 where pool_id = 'a'").await;
         let error = extend(&fresh.db, "a", Some(header(110).block()), header(120), &[]).await.unwrap_err();
         assert!(error.to_string().contains("above the pool's checkpoint"), "{error}");
     })

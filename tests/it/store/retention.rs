@@ -8,7 +8,7 @@ use accrual_rewards::unit::{Amount, BlockNumber, UnixSeconds};
 use accrual_store::replicas::Beat;
 use accrual_store::series::{self, AccountPointRow, SeriesRows};
 use accrual_store::usage::{self, Batch, HourRow};
-use accrual_store::{dump, replicas, retention, snapshots};
+use accrual_store::{account_days, dump, replicas, retention, snapshots};
 use accrual_tests::db::{Fresh, on_each_engine};
 
 use alloy::primitives::{Address, U256};
@@ -113,7 +113,7 @@ async fn hours_of_accounts_become_days_and_the_ends_of_days_stay() {
             for at in (begins..=ends + DAY).step_by(3_600) {
                 let is_kept = at >= before / DAY * DAY || at % DAY == 0 || at % DAY == 17 * HOUR;
                 if is_kept {
-                    told.push((at, series::accounts_at(db, &campaign, UnixSeconds(at)).await.unwrap()));
+                    told.push((at, account_days::all_at(db, &campaign, UnixSeconds(at)).await.unwrap()));
                 }
             }
             told

@@ -3,7 +3,7 @@
 use accrual_rewards::id::CampaignId;
 use accrual_rewards::unit::{Amount, BlockNumber, UnixSeconds};
 use accrual_store::series::{self, AccountPointRow, CampaignPointRow, Hours, PoolPointRow, SeriesRows};
-use accrual_store::{BlockRef, Db, Extension, PoolExtension, StoreError, accounts, commit};
+use accrual_store::{BlockRef, Db, Extension, PoolExtension, StoreError, account_days, accounts, commit};
 use accrual_tests::db::on_each_engine;
 use alloy::primitives::{Address, U256};
 
@@ -81,12 +81,12 @@ async fn hours_come_out_as_they_went_in() {
         assert_eq!(series::campaign_points(db, &"d".parse().unwrap(), ALL, 1, 9).await.unwrap(), []);
         let of = |byte| stored.accounts.iter().filter(move |row| row.account == account(byte)).cloned();
         for byte in [1, 2, 3] {
-            let told = series::account_points(db, &campaign(), account(byte), ALL).await.unwrap();
+            let told = account_days::between(db, &campaign(), account(byte), ALL).await.unwrap();
             assert_eq!(told, of(byte).collect::<Vec<_>>(), "{byte}");
-            let before = series::account_before(db, &campaign(), account(byte), UnixSeconds(4 * 3_600)).await;
+            let before = account_days::before(db, &campaign(), account(byte), UnixSeconds(4 * 3_600)).await;
             assert_eq!(before.unwrap(), of(byte).rfind(|row| row.at < UnixSeconds(4 * 3_600)), "{byte}");
         }
-        let at = series::accounts_at(db, &campaign(), UnixSeconds(3 * 3_600)).await.unwrap();
+        let at = account_days::all_at(db, &campaign(), UnixSeconds(3 * 3_600)).await.unwrap();
         let earned: Vec<_> = at.values().map(|row| row.earned.to_string()).collect();
         assert_eq!(earned, ["3", "2"]);
     })
@@ -111,9 +111,57 @@ async fn a_rewind_takes_hours_back_and_they_come_again() {
         assert_eq!(told, rows(&[1, 2, 3, 4]).pools);
         series::delete_all(db, &pool("a")).await.unwrap();
         assert_eq!(series::get(db, &pool("a")).await.unwrap(), None);
-        assert_eq!(series::accounts_at(db, &campaign(), ALL.to).await.unwrap().len(), 0);
+        assert_eq!(account_days::all_at(db, &campaign(), ALL.to).await.unwrap().len(), 0);
     })
     .await;
+}
+
+/// Days hold hours after one midnight up to the next: what is asked for lies before, in and after them, on either side.
+#[tokio::test]
+async fn every_question_about_accounts_is_answered_from_their_days() {
+    on_each_engine(async |fresh| {
+        let db = &fresh.db;
+        register(db, &["a"]).await;
+        // In batches that begin and end within days.
+        let batches: [&[u64]; 4] = [&[1, 5, 23], &[24], &[25, 47, 48], &[49, 71, 73, 96]];
+        let (mut after, mut all) = (None, Vec::new());
+        for hours in batches {
+            let through = hours[hours.len() - 1] * 1_800 + 1;
+            let rows = rows(hours);
+            extend(db, after, through, &rows).await.unwrap();
+            after = Some(through);
+            all.extend(rows.accounts);
+        }
+        check_accounts(db, &all).await;
+        for back_to in [85, 72, 48, 47, 25, 24, 23, 2, 1] {
+            let at = UnixSeconds(back_to * 3_600);
+            commit::rewind(db, CHAIN, &[pool("a")], &header(at.0 / 2)).await.unwrap();
+            all.retain(|row| row.at < at);
+            check_accounts(db, &all).await;
+        }
+    })
+    .await;
+}
+
+async fn check_accounts(db: &Db, all: &[AccountPointRow]) {
+    let of = |byte: u8| all.iter().filter(move |row| row.account == account(byte));
+    for at in (0..100).map(|hour| UnixSeconds(hour * 3_600)) {
+        let mut known = Vec::new();
+        for byte in [1, 2] {
+            let told = account_days::before(db, &campaign(), account(byte), at).await.unwrap();
+            let expected = of(byte).filter(|row| row.at < at).max_by_key(|row| row.at);
+            assert_eq!(told.as_ref(), expected, "{byte} before {at}");
+            let hours = Hours { from: at, to: UnixSeconds(at.0 + 30 * 3_600) };
+            let told = account_days::between(db, &campaign(), account(byte), hours).await.unwrap();
+            let mut expected: Vec<_> =
+                of(byte).filter(|row| hours.from <= row.at && row.at <= hours.to).cloned().collect();
+            expected.sort_by_key(|row| row.at);
+            assert_eq!(told, expected, "{byte} from {at}");
+            known.extend(of(byte).filter(|row| row.at <= at).max_by_key(|row| row.at).cloned());
+        }
+        let told = account_days::all_at(db, &campaign(), at).await.unwrap();
+        assert_eq!(told.into_values().collect::<Vec<_>>(), known, "at {at}");
+    }
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use accrual_rewards::explain::{Timeline, explain};
 use accrual_rewards::reconcile::Ours;
 use accrual_rewards::tracker::Pool;
 use accrual_rewards::unit::{Amount, UnixSeconds};
-use accrual_store::{Db, EventPlace, checkpoints, events, rebuild};
+use accrual_store::{Db, checkpoints, events, rebuild};
 use alloy_primitives::Address;
 use anyhow::anyhow;
 
@@ -22,7 +22,6 @@ pub(crate) use page::{Subject, html};
 
 /// More positions of an account are named, but not explained: each is a walk over the pool's events.
 const POSITIONS_MAX: usize = 20;
-const PAGE: u32 = 20_000;
 
 /// A position of the account with its time in the campaign.
 pub(crate) struct Explained {
@@ -48,9 +47,9 @@ pub(crate) async fn explained(
     let mut all: Vec<PlacedEvent> = Vec::new();
     let mut after = None;
     loop {
-        let page = events::page(db, &pool.id, after, through, PAGE).await?;
+        let page = events::page(db, &pool.id, after, through, events::PAGE_PACKS).await?;
         let Some(last) = page.last() else { break };
-        after = Some(EventPlace::from(last));
+        after = Some(last.block_number);
         let over = last.block_at > until;
         all.extend(page.into_iter().filter(|event| event.block_at <= until));
         if over {

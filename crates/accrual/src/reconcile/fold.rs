@@ -7,12 +7,10 @@ use accrual_rewards::id::CampaignId;
 use accrual_rewards::reconcile::Ours;
 use accrual_rewards::tracker::{Pool, PoolTracker};
 use accrual_rewards::unit::{BlockNumber, UnixSeconds};
-use accrual_store::{Db, EventPlace, events, rebuild};
+use accrual_store::{Db, events, rebuild};
 use anyhow::anyhow;
 
 use crate::failure::Failure;
-
-const PAGE: u32 = 20_000;
 
 /// A campaign of the pool, and as of when it is asked for.
 #[derive(Debug, Clone)]
@@ -44,9 +42,9 @@ pub(crate) async fn fold(
     let last = wishes.iter().map(|wish| wish.at).max().unwrap_or_default();
     let (mut after, mut last_trade_at) = (None, None);
     'events: loop {
-        let page = events::page(db, &id, after, through, PAGE).await?;
+        let page = events::page(db, &id, after, through, events::PAGE_PACKS).await?;
         let Some(newest) = page.last() else { break };
-        after = Some(EventPlace::from(newest));
+        after = Some(newest.block_number);
         for event in &page {
             answer(&tracker, wishes, &mut sides, |at| at < event.block_at)?;
             if event.block_at > last {

@@ -7,7 +7,7 @@ use accrual_rewards::event::PlacedEvent;
 use accrual_rewards::explain::{Exposure, Timeline, explain, exposure};
 use accrual_rewards::id::PositionKey;
 use accrual_rewards::unit::{Amount, BlockNumber};
-use accrual_store::{EventPlace, events};
+use accrual_store::events;
 use alloy_primitives::Address;
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -24,7 +24,6 @@ use crate::view::Rfc3339;
 const EVENTS_MAX: u64 = 200_000;
 /// No answer explains more positions of a campaign than this.
 const POSITIONS_MAX: usize = 20;
-const PAGE: u32 = 20_000;
 
 /// A position's time in a campaign, from the stored events.
 #[derive(Debug, Serialize, ToSchema)]
@@ -146,9 +145,10 @@ async fn all_events(api: &Api, pool: &PoolState) -> Result<Vec<PlacedEvent>, Api
     let db = api.book().covering(pool).await?;
     let (mut all, mut after) = (Vec::new(), None);
     loop {
-        let page = events::page(db, &pool.info.pool.id, after, pool.moment.number, PAGE).await?;
+        let page =
+            events::page(db, &pool.info.pool.id, after, pool.moment.number, events::PAGE_PACKS).await?;
         let Some(last) = page.last() else { return Ok(all) };
-        after = Some(EventPlace::from(last));
+        after = Some(last.block_number);
         all.extend(page);
     }
 }

@@ -8,6 +8,7 @@ use accrual_rewards::id::PoolId;
 use accrual_rewards::series::{AccountPoint, CampaignPoint, HOUR_SECONDS, PoolPoint};
 use accrual_rewards::treasury::{self, Treasury, TreasuryUnknown};
 use accrual_rewards::unit::{Amount, UnixSeconds};
+use accrual_store::account_days;
 use accrual_store::series::{self, Hours};
 use axum::Json;
 use axum::extract::{Path, State};
@@ -241,7 +242,7 @@ impl Stored {
         }
         let mut accounts = Vec::new();
         for at in if end == after { vec![end] } else { vec![end, after] } {
-            for (account, row) in series::accounts_at(api.db(), &campaign.id, at).await? {
+            for (account, row) in account_days::all_at(api.db(), &campaign.id, at).await? {
                 let (campaign, earned, has_stake) = (row.campaign, row.earned, row.has_stake);
                 accounts.push(AccountPoint { campaign, at, account, earned, has_stake });
             }

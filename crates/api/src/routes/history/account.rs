@@ -2,8 +2,8 @@
 
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::unit::{Amount, UnixSeconds};
-use accrual_store::retention;
 use accrual_store::series::{self, Hours};
+use accrual_store::{account_days, retention};
 use alloy_primitives::Address;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
@@ -123,8 +123,8 @@ async fn page(
     let first = UnixSeconds(span.first.0.max(opens));
     // A day begins a day before its row: what was earned in the hours between is its own.
     let begins = UnixSeconds(first.0.saturating_sub(span.step).saturating_add(1));
-    let before = series::account_before(db, &campaign.id, account, begins).await?;
-    let stored = series::account_points(db, &campaign.id, account, Hours { from: begins, to: last });
+    let before = account_days::before(db, &campaign.id, account, begins).await?;
+    let stored = account_days::between(db, &campaign.id, account, Hours { from: begins, to: last });
     let stored = stored.await?;
     let (mut total, mut has_stake) = before.map_or((Amount::ZERO, false), |row| (row.earned, row.has_stake));
     let (mut rows, mut next, mut seen, mut at) = (Vec::new(), None, 0, first);
