@@ -17,7 +17,7 @@ mod holdings;
 mod tvl;
 
 pub use fees::fee_percent;
-pub use holdings::Holdings;
+pub use holdings::{Counted, Holdings};
 pub use tvl::{TokenPrice, Tvl, TvlMethod, tvl, worth};
 
 use alloy_primitives::{U256, U512};

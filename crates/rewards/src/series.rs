@@ -10,13 +10,13 @@ mod stretch;
 pub use accounts::accounts_with_stake;
 pub use stretch::{CampaignInterval, IntervalUnknown, PoolInterval, Timed, daily};
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, U512};
 use serde::{Deserialize, Serialize};
 
-use crate::accrue::{CampaignAccrual, Figures, FiguresError};
-use crate::apr::{Held, Holdings};
+use crate::accrue::{CampaignAccrual, Earnings, FiguresError, Sums};
+use crate::apr::{Counted, Held, Holdings};
 use crate::id::{CampaignId, PoolId};
 use crate::ledger::Totals;
 use crate::price::{FeedAnswer, LogPrice};
@@ -119,23 +119,42 @@ pub struct Points {
 /// # Errors
 /// A later event is folded in.
 pub fn points(tracker: &PoolTracker, at: UnixSeconds) -> Result<Option<Points>, FiguresError> {
-    let Some(block) = tracker.last_block() else { return Ok(None) };
-    let staked = accounts_with_stake(tracker);
-    let held = Holdings::of(tracker.ledger());
-    let (mut campaigns, mut accounts) = (Vec::new(), Vec::new());
-    for accrual in tracker.campaigns() {
-        let figures = match tracker.figures(&accrual.campaign().id, at) {
-            Some(Ok(figures)) if accrual.campaign().window.starts_at <= at => figures,
-            Some(Err(error @ FiguresError::Past { .. })) => return Err(error),
-            // Not begun, or nobody can say: then there is no row.
-            _ => continue,
-        };
-        let rows = account_points(accrual, &figures, &staked);
-        campaigns.push(campaign_point(&figures, &rows, accrual, held.eligible(tracker, accrual)));
-        accounts.extend(rows);
+    Hours::default().points(tracker, at)
+}
+
+/// Makes one tracker's rows hour by hour: what has not changed since the hour before is not counted again.
+#[derive(Debug, Clone, Default)]
+pub struct Hours {
+    earnings: BTreeMap<CampaignId, Earnings>,
+    counted: Counted,
+}
+
+impl Hours {
+    /// As [`fn@points`], of the tracker that was asked for the hours before, with what it has folded since.
+    ///
+    /// # Errors
+    /// As [`fn@points`].
+    pub fn points(&mut self, tracker: &PoolTracker, at: UnixSeconds) -> Result<Option<Points>, FiguresError> {
+        let Some(block) = tracker.last_block() else { return Ok(None) };
+        let staked = accounts_with_stake(tracker);
+        let held = Holdings::since(tracker.ledger(), &mut self.counted);
+        let (mut campaigns, mut accounts) = (Vec::new(), Vec::new());
+        for accrual in tracker.campaigns() {
+            let id = &accrual.campaign().id;
+            let known = self.earnings.entry(id.clone()).or_default();
+            let sums = match tracker.earnings(id, at, known) {
+                Some(Ok(sums)) if accrual.campaign().window.starts_at <= at => sums,
+                Some(Err(error @ FiguresError::Past { .. })) => return Err(error),
+                // Not begun, or nobody can say: then there is no row.
+                _ => continue,
+            };
+            let rows = account_points(accrual, at, known.by_account(), &staked);
+            campaigns.push(campaign_point(&sums, at, &rows, accrual, held.eligible(tracker, accrual)));
+            accounts.extend(rows);
+        }
+        let pool = pool_point(tracker, at, block, staked.len(), &held);
+        Ok(Some(Points { pool_id: tracker.pool().id.clone(), pool, campaigns, accounts }))
     }
-    let pool = pool_point(tracker, at, block, staked.len(), &held);
-    Ok(Some(Points { pool_id: tracker.pool().id.clone(), pool, campaigns, accounts }))
 }
 
 /// The full hours whose rows are due when, after an event of the time `after`, one of the time `before` comes: from
@@ -157,7 +176,6 @@ fn pool_point(
     held: &Holdings<'_>,
 ) -> PoolPoint {
     let ledger = tracker.ledger();
-    let positions = ledger.positions().iter().filter(|position| position.liquidity > Liquidity(0)).count();
     let mean = |window| tracker.prices().mean(at, window).ok().map(|mean| (window, mean));
     PoolPoint {
         at,
@@ -168,7 +186,7 @@ fn pool_point(
         held: held.all(),
         held_in_range: held.in_range(),
         totals: ledger.totals().clone(),
-        positions: count(positions),
+        positions: count(held.positions()),
         wallets: count(wallets),
         feeds: tracker.feeds().clone(),
         means: MEAN_WINDOWS_SECONDS.into_iter().filter_map(mean).collect(),
@@ -176,19 +194,20 @@ fn pool_point(
 }
 
 fn campaign_point(
-    figures: &Figures,
+    sums: &Sums,
+    at: UnixSeconds,
     rows: &[AccountPoint],
     accrual: &CampaignAccrual,
     eligible: Held,
 ) -> CampaignPoint {
     CampaignPoint {
         campaign: accrual.campaign().id.clone(),
-        at: figures.at,
-        emitted: figures.emitted,
-        earned: figures.earned,
-        undistributed: figures.undistributed.total,
-        nobody_eligible: figures.undistributed.nobody_eligible,
-        waiting: figures.undistributed.waiting,
+        at,
+        emitted: sums.emitted,
+        earned: sums.earned,
+        undistributed: sums.undistributed.total,
+        nobody_eligible: sums.undistributed.nobody_eligible,
+        waiting: sums.undistributed.waiting,
         eligible,
         accounts: count(rows.iter().filter(|row| row.earned > Amount::ZERO).count()),
         wallets: count(rows.iter().filter(|row| row.has_stake).count()),
@@ -197,26 +216,22 @@ fn campaign_point(
 
 fn account_points(
     accrual: &CampaignAccrual,
-    figures: &Figures,
+    at: UnixSeconds,
+    earned: &BTreeMap<Address, Amount>,
     staked: &BTreeSet<Address>,
 ) -> Vec<AccountPoint> {
     let campaign = accrual.campaign();
-    let mut earned: HashMap<Address, Amount> =
-        staked.iter().filter(|account| campaign.admits(**account)).map(|one| (*one, Amount::ZERO)).collect();
-    for row in &figures.rows {
-        let sum = earned.entry(row.account).or_default();
-        *sum = sum.checked_add(row.earned).expect("an account earns no more than the budget");
-    }
+    let admitted = staked.iter().filter(|account| campaign.admits(**account)).map(|one| (*one, Amount::ZERO));
+    let mut all: BTreeMap<Address, Amount> = admitted.collect();
+    all.extend(earned);
     let point = |(account, earned)| AccountPoint {
         campaign: campaign.id.clone(),
-        at: figures.at,
+        at,
         account,
         earned,
         has_stake: staked.contains(&account),
     };
-    let mut points: Vec<AccountPoint> = earned.into_iter().map(point).collect();
-    points.sort_unstable_by_key(|point| point.account);
-    points
+    all.into_iter().map(point).collect()
 }
 
 fn count(many: usize) -> u64 {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 
-use crate::accrue::{CampaignAccrual, Earned, Figures, FiguresError, Shape, When};
+use crate::accrue::{CampaignAccrual, Earned, Earnings, Figures, FiguresError, Shape, Sums, When};
 use crate::campaign::Campaign;
 use crate::event::{PlacedEvent, PoolEvent};
 use crate::id::{CampaignId, Holding, PositionKey};
@@ -203,6 +203,29 @@ impl PoolTracker {
         let looked_at = accrual.run_ends_at().map_or(at, |ends_at| ends_at.min(at));
         accrual.leave_out(&minimum::below(self, minimum, looked_at));
         Some(accrual.figures(at))
+    }
+
+    /// The sums of the same figures, and in `known`, which is of this campaign and this tracker, what each account has
+    /// earned; what has not changed since it was last brought up to date is not counted again.
+    ///
+    /// # Errors
+    /// As [`PoolTracker::figures`].
+    pub fn earnings(
+        &self,
+        id: &CampaignId,
+        at: UnixSeconds,
+        known: &mut Earnings,
+    ) -> Option<Result<Sums, FiguresError>> {
+        let accrual = self.campaign(id)?;
+        if accrual.campaign().value_min_usd.is_none() {
+            return Some(accrual.earnings(at, known));
+        }
+        let told = self.figures(id, at)?.map(|figures| {
+            known.take(&figures.rows);
+            let Figures { emitted, earned, undistributed, .. } = figures;
+            Sums { emitted, earned, undistributed }
+        });
+        Some(told)
     }
 
     /// The full name of the position that a stake is a part of.

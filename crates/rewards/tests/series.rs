@@ -6,7 +6,7 @@ mod small;
 
 use accrual_rewards::ledger::Totals;
 use accrual_rewards::price::{Quotes, Source, Sources, usd};
-use accrual_rewards::series::{Points, PoolPoint, boundaries, daily, points};
+use accrual_rewards::series::{Hours, Points, PoolPoint, boundaries, daily, points};
 use accrual_rewards::unit::{Amount, UnixSeconds};
 use small::{ALICE, BOB, CAROL, ONE, Small, TOKEN0, TOKEN1, campaign, range, units};
 
@@ -32,10 +32,12 @@ fn hours_that_are_due() {
 /// The rows of a small history, however its events are cut into batches.
 fn rows(small: &Small, campaigns: Vec<accrual_rewards::campaign::Campaign>) -> Vec<Points> {
     let mut tracker = accrual_rewards::tracker::PoolTracker::new(small::pool(Vec::new()), campaigns);
-    let mut rows = Vec::new();
+    let (mut rows, mut hours) = (Vec::new(), Hours::default());
     for event in &small.events {
         for at in boundaries(tracker.last_at(), event.block_at) {
-            rows.extend(points(&tracker, at).unwrap());
+            let counted = points(&tracker, at).unwrap();
+            assert_eq!(hours.points(&tracker, at).unwrap(), counted, "what stands still is known");
+            rows.extend(counted);
         }
         tracker.apply(event).unwrap();
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::id::{CampaignId, PoolId};
-use accrual_rewards::series::{AccountPoint, CampaignPoint, PoolPoint, boundaries, points};
+use accrual_rewards::series::{AccountPoint, CampaignPoint, Hours, PoolPoint, boundaries};
 use accrual_rewards::tracker::{Pool, PoolTracker};
 use accrual_rewards::unit::{Amount, UnixSeconds};
 use alloy_primitives::Address;
@@ -22,6 +22,7 @@ pub struct Recorder {
     fingerprint: String,
     written: Option<UnixSeconds>,
     accounts: BTreeMap<(CampaignId, Address), (Amount, bool)>,
+    hours: Hours,
     rows: SeriesRows,
 }
 
@@ -52,6 +53,7 @@ impl Recorder {
             fingerprint: format!("{LAYOUT}:{}", fingerprint(pool, campaigns)),
             written: None,
             accounts: BTreeMap::new(),
+            hours: Hours::default(),
             rows: SeriesRows::default(),
         }
     }
@@ -69,7 +71,7 @@ impl Recorder {
             None => last,
         });
         for hour in boundaries(after, at) {
-            let told = points(tracker, hour).expect("the hour is not before the newest event");
+            let told = self.hours.points(tracker, hour).expect("the hour is not before the newest event");
             let Some(points) = told else { return };
             self.rows.pools.push(pool_row(&points.pool));
             self.rows.campaigns.extend(points.campaigns.iter().map(campaign_row));

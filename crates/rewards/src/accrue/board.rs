@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use alloy_primitives::U256;
 use serde::{Deserialize, Serialize};
 
-use crate::accrue::growth::{Growth, Inverse, Weight, inverse};
+use crate::accrue::growth::{Growth, Inverse, Weight, inverse, times};
 use crate::ledger::concentrated::between;
 use crate::math::tick::sqrt_ratio;
 use crate::unit::{SqrtPriceX96, Tick, TickRange};
@@ -85,8 +85,8 @@ impl Board {
         let (sqrt, inverse) = (Growth::from(price.sqrt), Growth::from(price.inverse));
         Divisors {
             fees: liquidity,
-            token1: sqrt.wrapping_mul(liquidity).wrapping_sub(self.active.lower),
-            token0: inverse.wrapping_mul(liquidity).wrapping_sub(self.active.upper),
+            token1: times(sqrt, liquidity).wrapping_sub(self.active.lower),
+            token0: times(inverse, liquidity).wrapping_sub(self.active.upper),
         }
     }
 
@@ -112,7 +112,7 @@ impl Board {
         let before = &self.global;
         let shared = [(paid.fees, Growth::ONE), (paid.token1, sqrt), (paid.token0, inverse)]
             .into_iter()
-            .filter_map(|(quotient, factor)| Some(quotient?.wrapping_mul(factor)))
+            .filter_map(|(quotient, factor)| Some(times(quotient?, factor)))
             .fold(before.shared, Growth::wrapping_add);
         Growths {
             shared,
@@ -207,16 +207,14 @@ impl Board {
         let inside = global.less(&below).less(&above);
         let (a, b) = (Growth::from(lower.sqrt), Growth::from(upper.sqrt));
         let (inverse_a, inverse_b) = (Growth::from(lower.inverse), Growth::from(upper.inverse));
-        let growth = inside
-            .shared
-            .wrapping_sub(a.wrapping_mul(inside.token1))
-            .wrapping_sub(inverse_b.wrapping_mul(inside.token0));
+        let growth =
+            inside.shared.wrapping_sub(times(inside.token1, a)).wrapping_sub(times(inside.token0, inverse_b));
         if !self.out_of_range {
             return growth;
         }
         growth
-            .wrapping_add(b.wrapping_sub(a).wrapping_mul(above.token1))
-            .wrapping_add(inverse_a.wrapping_sub(inverse_b).wrapping_mul(below.token0))
+            .wrapping_add(times(above.token1, b.wrapping_sub(a)))
+            .wrapping_add(times(below.token0, inverse_a.wrapping_sub(inverse_b)))
     }
 }
 
@@ -232,12 +230,12 @@ struct Contribution {
 impl Contribution {
     fn of(liquidity: Weight, ends: ((Growth, Growth), (Growth, Growth)), out_of_range: bool) -> Self {
         let ((a, inverse_a), (b, inverse_b)) = ends;
-        let times = |x: Growth| x.wrapping_mul(Growth::from(liquidity));
+        let weighed = |x: Growth| times(x, Growth::from(liquidity));
         let nothing = Sums::default();
-        let inside = Sums { liquidity, lower: times(a), upper: times(inverse_b) };
+        let inside = Sums { liquidity, lower: weighed(a), upper: weighed(inverse_b) };
         let (below, above) = if out_of_range {
-            let token0 = Sums { upper: times(inverse_a.wrapping_sub(inverse_b)), ..nothing };
-            let token1 = Sums { lower: times(b.wrapping_sub(a)), ..nothing };
+            let token0 = Sums { upper: weighed(inverse_a.wrapping_sub(inverse_b)), ..nothing };
+            let token1 = Sums { lower: weighed(b.wrapping_sub(a)), ..nothing };
             (nothing.less(&token0), nothing.less(&token1))
         } else {
             (nothing, nothing)

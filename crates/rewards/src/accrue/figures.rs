@@ -7,7 +7,7 @@ use alloy_primitives::Address;
 
 use super::board::Growths;
 use super::growth::{self, Units};
-use super::holders::{Earner, Holders};
+use super::holders::{Earner, Earnings, Holders};
 use super::segment::Segment;
 use super::{CampaignAccrual, each_after_the_other};
 use crate::ownership::{StakeIndex, VaultIndex};
@@ -28,6 +28,17 @@ pub struct Figures {
     pub undistributed: Undistributed,
     /// Who earned what with which stake; rows of nothing are left out.
     pub rows: Vec<Earned>,
+}
+
+/// What a campaign has paid, without saying to whom. `earned + undistributed.total == emitted`, to the unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sums {
+    /// What time has set free, rounded down.
+    pub emitted: Amount,
+    /// What accounts earned, each figure rounded down.
+    pub earned: Amount,
+    /// What nobody earned.
+    pub undistributed: Undistributed,
 }
 
 /// What one account earned with one stake.
@@ -86,27 +97,38 @@ impl CampaignAccrual {
     /// # Errors
     /// `at` is before the newest event folded in, or the fees of a trade cannot be known.
     pub fn figures(&self, at: UnixSeconds) -> Result<Figures, FiguresError> {
-        if at < self.at {
-            return Err(FiguresError::Past { asked: at, folded: self.at });
-        }
         let closed = self.closed(at)?;
-        let sum = |part: fn(&Closed<'_>) -> Units| {
-            growth::floor(closed.iter().map(part).fold(Units::ZERO, |sum, one| sum + one))
-        };
-        let emitted = sum(|closed| closed.emitted);
-        let (nobody_eligible, waiting) = (sum(|closed| closed.idle), sum(|closed| closed.waiting));
         let rows = rows(&closed);
         let earned = rows
             .iter()
             .try_fold(Amount::ZERO, |sum, row| sum.checked_add(row.earned))
             .expect("what is earned stays below the budget");
-        let total = emitted.checked_sub(earned).expect("what is earned never exceeds what is emitted");
-        let undistributed = Undistributed::of(total, nobody_eligible, waiting);
+        let Sums { emitted, earned, undistributed } = Sums::of(&closed, earned);
         Ok(Figures { at, budget: self.campaign.budget, emitted, earned, undistributed, rows })
+    }
+
+    /// The sums of the same figures, and in `known` what each account has earned. Where all is paid by the state that
+    /// holds, only what has changed since `known` was last brought up to date is counted.
+    ///
+    /// # Errors
+    /// As [`CampaignAccrual::figures`].
+    pub fn earnings(&self, at: UnixSeconds, known: &mut Earnings) -> Result<Sums, FiguresError> {
+        let closed = self.closed(at)?;
+        match &closed[..] {
+            [Closed { holders: Cow::Borrowed(holders), global, .. }] if !holders.has_vaults() => {
+                known.bring_up_to_date(holders, global);
+                debug_assert_eq!(*known.by_account(), counted_whole(&closed), "what stands still is known");
+            }
+            closed => known.take(&rows(closed)),
+        }
+        Ok(Sums::of(&closed, known.total()))
     }
 
     /// What each segment comes to at `at`. Runs are paid to their ends first, on a copy.
     fn closed(&self, at: UnixSeconds) -> Result<Vec<Closed<'_>>, FiguresError> {
+        if at < self.at {
+            return Err(FiguresError::Past { asked: at, folded: self.at });
+        }
         if self.segments.iter().all(|segment| segment.run.is_none()) {
             return Ok(self.segments.iter().map(|segment| Closed::by_state(segment, at)).collect());
         }
@@ -164,6 +186,24 @@ fn rows(closed: &[Closed<'_>]) -> Vec<Earned> {
     }
     sums.into_iter().for_each(|(earner, units)| push(earner, units));
     rows
+}
+
+fn counted_whole(closed: &[Closed<'_>]) -> BTreeMap<Address, Amount> {
+    let mut known = Earnings::default();
+    known.take(&rows(closed));
+    known.by_account().clone()
+}
+
+impl Sums {
+    fn of(closed: &[Closed<'_>], earned: Amount) -> Self {
+        let sum = |part: fn(&Closed<'_>) -> Units| {
+            growth::floor(closed.iter().map(part).fold(Units::ZERO, |sum, one| sum + one))
+        };
+        let emitted = sum(|closed| closed.emitted);
+        let total = emitted.checked_sub(earned).expect("what is earned never exceeds what is emitted");
+        let undistributed = Undistributed::of(total, sum(|closed| closed.idle), sum(|closed| closed.waiting));
+        Self { emitted, earned, undistributed }
+    }
 }
 
 impl Undistributed {

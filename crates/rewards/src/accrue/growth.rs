@@ -39,6 +39,19 @@ pub fn inverse(x: U256) -> Inverse {
     if x.is_zero() { Inverse::ZERO } else { Inverse::MAX / Inverse::from(x) }
 }
 
+/// `growth * factor`, modulo 2^1024. Only limbs of the factor that are not zero cost anything, and weights, prices and
+/// inverses have few of them.
+pub(crate) fn times(growth: Growth, factor: Growth) -> Growth {
+    let mut product = [0; Growth::LIMBS];
+    for (place, limb) in factor.as_limbs().iter().enumerate().filter(|(_, limb)| **limb != 0) {
+        let mut carry = 0;
+        for (sum, part) in product[place..].iter_mut().zip(growth.as_limbs()) {
+            (*sum, carry) = part.carrying_mul_add(*limb, carry, *sum);
+        }
+    }
+    Growth::from_limbs(product)
+}
+
 /// `emission / divisor`, rounded down; `None` when nobody shares, i.e. the divisor is zero.
 pub(crate) fn quotient(emission: Units, divisor: Growth) -> Option<Growth> {
     (!divisor.is_zero()).then(|| emission / divisor)
@@ -90,6 +103,26 @@ mod tests {
         ];
         for (name, earned, expected) in cases {
             assert_eq!(floor(earned).to_string(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn products_are_those_of_the_whole() {
+        let (high, low) = (Growth::MAX << 512_usize, Growth::MAX >> 512_usize);
+        let some = [
+            Growth::ZERO,
+            Growth::ONE,
+            Growth::MAX,
+            high,
+            low,
+            Growth::from(0x1234_5678_9abc_def0_u64) << 700_usize,
+            Growth::from(u128::MAX) << 128_usize,
+            Growth::MAX / Growth::from(3),
+        ];
+        for a in some {
+            for b in some {
+                assert_eq!(times(a, b), a.wrapping_mul(b), "{a} * {b}");
+            }
         }
     }
 

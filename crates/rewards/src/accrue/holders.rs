@@ -12,16 +12,23 @@
 //! A shareholder may be a vault itself; its eligible shares are then a fraction, its earnings are shared on, and a change
 //! of its shareholders changes the fraction of those above it. A change touches one vault's stakes and those above it.
 
+mod earnings;
+mod past;
+
+pub use earnings::Earnings;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, U256, U512};
 use serde::{Deserialize, Serialize};
 
 use super::board::{Board, Growths};
-use super::growth::{Growth, WEIGHT_BITS, Weight, weight};
+use super::growth::{Growth, WEIGHT_BITS, Weight, times, weight};
+use crate::compact;
 use crate::math::memo::RangeMemo;
 use crate::ownership::{Owner, StakeIndex, VaultIndex};
 use crate::unit::{Liquidity, TickRange};
+use past::Past;
 
 /// All stakes and vaults of one campaign, on one board.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +37,7 @@ pub(super) struct Holders {
     stakes: Vec<Stake>,
     vaults: BTreeMap<VaultIndex, Vault>,
     /// What was earned for those who own it no longer, or own it through a vault.
-    past: BTreeMap<Earner, Growth>,
+    past: Past,
     /// Stakes that are left out for a while.
     left_out: BTreeSet<StakeIndex>,
 }
@@ -51,11 +58,16 @@ struct Stake {
     range: TickRange,
     liquidity: Liquidity,
     /// What of it counts.
+    #[serde(with = "compact")]
     weight: Weight,
-    /// The growth inside the range when it was last brought up to date.
+    /// The growth inside the range when it was last brought up to date; nothing where nothing of it counts.
+    #[serde(with = "compact")]
     growth: Growth,
     /// Earned for an account up to then, in weighted seconds of the whole emission; a vault's is shared at once.
+    #[serde(with = "compact")]
     earned: Growth,
+    /// Counts its changes: as long as it stays, all of the above does.
+    changes: u32,
 }
 
 /// A vault's shareholders and what its stakes earned for each of their shares.
@@ -95,7 +107,7 @@ impl Holders {
             board,
             stakes: Vec::new(),
             vaults: BTreeMap::new(),
-            past: BTreeMap::new(),
+            past: Past::default(),
             left_out: BTreeSet::new(),
         }
     }
@@ -128,6 +140,7 @@ impl Holders {
             self.hand_over(index, owner);
         }
         let stake = &mut self.stakes[index.as_usize()];
+        stake.changes += 1;
         (stake.range, stake.liquidity) = (range, liquidity);
         self.weigh_anew(index);
     }
@@ -171,15 +184,20 @@ impl Holders {
         })
     }
 
+    /// Whether a stake may be owned by a vault.
+    pub(super) fn has_vaults(&self) -> bool {
+        !self.vaults.is_empty()
+    }
+
     /// Tells what everybody will have earned once so much has grown in all, in the order of [`Earner`].
     pub(super) fn each_earned(&self, global: &Growths, mut tell: impl FnMut(Earner, Growth)) {
         if !self.vaults.is_empty() {
             let mut settled = self.clone();
             settled.board.grow_to(*global);
-            return settled.settle_all().into_iter().for_each(|(earner, earned)| tell(earner, earned));
+            return settled.settle_all().iter().for_each(|(earner, earned)| tell(*earner, *earned));
         }
         // Stakes of one range have one growth, and there are far fewer ranges than stakes.
-        let mut growths = RangeMemo::new();
+        let mut growths = RangeMemo::default();
         let mut past = self.past.iter().peekable();
         for (index, stake) in (0..).map(StakeIndex).zip(&self.stakes) {
             let Owner::Account(account) = stake.owner else { continue };
@@ -200,7 +218,7 @@ impl Holders {
     }
 
     /// Puts aside what everybody has earned so far.
-    fn settle_all(mut self) -> BTreeMap<Earner, Growth> {
+    fn settle_all(mut self) -> Past {
         let vaults: Vec<VaultIndex> = self.vaults.keys().copied().collect();
         for vault in vaults {
             self.bring_up_to_date(vault);
@@ -224,6 +242,7 @@ impl Holders {
         }
         let growth = self.board.growth_inside(stake.range);
         let since = stake.since(&growth);
+        stake.changes += 1;
         stake.growth = growth;
         match stake.owner {
             Owner::Account(_) => stake.earned = stake.earned.wrapping_add(since),
@@ -264,7 +283,7 @@ impl Holders {
         let mut got = Vec::new();
         for (stake, per_share) in &held.per_share {
             let seen = entry.seen.entry(*stake).or_default();
-            let since = per_share.wrapping_sub(*seen).wrapping_mul(Growth::from(entry.weight));
+            let since = times(per_share.wrapping_sub(*seen), Growth::from(entry.weight));
             *seen = *per_share;
             if !since.is_zero() {
                 got.push((*stake, since));
@@ -273,8 +292,7 @@ impl Holders {
         for (stake, earned) in got {
             match member {
                 Owner::Account(account) => {
-                    let past = self.past.entry(Earner { stake, through: Some(vault), account }).or_default();
-                    *past = past.wrapping_add(earned);
+                    self.past.add(Earner { stake, through: Some(vault), account }, earned);
                 }
                 Owner::Vault(inner) => self.share(inner, stake, earned),
             }
@@ -336,9 +354,13 @@ impl Holders {
 
     fn weigh(&mut self, index: StakeIndex, weight: Weight) {
         let stake = &mut self.stakes[index.as_usize()];
+        stake.changes += 1;
         let before = std::mem::replace(&mut stake.weight, weight);
         self.board.replace(stake.range, before, weight);
-        if before.is_zero() && !weight.is_zero() {
+        if weight.is_zero() {
+            // It means nothing now, and a state with many stakes that are over is smaller so.
+            stake.growth = Growth::ZERO;
+        } else if before.is_zero() {
             stake.growth = self.board.growth_inside(stake.range);
         }
     }
@@ -347,10 +369,11 @@ impl Holders {
     fn hand_over(&mut self, index: StakeIndex, owner: Owner) {
         let stake = &mut self.stakes[index.as_usize()];
         let earner = |account| Earner { stake: index, through: None, account };
+        stake.changes += 1;
         let before = std::mem::replace(&mut stake.owner, owner);
         match before {
             Owner::Account(account) if !stake.earned.is_zero() => {
-                self.past.insert(earner(account), stake.earned);
+                self.past.put(earner(account), stake.earned);
             }
             Owner::Account(_) => {}
             Owner::Vault(vault) => {
@@ -358,7 +381,7 @@ impl Holders {
             }
         }
         stake.earned = match owner {
-            Owner::Account(account) => self.past.remove(&earner(account)).unwrap_or_default(),
+            Owner::Account(account) => self.past.take(&earner(account)),
             Owner::Vault(vault) => {
                 self.vaults.entry(vault).or_default().owned.insert(index);
                 Growth::ZERO
@@ -370,12 +393,12 @@ impl Holders {
 impl Stake {
     /// What it earned since it was last brought up to date, now that so much has grown inside its range.
     fn since(&self, growth: &Growth) -> Growth {
-        growth.wrapping_sub(self.growth).wrapping_mul(Growth::from(self.weight))
+        times(growth.wrapping_sub(self.growth), Growth::from(self.weight))
     }
 
     fn nobodys() -> Self {
         let range = TickRange::default();
         let (weight, growth, earned) = (Weight::ZERO, Growth::ZERO, Growth::ZERO);
-        Self { owner: NOBODY, range, liquidity: Liquidity(0), weight, growth, earned }
+        Self { owner: NOBODY, range, liquidity: Liquidity(0), weight, growth, earned, changes: 0 }
     }
 }

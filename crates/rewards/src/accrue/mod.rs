@@ -66,7 +66,8 @@ mod holders;
 mod run;
 mod segment;
 
-pub use figures::{Earned, Figures, FiguresError, Undistributed};
+pub use figures::{Earned, Figures, FiguresError, Sums, Undistributed};
+pub use holders::Earnings;
 
 use std::collections::BTreeSet;
 

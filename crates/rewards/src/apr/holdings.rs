@@ -1,4 +1,6 @@
-//! What each position of a pool holds, counted once for all the sums over them.
+//! What each position of a pool holds, counted once for all the sums over them, and not again while it stands still.
+
+use std::borrow::Cow;
 
 use super::{Held, holdings_of};
 use crate::accrue::CampaignAccrual;
@@ -7,15 +9,47 @@ use crate::ledger::concentrated::{ConcentratedLedger, Position, Price};
 use crate::math::amounts::{Rounding, ends, holdings_between};
 use crate::math::memo::RangeMemo;
 use crate::tracker::PoolTracker;
-use crate::unit::{Amount, Liquidity};
+use crate::unit::{Amount, Liquidity, SqrtPriceX96, Tick, TickRange};
 
 /// What the positions of one pool hold now, each rounded down as the pool pays it out.
 #[derive(Debug)]
 pub struct Holdings<'a> {
     ledger: &'a Ledger,
-    /// Of a concentrated pool with a price: token0 and token1 of each position that has liquidity, by its index.
-    positions: Vec<Option<Pair>>,
-    price: Option<Price>,
+    /// Nothing for a pool with shares, or without a price.
+    counted: Cow<'a, Counted>,
+}
+
+/// What positions held when they were last counted; nothing is known at first.
+///
+/// It belongs to one ledger and what that grows into: one that is folded anew needs a new one.
+#[derive(Debug, Clone, Default)]
+pub struct Counted {
+    /// By the position's index.
+    positions: Vec<Known>,
+    /// What they hold together.
+    all: Pair,
+    /// What those in range hold; `None` where none is.
+    in_range: Option<Pair>,
+    /// How many have liquidity.
+    open: usize,
+    ends: RangeMemo<Option<(SqrtPriceX96, SqrtPriceX96)>>,
+}
+
+/// A position as it was counted.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    liquidity: Liquidity,
+    side: Side,
+    held: Pair,
+}
+
+/// Where the price is, seen from a range. Outside of it, what a position holds does not change with the price.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Side {
+    #[default]
+    Below,
+    Inside,
+    Above,
 }
 
 /// So much of token0 and of token1.
@@ -24,18 +58,25 @@ type Pair = (Amount, Amount);
 impl<'a> Holdings<'a> {
     /// Counts them. Costs a step per position.
     pub fn of(ledger: &'a Ledger) -> Self {
-        let positions = ledger.concentrated().map(each).unwrap_or_default();
-        Self { ledger, positions, price: ledger.price() }
+        let mut counted = Counted::default();
+        counted.bring_up_to_date(ledger);
+        Self { ledger, counted: Cow::Owned(counted) }
+    }
+
+    /// Counts those that have changed since `counted` was last brought up to date.
+    pub fn since(ledger: &'a Ledger, counted: &'a mut Counted) -> Self {
+        counted.bring_up_to_date(ledger);
+        Self { ledger, counted: Cow::Borrowed(counted) }
     }
 
     /// What all positions hold, without fees owed to them; of a pool with shares, its reserves.
     pub fn all(&self) -> Held {
-        self.among(|_| true)
+        self.reserves().unwrap_or_else(|| held((self.counted.open > 0).then_some(self.counted.all)))
     }
 
     /// What the positions in range hold; of a pool with shares, its reserves.
     pub fn in_range(&self) -> Held {
-        self.among(|position| self.is_in_range(position))
+        self.reserves().unwrap_or_else(|| held(self.counted.in_range))
     }
 
     /// What the eligible stakes of a campaign hold: admitted, and in range unless the campaign pays out of range too.
@@ -48,13 +89,18 @@ impl<'a> Holdings<'a> {
         self.staked(tracker, accrual, true)
     }
 
-    fn among(&self, counts: impl Fn(usize) -> bool) -> Held {
+    /// How many positions have liquidity, or how many hold shares.
+    pub fn positions(&self) -> usize {
         match self.ledger {
-            Ledger::Pooled(pooled) => Held(pooled.reserves().to_vec()),
-            Ledger::Concentrated(_) => {
-                let counted = self.positions.iter().enumerate().filter(|(position, _)| counts(*position));
-                held(counted.filter_map(|(_, pair)| *pair).reduce(plus))
-            }
+            Ledger::Concentrated(ledger) if ledger.price().is_some() => self.counted.open,
+            _ => self.ledger.positions().iter().filter(|one| one.liquidity > Liquidity(0)).count(),
+        }
+    }
+
+    fn reserves(&self) -> Option<Held> {
+        match self.ledger {
+            Ledger::Pooled(pooled) => Some(Held(pooled.reserves().to_vec())),
+            Ledger::Concentrated(_) => None,
         }
     }
 
@@ -64,50 +110,93 @@ impl<'a> Holdings<'a> {
         let mut parts = Held::default();
         for (stake, liquidity) in accrual.eligible() {
             let index = stakes[stake.as_usize()].position.as_usize();
-            let position = &self.ledger.positions()[index];
-            if !everywhere && !self.is_in_range(index) {
+            let known = self.counted.positions.get(index);
+            if !everywhere && known.is_some_and(|known| known.side != Side::Inside) {
                 continue;
             }
-            match self.positions.get(index) {
-                Some(Some(pair)) if position.liquidity == liquidity => {
-                    whole = Some(whole.map_or(*pair, |sum| plus(sum, *pair)));
+            match known {
+                Some(known) if known.liquidity == liquidity => {
+                    whole = Some(whole.map_or(known.held, |sum| plus(sum, known.held)));
                 }
-                _ => parts = parts.plus(holdings_of(self.ledger, position.range, liquidity)),
+                _ => {
+                    let range = self.ledger.positions()[index].range;
+                    parts = parts.plus(holdings_of(self.ledger, range, liquidity));
+                }
             }
         }
         held(whole).plus(parts)
     }
+}
 
-    /// A position without a price is in range, as one with shares always is.
-    fn is_in_range(&self, position: usize) -> bool {
-        self.price.is_none_or(|price| self.ledger.positions()[position].range.contains(price.tick))
+impl Counted {
+    fn bring_up_to_date(&mut self, ledger: &Ledger) {
+        let Some(ledger) = ledger.concentrated() else { return };
+        let Some(price) = ledger.price() else { return };
+        self.positions.resize(ledger.positions().len(), Known::default());
+        self.in_range = None;
+        for index in 0..self.positions.len() {
+            let (position, known) = (&ledger.positions()[index], self.positions[index]);
+            if position.liquidity == Liquidity(0) && known.liquidity == Liquidity(0) {
+                continue;
+            }
+            let side = Side::of(position.range, price.tick);
+            if (position.liquidity, side) != (known.liquidity, known.side) || side == Side::Inside {
+                let held = self.count(position, price);
+                self.put(index, Known { liquidity: position.liquidity, side, held });
+                if side == Side::Inside && position.liquidity > Liquidity(0) {
+                    self.in_range = Some(self.in_range.map_or(held, |sum| plus(sum, held)));
+                }
+            }
+        }
+        debug_assert!(self.is_what_is_counted_whole(ledger, price), "what stands still is known");
+    }
+
+    fn count(&mut self, position: &Position, Price { tick, sqrt_price_x96 }: Price) -> Pair {
+        let Position { range, liquidity, .. } = *position;
+        let held = self
+            .ends
+            .get(range, || ends(range))
+            .and_then(|ends| holdings_between(liquidity, range, ends, tick, sqrt_price_x96, Rounding::Down));
+        held.expect(
+            "the ledger refuses ranges that do not exist, and 128 bits of liquidity hold below 2^256 units",
+        )
+    }
+
+    fn put(&mut self, index: usize, now: Known) {
+        let before = std::mem::replace(&mut self.positions[index], now);
+        self.all = plus(less(self.all, before.held), now.held);
+        self.open -= usize::from(before.liquidity > Liquidity(0));
+        self.open += usize::from(now.liquidity > Liquidity(0));
+    }
+
+    fn is_what_is_counted_whole(&self, ledger: &ConcentratedLedger, price: Price) -> bool {
+        let mut whole = Self::default();
+        let open = ledger.positions().iter().filter(|position| position.liquidity > Liquidity(0));
+        let sum = open.map(|position| whole.count(position, price)).fold(Pair::default(), plus);
+        sum == self.all
     }
 }
 
-/// Of each position, by its index. Most share their range with others.
-fn each(ledger: &ConcentratedLedger) -> Vec<Option<Pair>> {
-    let Some(price) = ledger.price() else { return Vec::new() };
-    let mut known = RangeMemo::new();
-    let amounts = |position: &Position| {
-        if position.liquidity == Liquidity(0) {
-            return None;
+impl Side {
+    fn of(range: TickRange, tick: Tick) -> Self {
+        if tick < range.lower {
+            Self::Below
+        } else if tick < range.upper {
+            Self::Inside
+        } else {
+            Self::Above
         }
-        let range = position.range;
-        let ends = known.get(range, || ends(range));
-        let held = ends.and_then(|ends| {
-            let (tick, price) = (price.tick, price.sqrt_price_x96);
-            holdings_between(position.liquidity, range, ends, tick, price, Rounding::Down)
-        });
-        Some(held.expect(
-            "the ledger refuses ranges that do not exist, and 128 bits of liquidity hold below 2^256 units",
-        ))
-    };
-    ledger.positions().iter().map(amounts).collect()
+    }
 }
 
 fn plus(a: Pair, b: Pair) -> Pair {
     let sum = |a: Amount, b: Amount| a.checked_add(b).expect("a pool's balance fits 256 bits");
     (sum(a.0, b.0), sum(a.1, b.1))
+}
+
+fn less(a: Pair, b: Pair) -> Pair {
+    let rest = |a: Amount, b: Amount| a.checked_sub(b).expect("what is taken away was added before");
+    (rest(a.0, b.0), rest(a.1, b.1))
 }
 
 /// Where nobody holds anything, no token is listed.

@@ -6,15 +6,18 @@ const SLOTS: usize = 4096;
 
 /// Answers by range, each in the one slot that its ends point to: two ranges that meet there put each other out, and what
 /// is not there is counted again.
+#[derive(Debug, Clone)]
 pub(crate) struct RangeMemo<T> {
     slots: Vec<Option<(TickRange, T)>>,
 }
 
-impl<T: Copy> RangeMemo<T> {
-    pub(crate) fn new() -> Self {
+impl<T: Copy> Default for RangeMemo<T> {
+    fn default() -> Self {
         Self { slots: vec![None; SLOTS] }
     }
+}
 
+impl<T: Copy> RangeMemo<T> {
     /// The answer for `range`, by `count` unless it is known.
     pub(crate) fn get(&mut self, range: TickRange, count: impl FnOnce() -> T) -> T {
         let slot = &mut self.slots[slot(range)];
@@ -39,7 +42,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_always_its_own_ranges() {
-        let mut memo = RangeMemo::new();
+        let mut memo = RangeMemo::default();
         let mut counted = 0_u32;
         for round in 0..2 {
             for lower in (-60_000..60_000).step_by(60) {

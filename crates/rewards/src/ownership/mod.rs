@@ -97,6 +97,8 @@ pub struct Ownership {
     nfts: NftGauges,
     gauges: ShareGauges,
     vaults: Vaults,
+    /// How many stakes with liquidity each owner has; none is left out.
+    stakes_by_owner: BTreeMap<Owner, u32>,
     /// Of all stakes.
     liquidity: u128,
     block: BlockNumber,
@@ -199,6 +201,11 @@ impl Ownership {
     /// Every stake ever seen, by [`StakeIndex`].
     pub fn stakes(&self) -> &[Stake] {
         &self.stakes
+    }
+
+    /// Those who own a stake with liquidity now.
+    pub fn owners(&self) -> impl Iterator<Item = Owner> + '_ {
+        self.stakes_by_owner.keys().copied()
     }
 
     /// The wrappers between a stake's holder and `account`, the holder's first, which owns the stake or did so, or is
@@ -335,7 +342,8 @@ impl Ownership {
             }
         }
         if (before, stake.liquidity) != (route.owner, liquidity) {
-            stake.liquidity = liquidity;
+            let held = std::mem::replace(&mut stake.liquidity, liquidity);
+            count_stakes(&mut self.stakes_by_owner, (before, held), (route.owner, liquidity));
             moves.push(Move::Stake { stake: index, range, liquidity, owner: route.owner });
         }
         Ok(())
@@ -373,6 +381,21 @@ impl VaultIndex {
     /// The same as an index into a list.
     pub fn as_usize(self) -> usize {
         usize::from(self.0)
+    }
+}
+
+/// A stake was one owner's with so much liquidity, and is another's with so much now.
+fn count_stakes(counts: &mut BTreeMap<Owner, u32>, before: (Owner, Liquidity), after: (Owner, Liquidity)) {
+    let none = Liquidity(0);
+    if after.1 > none {
+        *counts.entry(after.0).or_default() += 1;
+    }
+    if before.1 > none {
+        let count = counts.get_mut(&before.0).expect("a stake with liquidity was counted");
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(&before.0);
+        }
     }
 }
 

@@ -159,14 +159,16 @@ impl LogPrice {
     pub fn of(price_x192: U512) -> Option<Self> {
         let top = price_x192.bit_len().checked_sub(1)?;
         let aligned = if top >= 127 { price_x192 >> (top - 127) } else { price_x192 << (127 - top) };
-        let mut mantissa_x127 = U256::from(aligned);
+        let mut mantissa_x127: u128 = aligned.to();
         let whole = i64::try_from(top).expect("512 bits have fewer than 2^63 places") - 192;
         let mut log = whole << LOG_BITS;
         for bit in (0..LOG_BITS).rev() {
-            mantissa_x127 = (mantissa_x127 * mantissa_x127) >> 127;
-            if mantissa_x127.bit_len() > 128 {
-                mantissa_x127 >>= 1;
+            let (low, high) = mantissa_x127.carrying_mul(mantissa_x127, 0);
+            if high.leading_zeros() == 0 {
+                mantissa_x127 = high;
                 log += 1 << bit;
+            } else {
+                mantissa_x127 = high << 1 | low >> 127;
             }
         }
         Some(Self(log))
