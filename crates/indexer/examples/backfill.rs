@@ -1,5 +1,5 @@
 //! The whole way from a node's logs to stored figures, in one small program to profile:
-//! `cargo run --release -p accrual-indexer --example backfill -- RPC_URL DATABASE_URL POOL MANAGER FIRST_BLOCK [off|bloom|receipts]`.
+//! `cargo run --release -p accrual-indexer --example backfill -- RPC_URL DATABASE_URL POOL MANAGER FIRST_BLOCK [off|bloom|receipts [RANGE_BLOCKS_MAX]]`.
 //!
 //! It does what `accrual index --to head` does for one Uniswap v3 pool and one campaign over all of the chain's time.
 
@@ -18,11 +18,17 @@ use accrual_rewards::unit::{Amount, BlockNumber, UnixSeconds};
 use accrual_store::{Db, Mode};
 use alloy::primitives::{Address, U256};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [node, database, address, manager, first, rest @ ..] = &arguments[..] else {
-        return Err("it takes RPC_URL DATABASE_URL POOL MANAGER FIRST_BLOCK [off|bloom|receipts]".into());
+        return Err(
+            "it takes RPC_URL DATABASE_URL POOL MANAGER FIRST_BLOCK [off|bloom|receipts [RANGE_BLOCKS_MAX]]"
+                .into(),
+        );
     };
     let completeness = match rest.first().map(String::as_str) {
         None | Some("off") => Completeness::Off,
@@ -48,7 +54,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let options = FollowOptions {
         chain_id,
         finality: Finality::Finalized,
-        log_range_blocks_max: 10_000,
+        log_range_blocks_max: rest.get(1).map_or(Ok(10_000), |text| text.parse())?,
         block_seconds: Some(2),
         ranges_in_flight_max: 4,
         completeness,

@@ -61,6 +61,8 @@ pub struct Fetcher<S> {
 
 /// NFT ids in one question; providers cap the parameters of a filter at some thousands.
 const IDS_PER_QUERY_MAX: usize = 500;
+/// Ranges in their second pass at the same time: it asks little, and what it has joined waits in memory.
+const SECOND_PASSES_MAX: usize = 2;
 /// So many batches of ids are asked for without a thought.
 const FEW_BATCHES: usize = 4;
 
@@ -151,7 +153,7 @@ impl<S: LogSource + 'static> Fetcher<S> {
                 let (fetcher, queries) = (self.clone(), self.second_pass(&pass));
                 task(async move { fetcher.complete(pass, queries).await })
             })
-            .try_buffered(self.ranges_in_flight_max)
+            .try_buffered(SECOND_PASSES_MAX)
     }
 
     /// Cuts `blocks` by the width that holds when each range is begun.
@@ -221,7 +223,8 @@ impl<S: LogSource + 'static> Fetcher<S> {
     /// Takes from `logs` how many of a manager's additions are not among our pools' `mints`.
     fn learn_density(&self, manager: Address, logs: &[ReadLog], mints: u64, blocks: u64) {
         let is_addition = |read: &&ReadLog| {
-            read.log.address == manager && matches!(read.manager, Some(ManagerLog::Increase { .. }))
+            read.log.address == manager
+                && matches!(read.manager.as_deref(), Some(ManagerLog::Increase { .. }))
         };
         let additions = u64::try_from(logs.iter().filter(is_addition).count()).unwrap_or(u64::MAX);
         let foreign = additions.saturating_sub(mints);
@@ -423,7 +426,7 @@ async fn task<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static)
 /// Sorts by place, and drops what a node sent twice.
 fn in_chain_order(logs: &mut Vec<ReadLog>) -> Result<(), IndexError> {
     let place = |read: &ReadLog| (read.log.block_number, read.log.log_index);
-    logs.sort_by_key(place);
+    logs.sort_by_key(|read| place(read));
     logs.dedup_by(|a, b| place(a) == place(b) && says_the_same(&a.log, &b.log) && a.means_the_same(b));
     match logs.windows(2).find(|pair| place(&pair[0]) == place(&pair[1])) {
         None => Ok(()),
@@ -467,12 +470,13 @@ fn check_hashes(
     logs: &[ReadLog],
     headers: &BTreeMap<u64, Header>,
 ) -> Result<(), IndexError> {
-    let differs = |ReadLog { log, .. }: &ReadLog| {
+    let differs = |read: &ReadLog| {
+        let log = &read.log;
         headers.get(&log.block_number).is_some_and(|header| {
             header.hash != log.block_hash || log.block_timestamp.is_some_and(|at| at != header.at.0)
         })
     };
-    if logs.iter().any(differs) {
+    if logs.iter().any(|read| differs(read)) {
         return Err(unsteady(blocks));
     }
     Ok(())

@@ -14,7 +14,7 @@ use accrual_rewards::unit::{BlockNumber, TickRange, UnixSeconds};
 use alloy::primitives::{Address, U256};
 
 use crate::decode::DecodeError;
-use crate::decode::route::{ReadLog, Routes};
+use crate::decode::route::{ReadLog, Routes, Said};
 use crate::decode::uniswap_v3::{Flow, ManagerLog, PoolLog};
 use crate::source::RawLog;
 
@@ -60,15 +60,16 @@ pub fn learn(routes: &Routes, logs: &[ReadLog]) -> Vec<(Address, U256, usize)> {
     let mut learnt = Vec::new();
     for transaction in logs.chunk_by(same_transaction) {
         let mut unmatched = Unmatched::default();
-        for ReadLog { log, pool, manager, .. } in transaction {
+        for read in transaction {
+            let Said { log, pool, manager, .. } = &**read;
             for (place, read) in pool.iter().flat_map(|read| each_lead(routes, log, read)) {
                 if let Some((side, manager, flow)) = waits_for_manager(&routes.pools()[place], read) {
                     unmatched.push(side, manager, flow, place);
                 }
             }
-            let (side, id, flow) = match *manager {
-                Some(ManagerLog::Increase { id, flow }) => (Side::Mint, id, flow),
-                Some(ManagerLog::Decrease { id, flow }) => (Side::Burn, id, flow),
+            let (side, id, flow) = match manager.as_deref() {
+                Some(ManagerLog::Increase { id, flow }) => (Side::Mint, *id, *flow),
+                Some(ManagerLog::Decrease { id, flow }) => (Side::Burn, *id, *flow),
                 _ => continue,
             };
             let place = unmatched.take(side, log.address, flow);
@@ -165,7 +166,7 @@ impl<'a> Transaction<'a> {
                 self.pool_log(log, lead, pool_log);
             }
         }
-        read.manager.map_or(Ok(()), |manager_log| self.manager_log(log, manager_log))
+        read.manager.as_deref().map_or(Ok(()), |manager_log| self.manager_log(log, *manager_log))
     }
 
     fn pool_log(&mut self, log: &'a RawLog, lead: usize, read: PoolLog) {

@@ -4,6 +4,7 @@
 //! [`crate::decode::join`]; everything else is an event as it stands.
 
 use std::collections::HashMap;
+use std::ops::Deref;
 
 use accrual_rewards::event::PoolEvent;
 use accrual_rewards::id::Venue;
@@ -16,23 +17,35 @@ use crate::decode::{
 };
 use crate::source::RawLog;
 
-/// A log with what it says.
+/// A log with what it says. Boxed: many are put in order more than once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReadLog {
+pub struct ReadLog(Box<Said>);
+
+/// A log, and what was read in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
     /// The log.
     pub log: RawLog,
     /// What it says as a concentrated pool's.
     pub pool: Option<PoolLog>,
-    /// What it says as a position manager's.
-    pub manager: Option<ManagerLog>,
+    /// What it says as a position manager's, which few do.
+    pub manager: Option<Box<ManagerLog>>,
     /// What it says to single pools, by their places in the list.
     pub events: Vec<(usize, PoolEvent)>,
 }
 
-impl ReadLog {
+impl Deref for ReadLog {
+    type Target = Said;
+
+    fn deref(&self) -> &Said {
+        &self.0
+    }
+}
+
+impl Said {
     /// Whether two copies of a log were read as the same.
     pub(crate) fn means_the_same(&self, other: &Self) -> bool {
-        (self.pool, self.manager, &self.events) == (other.pool, other.manager, &other.events)
+        (self.pool, &self.manager, &self.events) == (other.pool, &other.manager, &other.events)
     }
 
     fn says_something(&self) -> bool {
@@ -122,7 +135,7 @@ impl Routes {
         for log in logs {
             let mut read = self.read(log)?;
             if read.says_something() {
-                (read.log.topics, read.log.data) = (Vec::new(), Bytes::new());
+                (read.0.log.topics, read.0.log.data) = (Vec::new(), Bytes::new());
                 reads.push(read);
             }
         }
@@ -134,10 +147,10 @@ impl Routes {
     /// # Errors
     /// It carries a known topic with content that does not parse.
     pub fn read(&self, log: RawLog) -> Result<ReadLog, DecodeError> {
-        let mut read = ReadLog { log, pool: None, manager: None, events: Vec::new() };
+        let mut read = Said { log, pool: None, manager: None, events: Vec::new() };
         for role in self.roles.get(&read.log.address).into_iter().flatten() {
             match *role {
-                Role::Manager => read.manager = uniswap_v3::manager_log(&read.log)?,
+                Role::Manager => read.manager = uniswap_v3::manager_log(&read.log)?.map(Box::new),
                 Role::Pool(place) if self.pools[place].venue.is_concentrated() => {
                     if read.pool.is_none() {
                         read.pool = concentrated_log(self.pools[place].venue, &read.log)?;
@@ -153,12 +166,12 @@ impl Routes {
                 }
             }
         }
-        Ok(read)
+        Ok(ReadLog(Box::new(read)))
     }
 
     fn note(
         &self,
-        read: &mut ReadLog,
+        read: &mut Said,
         place: usize,
         tell: impl Fn(&Pool, &RawLog) -> Told,
     ) -> Result<(), DecodeError> {

@@ -157,7 +157,12 @@ fn is_list(body: &[u8]) -> bool {
 
 async fn read<T: DeserializeOwned + Send + 'static>(body: Vec<u8>) -> Result<T, TransportError> {
     let parse = |body: Vec<u8>| {
-        serde_json::from_slice(&body).map_err(|error| {
+        // Checked once as a whole, instead of each of its texts.
+        let read = match std::str::from_utf8(&body) {
+            Ok(text) => serde_json::from_str(text),
+            Err(_) => serde_json::from_slice(&body),
+        };
+        read.map_err(|error| {
             RpcError::deser_err(error, String::from_utf8_lossy(&body[..body.len().min(200)]))
         })
     };
