@@ -64,6 +64,14 @@ pub(crate) fn need_tmux() -> Result<(), Failed> {
     install(&["tmux"], "tmux, for the tests of accrual top")
 }
 
+/// Instructions are counted in a simulated processor.
+pub(crate) fn need_valgrind() -> Result<(), Failed> {
+    if output("valgrind", ["--version"]).is_some() {
+        return Ok(());
+    }
+    install(&["valgrind"], "valgrind, to count the instructions of the engine, the decoder and the key check")
+}
+
 /// PostgreSQL 15's server programs; answers the folder that they lie in.
 pub(crate) fn need_postgres() -> Result<String, Failed> {
     if let Some(folder) = postgres_folder() {

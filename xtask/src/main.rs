@@ -5,11 +5,13 @@
 //! | `demo [options]` | builds the page and accrual, and plays the bundled rehearsal; the options go to `accrual demo` |
 //! | `page` | builds the page that accrual embeds, with npm packages |
 //! | `test` | everything CI checks: format, lints, docs, tests on SQLite and PostgreSQL, the real node, the demo |
+//! | `counts` | counts the instructions of the engine, the decoder and the key check, as `test` does |
 //! | `rehearse [--seed N]` | plays the campaign on a real EVM node again and records it |
 //! | `simulate [--seeds N] [--from S]` | runs indexer, engine and store under N seeds, from S on, in simulated weather |
 //! | `bench [options]` | measures everything and writes BENCHMARKS.md; see `bench.rs` |
 
 mod bench;
+mod counts;
 mod machine;
 mod page;
 mod postgres;
@@ -27,14 +29,17 @@ fn main() -> ExitCode {
             "demo" => demo(rest),
             "page" => page::build(),
             "test" => tests::test(rest),
+            "counts" => tests::counts(),
             "rehearse" => rehearse(rest),
             "simulate" => simulate(rest),
             "bench" => bench::bench(rest),
             other => Err(Failed(format!(
-                "there is no command {other}: it is demo, page, test, rehearse, simulate or bench"
+                "there is no command {other}: it is demo, page, test, counts, rehearse, simulate or bench"
             ))),
         },
-        None => Err(Failed("which command? demo, page, test, rehearse, simulate or bench".to_owned())),
+        None => {
+            Err(Failed("which command? demo, page, test, counts, rehearse, simulate or bench".to_owned()))
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::counts;
 use crate::machine;
 use crate::page;
 use crate::postgres::{Server, Sync};
@@ -25,9 +26,10 @@ pub(crate) fn test(only: &[String]) -> Result<(), Failed> {
     }
     // The tests start the demo as a user does, so the binary must be there: built as the tests are, so that nothing is
     // compiled twice.
-    run("cargo", ["build", "--workspace", "--bins", "--tests"])?;
+    run("cargo", ["build", "--workspace", "--bins", "--tests", "--examples"])?;
     if only.is_empty() {
         page::check_types()?;
+        counts::check()?;
     }
     let server = Server::start(postgres, Sync::Off)?;
     let mut command = Command::new("cargo");
@@ -42,6 +44,12 @@ pub(crate) fn test(only: &[String]) -> Result<(), Failed> {
         .env("ACCRUAL_REQUIRE_POSTGRES", "1")
         .env("ACCRUAL_BINARY", target("debug/accrual"));
     run_command(command)
+}
+
+/// What [`test`] counts, alone.
+pub(crate) fn counts() -> Result<(), Failed> {
+    run("cargo", ["build", "--workspace", "--bins", "--tests", "--examples"])?;
+    counts::check()
 }
 
 fn docs() -> Result<(), Failed> {
