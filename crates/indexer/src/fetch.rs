@@ -19,10 +19,10 @@ use accrual_rewards::unit::{BlockNumber, UnixSeconds};
 use accrual_store::Header;
 use alloy::primitives::{Address, B256, U256};
 use alloy::sol_types::SolEvent;
+use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};
-use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio_util::task::AbortOnDropHandle;
 
+use crate::ahead::{driven, task};
 use crate::complete::{Completeness, Evidence, says_the_same};
 use crate::decode::interest;
 use crate::decode::join::{self, KnownIds};
@@ -61,8 +61,6 @@ pub struct Fetcher<S> {
 
 /// NFT ids in one question; providers cap the parameters of a filter at some thousands.
 const IDS_PER_QUERY_MAX: usize = 500;
-/// Ranges in their second pass at the same time: it asks little, and what it has joined waits in memory.
-const SECOND_PASSES_MAX: usize = 2;
 /// So many batches of ids are asked for without a thought.
 const FEW_BATCHES: usize = 4;
 
@@ -142,25 +140,32 @@ impl<S: LogSource + 'static> Fetcher<S> {
 
     /// Everything in `blocks`, range by range, in chain order. Each range is a task of its own, so that one is read while
     /// another is folded.
-    pub fn ranges(self: &Arc<Self>, blocks: BlockRange) -> impl Stream<Item = Result<Fetched, IndexError>> {
-        self.planned(blocks)
-            .map(|range| {
-                let fetcher = self.clone();
+    pub fn ranges(self: &Arc<Self>, blocks: BlockRange) -> BoxStream<'static, Result<Fetched, IndexError>> {
+        let (first, second) = (self.clone(), self.clone());
+        let ranges = self
+            .clone()
+            .planned(blocks)
+            .map(move |range| {
+                let fetcher = first.clone();
                 task(async move { fetcher.first_pass(range).await })
             })
             .buffered(self.ranges_in_flight_max)
-            .map_ok(|pass| {
-                let (fetcher, queries) = (self.clone(), self.second_pass(&pass));
+            .map_ok(move |pass| {
+                let (fetcher, queries) = (second.clone(), second.second_pass(&pass));
                 task(async move { fetcher.complete(pass, queries).await })
             })
-            .try_buffered(SECOND_PASSES_MAX)
+            .try_buffered(self.ranges_in_flight_max);
+        driven(ranges)
     }
 
     /// Cuts `blocks` by the width that holds when each range is begun.
-    fn planned(&self, blocks: BlockRange) -> impl Stream<Item = BlockRange> {
-        futures::stream::unfold(Some(blocks), move |rest| async move {
-            let part = self.planner().first_part(rest?);
-            Some((part, after(part, rest?)))
+    fn planned(self: Arc<Self>, blocks: BlockRange) -> impl Stream<Item = BlockRange> {
+        futures::stream::unfold(Some(blocks), move |rest| {
+            let next = rest.map(|rest| {
+                let part = self.planner().first_part(rest);
+                (part, after(part, rest))
+            });
+            std::future::ready(next)
         })
     }
 
@@ -409,19 +414,6 @@ fn after(part: BlockRange, whole: BlockRange) -> Option<BlockRange> {
 
 /// How often something happened, by block.
 type Mints = BTreeMap<u64, u64>;
-
-/// Runs on whichever thread is free, and ends with whoever waits for it. Where there is only one, that waits as it is.
-async fn task<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
-    if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
-        return work.await;
-    }
-    match AbortOnDropHandle::new(tokio::spawn(work)).await {
-        Ok(done) => done,
-        Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
-        // Nobody aborts it but the runtime's own end.
-        Err(_) => std::future::pending().await,
-    }
-}
 
 /// Sorts by place, and drops what a node sent twice.
 fn in_chain_order(logs: &mut Vec<ReadLog>) -> Result<(), IndexError> {

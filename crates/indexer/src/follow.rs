@@ -380,7 +380,7 @@ impl<S: LogSource + 'static> Follower<S> {
             progress(Progress { from: blocks.first, block, target, events: self.events });
         };
         let read = async {
-            let mut ranges = std::pin::pin!(fetcher.ranges(blocks));
+            let mut ranges = fetcher.ranges(blocks);
             let mut batch = Batch::new(pools.len(), self.options.commit_events_max);
             while let Some(fetched) = ranges.next().await {
                 batch.push(fetched?, |pool, event| {

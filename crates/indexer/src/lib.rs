@@ -14,6 +14,7 @@
 //! - [`workers`]: which pools are this worker's, when several share a database.
 //! - [`follow`]: the loop that commits what was fetched, in order, and rewinds when the chain changes its mind.
 
+mod ahead;
 pub mod complete;
 pub mod decode;
 mod density;

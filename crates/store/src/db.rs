@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Database, Pool, Postgres, Sqlite, Transaction};
+use sqlx::{ConnectOptions, Connection, Database, Executor, Pool, Postgres, Sqlite, Transaction};
 
 use crate::leases::{self, Lease};
 use crate::steps::{self, Step, Steps};
@@ -353,7 +353,16 @@ async fn open_server(url: &DbUrl, text: &str, mode: Mode) -> Result<Db, StoreErr
         options = options.options([("default_transaction_read_only", "on")]);
     }
     knock(url, &options).await?;
-    let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS_MAX).connect_lazy_with(options);
+    let pool =
+        PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS_MAX).after_connect(|connection, _| {
+            Box::pin(async move {
+                // Packs of events and states are large texts. A server that was built without lz4 refuses, and packs them by its own,
+                // slower way.
+                let _ = connection.execute("set default_toast_compression = 'lz4'").await;
+                Ok(())
+            })
+        });
+    let pool = pool.connect_lazy_with(options);
     let (writer, reader) = (pool.clone(), pool);
     Ok(Db::Postgres(Pools { writer, reader, url: url.clone(), mode, steps: None, leases: Arc::new([]) }))
 }
