@@ -418,7 +418,7 @@ type Mints = BTreeMap<u64, u64>;
 /// Sorts by place, and drops what a node sent twice.
 fn in_chain_order(logs: &mut Vec<ReadLog>) -> Result<(), IndexError> {
     let place = |read: &ReadLog| (read.log.block_number, read.log.log_index);
-    logs.sort_by_key(|read| place(read));
+    logs.sort_by_key(place);
     logs.dedup_by(|a, b| place(a) == place(b) && says_the_same(&a.log, &b.log) && a.means_the_same(b));
     match logs.windows(2).find(|pair| place(&pair[0]) == place(&pair[1])) {
         None => Ok(()),
@@ -468,7 +468,7 @@ fn check_hashes(
             header.hash != log.block_hash || log.block_timestamp.is_some_and(|at| at != header.at.0)
         })
     };
-    if logs.iter().any(|read| differs(read)) {
+    if logs.iter().any(differs) {
         return Err(unsteady(blocks));
     }
     Ok(())
