@@ -83,7 +83,8 @@ async fn simulate(seed: u64, nodes: Nodes) -> Outcome {
     let end = Duration::from_secs(over + chance.pick(&[5, 20, 120]));
     let weather = Weather::new(seed, end, chain.late_seconds_max, nodes);
     let stage = Arc::new(Stage::new(chain.clone(), weather, false));
-    let mut run = Run { chance, stage: stage.clone(), shape, disk: Disk::new(), end, deaths: 0 };
+    let (stage_of_run, disk, completeness) = (stage.clone(), Disk::new(), completeness(seed, nodes));
+    let mut run = Run { chance, stage: stage_of_run, shape, completeness, disk, end, deaths: 0 };
     let disturbed = run.run_to_the_end().await;
     let (steps, faults, trace) = stage.sums();
     let mut hasher = DefaultHasher::new();
@@ -119,6 +120,17 @@ fn shape(chance: &mut Chance) -> Shape {
     }
 }
 
+/// What honest nodes say is right however little of it is checked; of those who lie, receipts find everything.
+fn completeness(seed: u64, nodes: Nodes) -> Completeness {
+    match nodes {
+        Nodes::Honest => {
+            let modes = [Completeness::Receipts, Completeness::Bloom, Completeness::Off];
+            Chance::new(seed, 4).pick(&modes)
+        }
+        Nodes::Lying => Completeness::Receipts,
+    }
+}
+
 /// The rows of a run that reads the whole chain at once, with nothing in its way.
 async fn undisturbed(chain: &Arc<Chain>, shape: Shape) -> Rows {
     let stage = Arc::new(Stage::new(chain.clone(), Weather::calm(), true));
@@ -128,7 +140,7 @@ async fn undisturbed(chain: &Arc<Chain>, shape: Shape) -> Rows {
         log_range_blocks_max: 10_000,
         ranges_in_flight_max: 1,
         commit_events_max: 1_000_000,
-        ..options(shape, &mut Chance::new(0, 0))
+        ..options(shape, Completeness::Receipts, &mut Chance::new(0, 0))
     };
     let life = async {
         let mut follower = open(&stage, db.clone().through(stage.clone()), options).await?;
@@ -155,7 +167,7 @@ async fn open(
     Follower::open(source, db, pools(), campaigns(), options).await
 }
 
-fn options(shape: Shape, chance: &mut Chance) -> FollowOptions {
+fn options(shape: Shape, completeness: Completeness, chance: &mut Chance) -> FollowOptions {
     FollowOptions {
         chain_id: CHAIN_ID,
         finality: match chance.between(0, 2) {
@@ -168,7 +180,7 @@ fn options(shape: Shape, chance: &mut Chance) -> FollowOptions {
         ranges_in_flight_max: chance.pick(&[1, 2, 4]),
         commit_events_max: chance.pick(&[1, 10, 100]),
         snapshot_events: 25,
-        completeness: Completeness::Receipts,
+        completeness,
         // When something was seen is compared nowhere.
         now: || UnixSeconds(1_750_000_000),
     }
@@ -178,6 +190,7 @@ struct Run {
     chance: Chance,
     stage: Arc<Stage>,
     shape: Shape,
+    completeness: Completeness,
     disk: Disk,
     end: Duration,
     deaths: u64,
@@ -208,7 +221,7 @@ impl Run {
     /// A process that opens the database, follows until it dies or its time is over, and perhaps stops by itself.
     async fn one_life(&mut self, steps: Option<u64>, time: Duration) -> Result<(), String> {
         let db = self.stage.held(self.disk.open()).await.map_err(|error| format!("no database: {error}"))?;
-        let options = options(self.shape, &mut self.chance);
+        let options = options(self.shape, self.completeness, &mut self.chance);
         let stage = self.stage.clone();
         let shutdown = CancellationToken::new();
         let has_begun = Cell::new(false);
@@ -243,7 +256,7 @@ impl Run {
         for _ in 0..2 {
             let db =
                 self.stage.held(self.disk.open()).await.map_err(|error| format!("no database: {error}"))?;
-            let options = options(self.shape, &mut self.chance);
+            let options = options(self.shape, self.completeness, &mut self.chance);
             let (stage, shutdown) = (self.stage.clone(), CancellationToken::new());
             let has_begun = Cell::new(false);
             let life = async {
