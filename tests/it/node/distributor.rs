@@ -320,7 +320,7 @@ async fn trees_and_claims_that_a_node_leaves_out_are_taken_from_the_receipts() {
     let tree = tree_at(&crowd, &fresh.db, head, UnixSeconds(crowd.stage.now)).await;
     fresh.remove().await;
     let calls: Vec<ClaimCall> = tree.proofs().map(|proof| call(&proof)).collect();
-    let (stage, now) = (&mut crowd.stage, crowd.stage.now);
+    let (now, stage) = (crowd.stage.now, &mut crowd.stage);
     let update = stage.update_tree(at, tree.root().unwrap());
     play_at(stage, now + 2, vec![update]).await;
     let paid = claim_all(stage, at, now + 2 * HOUR, &calls[..3]).await;
