@@ -11,6 +11,7 @@ use accrual_api::scope::Scope;
 use accrual_rewards::unit::UnixSeconds;
 use accrual_store::allowances::{self, LEASE_MS};
 use accrual_store::dump;
+use tokio_util::sync::CancellationToken;
 
 use crate::limits::{MONTH_AT, NEXT_MONTH_AT, plan, rig};
 use crate::rig::{Rig, START};
@@ -197,6 +198,17 @@ async fn who_was_not_heard_of_for_ten_minutes_is_forgotten() {
     }
     server.limits.tidy_once(&server.keys, NOW_MS + 10 * MINUTE_MS + 1).await;
     assert_eq!(world.reserved(MONTH_AT).await, 3, "what was served stays counted");
+}
+
+#[tokio::test]
+async fn a_server_that_stops_gives_back_what_it_has_not_served() {
+    let world = World::of_plan(1_000, 10).await;
+    let server = world.server();
+    world.calls(&server, 3, NOW_MS).await;
+    let stopped = CancellationToken::new();
+    stopped.cancel();
+    server.limits.tidy(&server.keys, &world.rig.api.settings().clock, stopped).await;
+    assert_eq!(world.reserved(MONTH_AT).await, 3);
 }
 
 #[tokio::test]
