@@ -212,6 +212,26 @@ async fn a_server_that_stops_gives_back_what_it_has_not_served() {
 }
 
 #[tokio::test]
+async fn idle_slots_are_given_back_and_half_of_them_kept_by_who_is_alone() {
+    let world = World::of_plan(1_000, 10).await;
+    let (server, other) = (world.server(), world.server());
+    let held = async || {
+        let rows = dump::table(&world.rig.db, "minute_slots").await.unwrap();
+        rows.into_iter().find(|row| row[1] == server.keys.replica_id()).unwrap()[2].clone()
+    };
+    server.keys.beat().await.unwrap();
+    world.calls(&server, 10, NOW_MS).await;
+    assert_eq!(held().await, "10");
+    let later_ms = NOW_MS + MINUTE_MS + 1;
+    server.limits.tidy_once(&server.keys, later_ms).await;
+    assert_eq!(held().await, "5");
+    other.keys.beat().await.unwrap();
+    server.keys.beat().await.unwrap();
+    server.limits.tidy_once(&server.keys, later_ms).await;
+    assert_eq!(held().await, "1", "another may need them");
+}
+
+#[tokio::test]
 async fn calls_are_reserved_ahead_for_who_called_within_a_minute_and_in_the_month_that_runs() {
     let world = World::of_plan(1_000, 10).await;
     let server = world.server();
