@@ -219,10 +219,13 @@ async fn idle_slots_are_given_back_and_half_of_them_kept_by_who_is_alone() {
         let rows = dump::table(&world.rig.db, "minute_slots").await.unwrap();
         rows.into_iter().find(|row| row[1] == server.keys.replica_id()).unwrap()[2].clone()
     };
+    // One that was heard of half a minute ago has no part any more.
+    world.server().keys.beat().await.unwrap();
+    world.rig.set_now(START + 30);
     server.keys.beat().await.unwrap();
-    world.calls(&server, 10, NOW_MS).await;
+    world.calls(&server, 6, NOW_MS + 30_000).await;
     assert_eq!(held().await, "10");
-    let later_ms = NOW_MS + MINUTE_MS + 1;
+    let later_ms = NOW_MS + 30_000 + MINUTE_MS + 1;
     server.limits.tidy_once(&server.keys, later_ms).await;
     assert_eq!(held().await, "5");
     other.keys.beat().await.unwrap();
