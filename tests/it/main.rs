@@ -21,6 +21,7 @@ mod retained;
 mod rotation;
 mod secrets;
 mod servers;
+mod simulated;
 mod standby;
 mod store;
 mod tokens;

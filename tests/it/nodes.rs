@@ -107,6 +107,7 @@ async fn a_pruned_node_is_asked_for_what_it_still_has() {
     let (old, new) = (world.query(400), world.query(50));
     let expected = world.source(&[&world.played.url]).logs(&old).await.unwrap();
     assert_eq!(source.logs(&old).await.unwrap(), expected);
+    println!("{} logs of 400 blocks, of which it has 100: none missing", expected.len());
     let found = row(&source, &liar.url);
     assert!(found.standing == "pruned" && found.reason.unwrap().contains("no logs of blocks below"));
     honest.set(Faults { is_down: true, ..Faults::default() });
@@ -135,6 +136,7 @@ async fn a_node_that_goes_away_gives_way_and_is_asked_again() {
     let begun = Instant::now();
     let error = source.logs(&query).await.unwrap_err();
     assert!(matches!(error, SourceError::Unreachable { seconds: 2, .. }), "{error}");
+    println!("with none up it was given up after {:?}", begun.elapsed());
     assert!(begun.elapsed() < Duration::from_secs(15));
     let standing = [&one.url, &other.url].map(|url| row(&source, url).standing);
     assert!(standing.iter().any(|standing| standing == "unreachable"), "{standing:?}");
@@ -152,6 +154,7 @@ async fn a_lagging_nodes_empty_answer_is_not_taken() {
     let expected = world.source(&[&world.played.url]).logs(&query).await.unwrap();
     assert!(!expected.is_empty(), "there is something to miss");
     assert_eq!(source.logs(&query).await.unwrap(), expected);
+    println!("30 blocks behind: {} logs, none missing", expected.len());
     honest.set(Faults { is_down: true, ..Faults::default() });
     let alone = world.source(&[&late.url]);
     let error = alone.logs(&query).await.unwrap_err();
@@ -210,6 +213,7 @@ async fn what_a_node_takes_is_remembered_by_the_next_process() {
         let ended = index(folder.path(), &world, &again.url_text, &[&liar.url]).await;
         assert_eq!(ended.code, 0, "{}", ended.stderr);
         assert_eq!(liar.too_wide(), taught, "no refusal had to teach it again");
+        println!("{taught} refusals taught it, 0 the next process");
         let events = async |of: &accrual_store::Db| {
             dump(of).await.into_iter().find(|(name, _)| *name == "events").unwrap().1
         };
@@ -249,7 +253,9 @@ async fn with_bad_nodes_beside_a_good_one_the_rows_are_those_of_the_good_one() {
     assert!(ended.stdout.contains("headers and receipts show that logs are all"), "{}", ended.stdout);
     for table in ["events", "checkpoints"] {
         let rows = async |of: &accrual_store::Db| accrual_store::dump::table(of, table).await.unwrap();
-        assert!(rows(&stored.db).await == rows(&expected.db).await, "{table}");
+        let (found, expected) = (rows(&stored.db).await, rows(&expected.db).await);
+        assert!(found == expected, "{table}");
+        println!("{table}: {} rows, 0 differ", found.len());
     }
     stored.remove().await;
     expected.remove().await;

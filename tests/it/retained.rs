@@ -52,6 +52,7 @@ async fn days_are_answered_as_before_and_hours_begin_later() {
     let by_day = UnixSeconds(ENDS_AT.0 / DAY * DAY - 3 * DAY);
     let gone = retention::roll_up_accounts(&db, &campaign, ENDS_AT, by_day).await.unwrap();
     assert!(gone > 5_000, "{gone}");
+    println!("{gone} rows went");
     db.close().await;
     // Answers are kept for a second where no block comes.
     tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;

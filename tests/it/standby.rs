@@ -166,6 +166,7 @@ async fn a_standby_is_read_from_while_it_is_fresh_and_never_answers_older() {
     assert_eq!(stands_at(&book).await, 120);
     let behind = reading.lag().unwrap().behind.unwrap();
     assert!(behind > LAG_MAX, "{behind:?}");
+    println!("it was left alone when {behind:?} behind");
 
     // Fresh again, and once more behind before anybody noticed: what was answered stays.
     standby.replay(&primary, true).await;

@@ -141,11 +141,12 @@ mod tests {
     #[test]
     fn names_and_sets() {
         for scope in Scope::ALL {
-            assert_eq!(scope.as_str().parse(), Ok(scope));
+            assert_eq!((scope.as_str().parse(), scope.to_string()), (Ok(scope), scope.as_str().to_owned()));
             let alone: Scopes = [scope].into_iter().collect();
             let others = Scope::ALL.into_iter().filter(|other| alone.contains(*other));
             assert_eq!(others.collect::<Vec<_>>(), [scope], "each scope is its own bit");
             assert_eq!(Scopes::split(scope.as_str()), alone);
+            assert_eq!([scope, scope].into_iter().collect::<Scopes>(), alone, "asked for twice, it is there");
         }
         let all: Scopes = Scope::ALL.into_iter().collect();
         assert_eq!(Scopes::split(&all.join()), all);

@@ -2,7 +2,8 @@
 //!
 //! It goes as far as every pool is stored and no further, with a source of its own, so that no pool waits for it. Which of
 //! two chains the node is on is held against the pools' own blocks, before the logs are asked for and after; a rewind of the
-//! pools takes its rows back too, and turns a batch away that was read before it.
+//! pools takes its rows back too, and turns a batch away that was read before it. That no log is missing is shown as for
+//! the pools: by what the headers commit to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use alloy::sol_types::SolCall;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use crate::complete::{Completeness, Evidence};
 use crate::decode::distributor::{CLAIM_TOPIC, TREE_TOPICS, abi, distributor_event};
 use crate::discover::Scanner;
 use crate::error::IndexError;
@@ -37,6 +39,8 @@ pub struct DistributorOptions {
     pub pools: Vec<PoolId>,
     /// Upper bound of a range of blocks asked for at once.
     pub log_range_blocks_max: u32,
+    /// How it is shown that no log is missing.
+    pub completeness: Completeness,
 }
 
 /// Reads one Distributor into one database.
@@ -155,16 +159,23 @@ impl<S: LogSource> DistributorReader<S> {
         scanner: &Scanner<'_, S>,
         blocks: BlockRange,
     ) -> Result<Vec<Placed<DistributorEvent>>, IndexError> {
-        let Followed { address, tokens, .. } = &self.options.followed;
-        let none = Vec::new;
-        let query = |topics| LogQuery { addresses: vec![*address], topics, blocks };
-        let mut logs = scanner.logs(query([TREE_TOPICS.to_vec(), none(), none(), none()])).await?;
-        if !tokens.is_empty() {
-            let tokens = tokens.iter().map(|token| token.into_word()).collect();
-            logs.extend(scanner.logs(query([vec![CLAIM_TOPIC], none(), tokens, none()])).await?);
+        let (mut logs, mut times) = (Vec::new(), BTreeMap::new());
+        for part in self.parts(blocks) {
+            let evidence = match self.options.completeness {
+                Completeness::Off => None,
+                mode => Some(Evidence::gather(&self.source, mode, part).await?),
+            };
+            let mut found = Vec::new();
+            for question in self.questions(part) {
+                found.extend(scanner.whole_logs(question, evidence.as_ref()).await?);
+            }
+            match &evidence {
+                None => times.extend(self.times(&found).await?),
+                Some(evidence) => times.extend(times_by(&evidence.headers(), &found)?),
+            }
+            logs.extend(found);
         }
         logs.sort_by_key(|log| (log.block_number, log.log_index));
-        let times = self.times(&logs).await?;
         let mut events = Vec::with_capacity(logs.len());
         for log in &logs {
             let Some(event) = distributor_event(log)? else { continue };
@@ -176,6 +187,34 @@ impl<S: LogSource> DistributorReader<S> {
             events.push(Placed { block_number, block_at, log_index, event });
         }
         Ok(events)
+    }
+
+    /// All of `blocks` at once where nodes are believed; else so many as their headers are held in memory.
+    fn parts(&self, blocks: BlockRange) -> Vec<BlockRange> {
+        if self.options.completeness == Completeness::Off {
+            return vec![blocks];
+        }
+        let width = u64::from(self.options.log_range_blocks_max.max(1));
+        let (mut first, mut parts) = (blocks.first, Vec::new());
+        while first <= blocks.last {
+            let last = BlockNumber(first.0.saturating_add(width - 1)).min(blocks.last);
+            parts.push(BlockRange { first, last });
+            first = last.next();
+        }
+        parts
+    }
+
+    /// What is asked of `blocks`: all that is said of trees, and the claims of our tokens.
+    fn questions(&self, blocks: BlockRange) -> Vec<LogQuery> {
+        let Followed { address, tokens, .. } = &self.options.followed;
+        let none = Vec::new;
+        let question = |topics| LogQuery { addresses: vec![*address], topics, blocks };
+        let mut all = vec![question([TREE_TOPICS.to_vec(), none(), none(), none()])];
+        if !tokens.is_empty() {
+            let tokens = tokens.iter().map(|token| token.into_word()).collect();
+            all.push(question([vec![CLAIM_TOPIC], none(), tokens, none()]));
+        }
+        all
     }
 
     /// The time of each log's block. The header is asked where the log does not say, and must be of the log's own block.
@@ -198,4 +237,19 @@ impl<S: LogSource> DistributorReader<S> {
         }
         Ok(times)
     }
+}
+
+/// The time of each log's block, which must be one of `headers`.
+fn times_by(
+    headers: &BTreeMap<u64, Header>,
+    logs: &[RawLog],
+) -> Result<BTreeMap<BlockNumber, UnixSeconds>, IndexError> {
+    let mut times = BTreeMap::new();
+    for log in logs {
+        let number = BlockNumber(log.block_number);
+        let header = headers.get(&log.block_number).filter(|header| header.hash == log.block_hash);
+        let header = header.ok_or(IndexError::Unsteady { first: number, last: number })?;
+        times.insert(number, header.at);
+    }
+    Ok(times)
 }

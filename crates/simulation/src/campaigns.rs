@@ -1,14 +1,14 @@
-//! What is followed: two pools and a token, each with a campaign of another scoring.
+//! What is followed: three pools and a token, with campaigns of every scoring.
 
 use accrual_rewards::campaign::{Campaign, Scoring, Weights, Window};
 use accrual_rewards::id::Venue;
-use accrual_rewards::pool::Pool;
+use accrual_rewards::pool::{Pool, Wrapper, WrapperKind};
 use accrual_rewards::unit::{Amount, BlockNumber, UnixSeconds};
 use alloy::primitives::{Address, U256};
 
 use crate::chain::{FIRST, born_at};
 use crate::node::REWARD_TOKEN;
-use crate::world::{MANAGER, POOLS, TOKEN, account};
+use crate::world::{GAUGE, MANAGER, POOLS, STAKED, TOKEN, account};
 
 const STARTS_AT: UnixSeconds = UnixSeconds(1_749_999_000);
 const ENDS_AT: UnixSeconds = UnixSeconds(1_750_003_000);
@@ -26,9 +26,13 @@ pub(crate) fn pools() -> Vec<Pool> {
         wrappers: Vec::new(),
         facts: Default::default(),
     };
+    let kind = WrapperKind::ClGauge;
+    let gauge = Wrapper { kind, address: GAUGE, holder: GAUGE, to: None };
+    let staked = pool("staked", Venue::AerodromeCl, POOLS[STAKED], born_at(STAKED));
     vec![
         pool("one", Venue::UniswapV3, POOLS[0], born_at(0)),
         pool("two", Venue::UniswapV3, POOLS[1], born_at(1)),
+        Pool { wrappers: vec![gauge], ..staked },
         pool("token", Venue::Erc20, TOKEN, FIRST),
     ]
 }
@@ -59,6 +63,7 @@ pub(crate) fn campaigns() -> Vec<Campaign> {
     vec![
         campaign("one", Scoring::PerBlock, parts),
         campaign("two", Scoring::SwapWeighted, parts),
+        campaign("staked", Scoring::TimeWeighted, parts),
         campaign("token", Scoring::TimeWeighted, Weights { fees: 1, token0: 0, token1: 0 }),
     ]
 }

@@ -9,28 +9,36 @@ use tempfile::TempDir;
 /// Where files live in memory, on systems that have it.
 const IN_MEMORY: &str = "/dev/shm";
 
-/// The place of one database, gone when dropped.
+/// The place of one database.
 #[derive(Debug)]
 pub(crate) struct Disk {
-    folder: TempDir,
+    url: DbUrl,
+    /// Gone when dropped.
+    _folder: Option<TempDir>,
 }
 
 impl Disk {
-    /// An empty database with today's tables.
+    /// An empty SQLite database with today's tables.
     pub(crate) fn new() -> Self {
-        let disk = Self { folder: folder() };
-        std::fs::write(disk.path(), template()).expect("a database is copied");
-        disk
+        let folder = folder();
+        let path = path_in(&folder);
+        std::fs::write(&path, template()).expect("a database is copied");
+        Self { url: DbUrl::file(path), _folder: Some(folder) }
     }
 
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("accrual.db")
+    /// A database that somebody else made: empty, with today's tables.
+    pub(crate) fn at(url: DbUrl) -> Self {
+        Self { url, _folder: None }
     }
 
     /// Opens it, as a process does that begins.
     pub(crate) async fn open(&self) -> Result<Db, StoreError> {
-        Db::open(&DbUrl::file(self.path()), Mode::Write).await
+        Db::open(&self.url, Mode::Write).await
     }
+}
+
+fn path_in(folder: &TempDir) -> PathBuf {
+    folder.path().join("accrual.db")
 }
 
 fn folder() -> TempDir {
@@ -43,14 +51,15 @@ fn template() -> &'static [u8] {
     static TEMPLATE: OnceLock<Vec<u8>> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
         let make = || {
-            let disk = Disk { folder: folder() };
+            let folder = folder();
+            let path = path_in(&folder);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(async {
-                let db = disk.open().await.expect("a fresh database opens");
+                let db = Db::open(&DbUrl::file(&path), Mode::Write).await.expect("a fresh database opens");
                 db.migrate().await.expect("a fresh database migrates");
                 db.close().await;
             });
-            std::fs::read(disk.path()).expect("the migrated file can be read")
+            std::fs::read(path).expect("the migrated file can be read")
         };
         std::thread::scope(|scope| scope.spawn(make).join().expect("a database is made"))
     })

@@ -2,10 +2,10 @@
 //! are simulated as far as they are outside of us, with faults wherever the outside is touched. In the end the rows must
 //! be those of a run that nothing disturbed.
 //!
-//! What is real: the follower with everything in it, the JSON-RPC client above its transport, the store on SQLite. What
-//! is simulated:
+//! What is real: the follower with everything in it, the JSON-RPC client above its transport, the store on SQLite, or
+//! on a PostgreSQL that somebody else brings. What is simulated:
 //!
-//! - `chain.rs`: blocks with real headers and logs (`world.rs` plays the contracts), and branches that end;
+//! - `chain.rs`: blocks with real headers and logs (`world.rs`, `concentrated.rs` and `gauge.rs` play the contracts), and branches that end;
 //! - `node.rs`: what a node answers; `weather.rs`: what goes wrong under a seed; `wire.rs`: the way between;
 //! - `stage.rs`: the clock, which stands while the database works and else jumps to the next thing that happens, and
 //!   death: a process ends at a step to the outside, and what it did before stays;
@@ -19,7 +19,9 @@
 mod campaigns;
 mod chain;
 mod chance;
+mod concentrated;
 mod disk;
+mod gauge;
 mod node;
 mod rows;
 mod seed;
@@ -29,6 +31,6 @@ mod weather;
 mod wire;
 mod world;
 
-pub use seed::{Outcome, run};
+pub use seed::{Outcome, run, run_at};
 pub use sums::{Sums, run_all};
 pub use weather::Nodes;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::chain::{Block, Chain, View};
-use crate::world::{FEES_PPM, POOLS, SPACINGS, TOKEN, TOKEN0, TOKEN1};
+use crate::world::{FEES_PPM, GAUGE, MANAGER, POOLS, SPACINGS, STAKED, TOKEN, TOKEN0, TOKEN1};
 
 sol! {
     function token0() external view returns (address);
@@ -16,6 +16,8 @@ sol! {
     function tickSpacing() external view returns (int24);
     function fee() external view returns (uint24);
     function slot0() external view returns (uint160, int24, uint16, uint16, uint16, uint8, bool);
+    function pool() external view returns (address);
+    function nft() external view returns (address);
     function totalSupply() external view returns (uint256);
     function decimals() external view returns (uint8);
     function symbol() external view returns (string);
@@ -198,6 +200,7 @@ fn call(call: &Value) -> Said {
     let selector: [u8; 4] = data.get(..4).and_then(|four| four.try_into().ok()).ok_or_else(reverted)?;
     let output = match POOLS.iter().position(|pool| *pool == to) {
         Some(place) => pool_view(place, selector),
+        None if to == GAUGE => gauge_view(selector),
         None => token_view(to, selector),
     };
     output.map(|output| format!("\"{}\"", Bytes::from(output))).ok_or_else(reverted)
@@ -209,9 +212,19 @@ fn pool_view(place: usize, selector: [u8; 4]) -> Option<Vec<u8>> {
         token1Call::SELECTOR => TOKEN1.abi_encode(),
         tickSpacingCall::SELECTOR => SPACINGS[place].abi_encode(),
         feeCall::SELECTOR => FEES_PPM[place].abi_encode(),
+        // Slipstream has no protocol fee in it.
+        slot0Call::SELECTOR if place == STAKED => vec![0; 6 * 32],
         slot0Call::SELECTOR => vec![0; 7 * 32],
         _ => return None,
     })
+}
+
+fn gauge_view(selector: [u8; 4]) -> Option<Vec<u8>> {
+    match selector {
+        poolCall::SELECTOR => Some(POOLS[STAKED].abi_encode()),
+        nftCall::SELECTOR => Some(MANAGER.abi_encode()),
+        _ => None,
+    }
 }
 
 fn token_view(to: Address, selector: [u8; 4]) -> Option<Vec<u8>> {

@@ -10,7 +10,7 @@ use accrual_indexer::complete::Completeness;
 use accrual_indexer::follow::{Finality, FollowOptions, Follower, Target};
 use accrual_indexer::rpc::{RpcNodes, RpcOptions, RpcSource};
 use accrual_rewards::unit::UnixSeconds;
-use accrual_store::{Db, checkpoints};
+use accrual_store::{Db, DbUrl, checkpoints};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -58,7 +58,16 @@ const STACK_BYTES: usize = 32 << 20;
 /// # Panics
 /// When the machine has no room for a database, or the code under test panics.
 pub fn run(seed: u64, nodes: Nodes) -> Outcome {
-    alone(move || simulate(seed, nodes))
+    alone(move || simulate(seed, nodes, Disk::new()))
+}
+
+/// As [`run`], but that the disturbed run has the database at `url`, which is empty and has today's tables. The rows must
+/// be those that an undisturbed run leaves in SQLite.
+///
+/// # Panics
+/// As [`run`].
+pub fn run_at(seed: u64, nodes: Nodes, url: DbUrl) -> Outcome {
+    alone(move || simulate(seed, nodes, Disk::at(url)))
 }
 
 fn alone<T, F>(begin: impl FnOnce() -> F + Send + 'static) -> T
@@ -74,7 +83,7 @@ where
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-async fn simulate(seed: u64, nodes: Nodes) -> Outcome {
+async fn simulate(seed: u64, nodes: Nodes, disk: Disk) -> Outcome {
     let mut chance = Chance::new(seed, 3);
     let shape = shape(&mut chance);
     let chain = Arc::new(Chain::new(seed, shape));
@@ -83,7 +92,8 @@ async fn simulate(seed: u64, nodes: Nodes) -> Outcome {
     let end = Duration::from_secs(over + chance.pick(&[5, 20, 120]));
     let weather = Weather::new(seed, end, chain.late_seconds_max, nodes);
     let stage = Arc::new(Stage::new(chain.clone(), weather, false));
-    let mut run = Run { chance, stage: stage.clone(), shape, disk: Disk::new(), end, deaths: 0 };
+    let completeness = completeness(seed, nodes);
+    let mut run = Run { chance, stage: stage.clone(), shape, completeness, disk, end, deaths: 0 };
     let disturbed = run.run_to_the_end().await;
     let (steps, faults, trace) = stage.sums();
     let mut hasher = DefaultHasher::new();
@@ -119,6 +129,17 @@ fn shape(chance: &mut Chance) -> Shape {
     }
 }
 
+/// What honest nodes say is right however little of it is checked; of those who lie, receipts find everything.
+fn completeness(seed: u64, nodes: Nodes) -> Completeness {
+    match nodes {
+        Nodes::Honest => {
+            let modes = [Completeness::Receipts, Completeness::Bloom, Completeness::Off];
+            Chance::new(seed, 4).pick(&modes)
+        }
+        Nodes::Lying => Completeness::Receipts,
+    }
+}
+
 /// The rows of a run that reads the whole chain at once, with nothing in its way.
 async fn undisturbed(chain: &Arc<Chain>, shape: Shape) -> Rows {
     let stage = Arc::new(Stage::new(chain.clone(), Weather::calm(), true));
@@ -128,7 +149,7 @@ async fn undisturbed(chain: &Arc<Chain>, shape: Shape) -> Rows {
         log_range_blocks_max: 10_000,
         ranges_in_flight_max: 1,
         commit_events_max: 1_000_000,
-        ..options(shape, &mut Chance::new(0, 0))
+        ..options(shape, Completeness::Receipts, &mut Chance::new(0, 0))
     };
     let life = async {
         let mut follower = open(&stage, db.clone().through(stage.clone()), options).await?;
@@ -155,7 +176,7 @@ async fn open(
     Follower::open(source, db, pools(), campaigns(), options).await
 }
 
-fn options(shape: Shape, chance: &mut Chance) -> FollowOptions {
+fn options(shape: Shape, completeness: Completeness, chance: &mut Chance) -> FollowOptions {
     FollowOptions {
         chain_id: CHAIN_ID,
         finality: match chance.between(0, 2) {
@@ -168,7 +189,7 @@ fn options(shape: Shape, chance: &mut Chance) -> FollowOptions {
         ranges_in_flight_max: chance.pick(&[1, 2, 4]),
         commit_events_max: chance.pick(&[1, 10, 100]),
         snapshot_events: 25,
-        completeness: Completeness::Receipts,
+        completeness,
         // When something was seen is compared nowhere.
         now: || UnixSeconds(1_750_000_000),
     }
@@ -178,6 +199,7 @@ struct Run {
     chance: Chance,
     stage: Arc<Stage>,
     shape: Shape,
+    completeness: Completeness,
     disk: Disk,
     end: Duration,
     deaths: u64,
@@ -208,7 +230,7 @@ impl Run {
     /// A process that opens the database, follows until it dies or its time is over, and perhaps stops by itself.
     async fn one_life(&mut self, steps: Option<u64>, time: Duration) -> Result<(), String> {
         let db = self.stage.held(self.disk.open()).await.map_err(|error| format!("no database: {error}"))?;
-        let options = options(self.shape, &mut self.chance);
+        let options = options(self.shape, self.completeness, &mut self.chance);
         let stage = self.stage.clone();
         let shutdown = CancellationToken::new();
         let has_begun = Cell::new(false);
@@ -243,7 +265,7 @@ impl Run {
         for _ in 0..2 {
             let db =
                 self.stage.held(self.disk.open()).await.map_err(|error| format!("no database: {error}"))?;
-            let options = options(self.shape, &mut self.chance);
+            let options = options(self.shape, self.completeness, &mut self.chance);
             let (stage, shutdown) = (self.stage.clone(), CancellationToken::new());
             let has_begun = Cell::new(false);
             let life = async {
@@ -324,6 +346,8 @@ mod tests {
         };
         let ((one, chain), (other, _)) = (rows(1), rows(2));
         assert_eq!(one.differ_from(&one, &chain), None);
-        assert!(one.differ_from(&other, &chain).is_some_and(|what| what.starts_with("table ")));
+        let what = one.differ_from(&other, &chain).unwrap();
+        println!("{} events against {} of another chain: {what}", one.events(), other.events());
+        assert!(what.starts_with("table "));
     }
 }

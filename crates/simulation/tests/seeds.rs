@@ -40,6 +40,7 @@ fn the_same_seed_is_the_same_run() {
         let (once, again) = (run(seed, Nodes::Honest), run(seed, Nodes::Honest));
         assert_eq!(once.trace, again.trace, "seed {seed}");
         assert_eq!((once.steps, &once.faults), (again.steps, &again.faults), "seed {seed}");
+        println!("seed {seed}: {} steps twice, trace {:016x}", once.steps, once.trace);
     }
     assert_ne!(run(1, Nodes::Honest).trace, run(2, Nodes::Honest).trace);
 }
@@ -48,6 +49,7 @@ fn the_same_seed_is_the_same_run() {
 #[test]
 fn what_lying_nodes_leave_out_changes_nothing() {
     let sums = run_all(0..60, Nodes::Lying, 1, |_, _| {});
+    println!("{sums}");
     assert!(sums.faults.get("logs: one left out").is_some_and(|count| *count > 60), "{sums}");
     assert!(sums.failures.is_empty(), "{:?}", sums.failures);
 }

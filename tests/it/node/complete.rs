@@ -104,6 +104,7 @@ async fn what_cannot_be_settled_stops_with_a_sentence_and_another_node_heals_it(
         let (outcome, found) = followed(&crowd, &both, mode).await;
         outcome.unwrap();
         assert!(found == all, "{mode:?}: the other node's receipts heal it");
+        println!("{mode:?}: {} rows, 0 differ once another node has receipts", found.len());
     }
 }
 
@@ -125,6 +126,7 @@ async fn what_a_node_makes_up_is_not_stored() {
     let (outcome, found) = followed(&crowd, &both, Completeness::Bloom).await;
     outcome.unwrap();
     assert!(found == all);
+    println!("{} rows with an honest node beside it, 0 differ", found.len());
 }
 
 /// Headers come from a machine that has the newest blocks, logs from one behind the same address that has not.

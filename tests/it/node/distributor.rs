@@ -1,6 +1,7 @@
 //! A contract with the Distributor's rules pays our tree and refuses what was changed; its logs tell what it says itself.
 
 use accrual_indexer::IndexError;
+use accrual_indexer::complete::Completeness;
 use accrual_indexer::distributor::{DistributorOptions, DistributorReader, live_root};
 use accrual_indexer::follow::{Finality, Target};
 use accrual_indexer::rpc::{RpcOptions, RpcSource};
@@ -11,6 +12,7 @@ use accrual_rewards::unit::{Amount, BlockNumber, UnixSeconds};
 use accrual_store::distributor::{self, Followed};
 use accrual_store::{Db, rebuild};
 use accrual_tests::db::{Fresh, on_each_engine};
+use accrual_tests::liar::{Faults, Liar};
 use alloy::primitives::{Address, B256, U256};
 use serde_json::{Value, json};
 
@@ -34,6 +36,7 @@ fn reader_options(crowd: &Crowd, address: Address) -> DistributorOptions {
         followed,
         pools: pools.into_iter().map(|pool| pool.id).collect(),
         log_range_blocks_max: 7,
+        completeness: Completeness::Bloom,
     }
 }
 
@@ -285,6 +288,69 @@ async fn through_a_fork_and_back_the_same_claims_stay() {
         assert!(ours != gone && ours != before);
     })
     .await;
+}
+
+/// The pools by the honest node, the Distributor by the one at `url`: how that went, and what is stored then.
+async fn read_of(
+    crowd: &Crowd,
+    url: &str,
+    address: Address,
+    completeness: Completeness,
+) -> (Result<Option<BlockNumber>, IndexError>, Vec<Vec<Vec<String>>>) {
+    let stored = accrual_tests::db::fresh(accrual_store::Engine::Sqlite).await.unwrap();
+    follower(crowd, &stored.db, "http", FINALITY).await.sync(Target::Head, &|_| {}).await.unwrap();
+    let rpc = RpcOptions { chain_id: Some(CHAIN), ..RpcOptions::default() };
+    let options = DistributorOptions { completeness, ..reader_options(crowd, address) };
+    let source = RpcSource::new(&[url.to_owned()], rpc);
+    let reader = DistributorReader::open(source, stored.db.clone(), options).await.unwrap();
+    let outcome = reader.sync().await;
+    let rows = rows(&stored).await;
+    stored.remove().await;
+    (outcome, rows)
+}
+
+/// A tree or a claim that a node keeps to itself would be money that nobody sees.
+#[tokio::test(flavor = "multi_thread")]
+async fn trees_and_claims_that_a_node_leaves_out_are_taken_from_the_receipts() {
+    let mut crowd = Crowd::gather(21).await;
+    let at = crowd.stage.open_distributor().await.unwrap();
+    crowd.play(30).await;
+    let fresh = accrual_tests::db::fresh(accrual_store::Engine::Sqlite).await.unwrap();
+    let head = sync(&crowd, &fresh.db, at).await;
+    let tree = tree_at(&crowd, &fresh.db, head, UnixSeconds(crowd.stage.now)).await;
+    fresh.remove().await;
+    let calls: Vec<ClaimCall> = tree.proofs().map(|proof| call(&proof)).collect();
+    let (now, stage) = (crowd.stage.now, &mut crowd.stage);
+    let update = stage.update_tree(at, tree.root().unwrap());
+    play_at(stage, now + 2, vec![update]).await;
+    let paid = claim_all(stage, at, now + 2 * HOUR, &calls[..3]).await;
+    assert!(paid.iter().all(|paid| *paid), "{paid:?}");
+    let honest = crowd.stage.anvil.url().to_owned();
+    let (outcome, all) = read_of(&crowd, &honest, at, Completeness::Off).await;
+    outcome.unwrap();
+    assert!(!all[0].is_empty() && all[1].len() == 3, "{all:?}");
+
+    let every = |omit_every| Faults { omit_every: Some(omit_every), ..Faults::default() };
+    let cases = [
+        ("every log", every(1), Completeness::Bloom),
+        ("every log", every(1), Completeness::Receipts),
+        ("each second log", every(2), Completeness::Receipts),
+    ];
+    for (name, faults, mode) in cases {
+        let liar = Liar::before(&honest, faults.clone()).await;
+        let (outcome, found) = read_of(&crowd, &liar.url, at, mode).await;
+        outcome.unwrap_or_else(|error| panic!("{name}, {mode:?}: {error}"));
+        assert!(found == all, "{name}, {mode:?}: {found:?}, the honest node's are {all:?}");
+        // So that these cases can fail: without it they do.
+        let (outcome, found) = read_of(&crowd, &liar.url, at, Completeness::Off).await;
+        assert!(outcome.is_ok() && found != all, "{name}: nothing was left out");
+        // Without receipts it is noticed all the same, and nothing of it is stored.
+        let without = Faults { without: vec!["eth_getBlockReceipts"], ..faults };
+        let liar = Liar::before(&honest, without).await;
+        let (outcome, found) = read_of(&crowd, &liar.url, at, mode).await;
+        assert!(matches!(outcome, Err(IndexError::Incomplete { .. })), "{name}, {mode:?}: {outcome:?}");
+        assert!(found[1].is_empty(), "{found:?}");
+    }
 }
 
 /// All that was read of the Distributor.

@@ -72,6 +72,8 @@ async fn a_fork_below_finality_stops_and_changes_nothing() {
                 assert!(error.to_string().contains("changed below finality"), "{error}");
             }
             assert!(stored == seen.dump().await, "the database changed");
+            let rows: usize = stored.iter().map(|(_, rows)| rows.len()).sum();
+            println!("{}: refused twice, {rows} rows unchanged", seen.engine);
         }
     })
     .await;
@@ -173,7 +175,9 @@ async fn the_command_in_the_sentence_repairs_a_fork_below_finality() {
         assert_eq!(ended.code, 0, "{}", ended.stderr);
         for table in ["events", "pool_points"] {
             let of = async |db| accrual_store::dump::table(db, table).await.unwrap();
-            assert!(of(&seen.db).await == of(&never_saw.db).await, "{table}");
+            let (ours, theirs) = (of(&seen.db).await, of(&never_saw.db).await);
+            assert!(ours == theirs, "{table}");
+            println!("{}: {table}: {} rows, 0 differ", seen.engine, ours.len());
         }
         never_saw.remove().await;
 

@@ -189,6 +189,10 @@ async fn a_changed_row_is_found_and_named() {
     assert_eq!((wide.differences, narrow.differences), (1, 0));
     assert!(wide.first_difference.as_ref().unwrap().starts_with("owner of NFT "), "{wide:?}");
     assert!(wide.block_number >= head && wide.compared > 50, "{wide:?}");
+    println!(
+        "1 of {} answers of the contracts differs, of {} elsewhere none",
+        wide.compared, narrow.compared
+    );
     // And it is counted, with the next look at the service's parts.
     let lines = [("wide", 1), ("narrow", 0)]
         .map(|(pool, differences)| format!("accrual_verified_differences{{pool=\"{pool}\"}} {differences}"));

@@ -196,6 +196,7 @@ async fn distributor(
         followed,
         pools: config.pools.iter().map(|entry| entry.pool.id.clone()).collect(),
         log_range_blocks_max: config.chain.log_range_blocks_max,
+        completeness: config.chain.completeness,
     };
     Ok(Some(DistributorReader::open(source(config, patient)?, db, options).await?))
 }

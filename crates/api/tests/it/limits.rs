@@ -13,11 +13,11 @@ use serde_json::json;
 use crate::rig::{Answer, Rig, START};
 
 /// 2025-06-04T01:20:12Z is the rig's first second.
-const MONTH_AT: u64 = 1_748_736_000;
-const NEXT_MONTH_AT: u64 = 1_751_328_000;
+pub(crate) const MONTH_AT: u64 = 1_748_736_000;
+pub(crate) const NEXT_MONTH_AT: u64 = 1_751_328_000;
 const SECRET: &str = "the gateway's own secret";
 
-fn plan(month: u64, minute: u32, overage: Option<u64>) -> Plans {
+pub(crate) fn plan(month: u64, minute: u32, overage: Option<u64>) -> Plans {
     let row = |name: &str| Plan {
         name: name.to_owned(),
         valid_from: UnixSeconds(0),

@@ -14,6 +14,7 @@ mod deliver;
 mod document;
 mod exchange;
 mod forms;
+mod held;
 mod history;
 mod keys;
 mod limits;

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use accrual_rewards::unit::{BlockNumber, UnixSeconds};
 
+use crate::complete::Evidence;
 use crate::error::IndexError;
 use crate::plan::Planner;
 use crate::source::{BlockRange, LogQuery, LogSource, RawLog, SourceError, log_time};
@@ -27,15 +28,28 @@ impl<'a, S: LogSource> Scanner<'a, S> {
     /// # Errors
     /// No node answers, or not even for a single block.
     pub async fn logs(&self, query: LogQuery) -> Result<Vec<RawLog>, IndexError> {
+        self.whole_logs(query, None).await
+    }
+
+    /// The same, shown to be all of them by what the headers of these blocks commit to.
+    pub(crate) async fn whole_logs(
+        &self,
+        query: LogQuery,
+        evidence: Option<&Evidence>,
+    ) -> Result<Vec<RawLog>, IndexError> {
         let mut logs = Vec::new();
         let mut rest = Some(query.blocks);
         while let Some(blocks) = rest {
             let part = self.with_planner(|planner| planner.first_part(blocks));
-            match self.source.logs(&LogQuery { blocks: part, ..query.clone() }).await {
-                Ok(found) => {
+            let asked = LogQuery { blocks: part, ..query.clone() };
+            match self.source.logs_with_end(&asked).await {
+                Ok(answered) => {
                     self.with_planner(|planner| planner.answered(part.width()));
                     (self.progress)(part.last);
-                    logs.extend(found);
+                    logs.extend(match evidence {
+                        None => answered.logs,
+                        Some(evidence) => evidence.complete(self.source, &asked, answered).await?,
+                    });
                     rest = (part.last < blocks.last)
                         .then(|| BlockRange { first: part.last.next(), last: blocks.last });
                 }

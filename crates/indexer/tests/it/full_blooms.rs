@@ -109,13 +109,16 @@ async fn fetch(second: Option<Vec<RawLog>>, completeness: Completeness) -> (usiz
 async fn receipts_are_not_spent_without_end_on_full_blooms() {
     let (events, receipts) = fetch(None, Completeness::Bloom).await;
     assert!(events == 0 && receipts <= SPENT_MAX, "one node: what is left is open: {events} {receipts}");
+    println!("bloom, one node: receipts of {receipts} of 1,000 blocks");
     let (events, receipts) = fetch(Some(Vec::new()), Completeness::Bloom).await;
     assert!(events == 0 && receipts <= SPENT_MAX, "two that agree: {events} {receipts}");
+    println!("bloom, two nodes that agree: {receipts}");
     let (events, receipts) = fetch(Some(vec![transfer()]), Completeness::Bloom).await;
     assert!(
         events == 1 && receipts <= SPENT_MAX + 1,
         "two that differ: the receipts decide: {events} {receipts}"
     );
+    println!("bloom, two nodes that differ in a block: {receipts}");
     let (events, receipts) = fetch(None, Completeness::Receipts).await;
     assert_eq!((events, receipts), (1, 1_000), "receipts settle every block");
 }
