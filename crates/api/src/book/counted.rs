@@ -27,6 +27,11 @@ impl<T> Counted<T> {
         self.value.get_or_init(count)
     }
 
+    /// It, for whoever comes seldom and can wait: nothing is counted ahead for that.
+    pub(super) fn get_seldom(&self, count: impl FnOnce() -> T) -> &T {
+        self.value.get_or_init(count)
+    }
+
     /// Counts it for callers that are yet to come, where some came at this block or at one of the last few before it.
     pub(super) fn count_ahead(&self, before: &Self, count: impl FnOnce() -> T) {
         let blocks = before.blocks_ahead.load(Ordering::Relaxed);
@@ -54,6 +59,9 @@ mod tests {
         let next = Counted::default();
         next.count_ahead(&now, || 0);
         assert_eq!(next.value.get(), None);
+        assert_eq!(*now.get_seldom(|| 0), BLOCKS_AHEAD, "it is there still");
+        next.count_ahead(&now, || 0);
+        assert_eq!(next.value.get(), None, "who comes seldom is not waited for");
         assert_eq!(*next.get(|| 7), 7, "and again when somebody does");
         let after = Counted::default();
         after.count_ahead(&next, || 8);

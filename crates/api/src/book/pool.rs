@@ -144,9 +144,23 @@ impl PoolState {
     /// # Errors
     /// `not_found` when the pool does not have the campaign.
     pub fn eligible(&self, id: &CampaignId) -> Result<&Held, ApiError> {
-        let place = self.tracker.campaigns().iter().position(|accrual| accrual.campaign().id == *id);
-        let place = place.ok_or_else(|| ApiError::no_such("campaign", id.as_str()))?;
+        let place = self.place(id)?;
         Ok(&self.standing().eligible[place])
+    }
+
+    /// The same, for whoever comes seldom and can wait.
+    ///
+    /// # Errors
+    /// As [`PoolState::eligible`].
+    pub fn eligible_seldom(&self, id: &CampaignId) -> Result<&Held, ApiError> {
+        let place = self.place(id)?;
+        Ok(&self.standing.get_seldom(|| Standing::of(&self.tracker)).eligible[place])
+    }
+
+    /// A campaign's place in the tracker's order.
+    fn place(&self, id: &CampaignId) -> Result<usize, ApiError> {
+        let place = self.tracker.campaigns().iter().position(|accrual| accrual.campaign().id == *id);
+        place.ok_or_else(|| ApiError::no_such("campaign", id.as_str()))
     }
 
     /// The tree of what each account has earned in the campaign, as Merkl's Distributor would check it.
