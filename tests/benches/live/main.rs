@@ -76,11 +76,11 @@ async fn measure(played: &Played, subscribes: bool) {
         socket.tell(shown);
     }
     sleep(BLOCK_TIME).await;
-    let share = (busy_of(&server) - busy).as_secs_f64() / begun.elapsed().as_secs_f64() / 2.0 * 100.0;
+    let worked = (busy_of(&server) - busy).as_micros() * 1_000 / begun.elapsed().as_micros() / 2;
     took.sort_unstable();
-    let at = |percent: usize| took[(took.len() * percent / 100).min(took.len() - 1)].as_secs_f64() * 1_000.0;
+    let at = |percent: usize| tenths(took[(took.len() * percent / 100).min(took.len() - 1)].as_micros() / 100);
     let how = if subscribes { "by subscription" } else { "polling every 50 ms" };
-    println!("| {how} | {BLOCKS} | {:.1} | {:.1} | {:.1} | {share:.1} |", at(50), at(99), at(100));
+    println!("| {how} | {BLOCKS} | {} | {} | {} | {} |", at(50), at(99), at(100), tenths(worked));
     server.terminate().await;
 }
 
@@ -172,4 +172,9 @@ fn busy_of(server: &Running) -> Duration {
     let text = std::fs::read_to_string(format!("/proc/{}/stat", server.id())).expect("it runs");
     let fields = text.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
     Duration::from_millis(fields.filter_map(|field| field.parse::<u64>().ok()).sum::<u64>() * 10)
+}
+
+/// Tenths as a decimal.
+fn tenths(count: u128) -> String {
+    format!("{}.{}", count / 10, count % 10)
 }
