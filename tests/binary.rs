@@ -128,12 +128,20 @@ impl Running {
         self.child.kill().await.expect("a child can be killed");
     }
 
+    /// Its process.
+    ///
+    /// # Panics
+    /// When it was waited for.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it has not been waited for")
+    }
+
     /// Sends a signal: `STOP` pauses it as a machine does that is put to sleep, `CONT` wakes it.
     ///
     /// # Panics
     /// When it does not reach the process.
     pub async fn signal(&self, name: &str) {
-        let process = self.child.id().expect("it has not been waited for").to_string();
+        let process = self.id().to_string();
         let sent = Command::new("kill").args([&format!("-{name}"), &process]).status().await;
         assert!(sent.expect("there is a kill").success(), "SIG{name} reaches it");
     }

@@ -96,6 +96,12 @@ impl Liar {
         *self.inside.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults;
     }
 
+    /// Answers one question, as it does by HTTP.
+    pub async fn tell(&self, question: Value) -> Value {
+        let faults = self.inside.faults.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.inside.answer(&faults, question).await
+    }
+
     /// How often it was asked by this method.
     pub fn asked(&self, method: &str) -> usize {
         self.inside.seen().methods.iter().filter(|asked| *asked == method).count()

@@ -18,19 +18,19 @@ pub struct Figures {
 impl Figures {
     /// The value of `RateLimit-Policy`.
     pub fn policy(&self) -> String {
-        let minute = format!("\"minute\";q={};w=60", self.minute_quota);
+        let quota = self.minute_quota;
         match self.month {
-            Some((quota, ..)) => format!("{minute}, \"month\";q={quota}"),
-            None => minute,
+            Some((month, ..)) => format!("\"minute\";q={quota};w=60, \"month\";q={month}"),
+            None => format!("\"minute\";q={quota};w=60"),
         }
     }
 
     /// The value of `RateLimit`.
     pub fn rest(&self) -> String {
-        let minute = format!("\"minute\";r={};t={}", self.minute_remaining, self.minute_seconds);
+        let (left, wait) = (self.minute_remaining, self.minute_seconds);
         match self.month {
-            Some((_, remaining, seconds)) => format!("{minute}, \"month\";r={remaining};t={seconds}"),
-            None => minute,
+            Some((_, month, end)) => format!("\"minute\";r={left};t={wait}, \"month\";r={month};t={end}"),
+            None => format!("\"minute\";r={left};t={wait}"),
         }
     }
 }

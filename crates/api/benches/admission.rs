@@ -114,10 +114,10 @@ fn count(api: &Api, key: &ActiveKey) {
     api.usage().count(Call {
         key: key.id.clone(),
         client_id: key.client.client_id.clone(),
-        endpoint: "GET /v1/campaigns".to_owned(),
+        endpoint: "GET /v1/campaigns".into(),
         status: 200,
         is_counted: true,
-        network: "203.0.113.0/24".to_owned(),
+        network: "203.0.113.0/24".into(),
         agent: "bench".to_owned(),
         at: NOW,
     });

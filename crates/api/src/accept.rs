@@ -13,10 +13,9 @@ pub(crate) enum Packing {
 impl Packing {
     /// The best that the caller takes; plain where it takes none of them.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let takes = wishes(headers, header::ACCEPT_ENCODING);
         let quality = |name: &str| {
-            let named = takes.iter().find(|wish| wish.what == name);
-            named.or_else(|| takes.iter().find(|wish| wish.what == "*")).map_or(0, |wish| wish.quality)
+            let of = |name: &str| wishes(headers, header::ACCEPT_ENCODING).find(|wish| wish.is(name));
+            of(name).or_else(|| of("*")).map_or(0, |wish| wish.quality)
         };
         let (brotli, gzip) = (quality("br"), quality("gzip"));
         match () {
@@ -38,45 +37,57 @@ impl Packing {
 
 /// Whether the caller would rather have a table than JSON.
 pub(crate) fn prefers_csv(headers: &HeaderMap) -> bool {
-    let takes = wishes(headers, header::ACCEPT);
-    let (csv, json) = (quality(&takes, "text/csv"), quality(&takes, "application/json"));
-    let place = |kind: &str| takes.iter().position(|wish| wish.what == kind).unwrap_or(usize::MAX);
+    let (csv, json) = (quality(headers, "text/csv"), quality(headers, "application/json"));
+    let place = |kind: &str| {
+        wishes(headers, header::ACCEPT).position(|wish| wish.is(kind)).unwrap_or(usize::MAX)
+    };
     csv > json || csv == json && csv > 0 && place("text/csv") < place("application/json")
 }
 
 /// Whether the caller takes answers of this kind. Whoever says nothing that can be read takes all.
 pub(crate) fn admits(headers: &HeaderMap, kind: &str) -> bool {
-    let takes = wishes(headers, header::ACCEPT);
-    takes.is_empty() || quality(&takes, kind) > 0
+    wishes(headers, header::ACCEPT).next().is_none() || quality(headers, kind) > 0
 }
 
 /// One thing that is taken, and how gladly: in thousandths.
-struct Wish {
-    what: String,
+struct Wish<'a> {
+    what: &'a str,
     quality: u16,
 }
 
+impl Wish<'_> {
+    fn is(&self, what: &str) -> bool {
+        self.what.eq_ignore_ascii_case(what)
+    }
+
+    /// Whether it is of all kinds of a family, `text` say.
+    fn is_all_of(&self, family: &str) -> bool {
+        self.what.strip_suffix("/*").is_some_and(|named| named.eq_ignore_ascii_case(family))
+    }
+}
+
 /// What the most exact range says of `kind`.
-fn quality(takes: &[Wish], kind: &str) -> u16 {
-    let family = format!("{}/*", kind.split('/').next().unwrap_or_default());
-    let ranges = [kind, family.as_str(), "*/*"];
-    let said = ranges.iter().find_map(|range| takes.iter().find(|wish| wish.what == *range));
+fn quality(headers: &HeaderMap, kind: &str) -> u16 {
+    let family = kind.split('/').next().unwrap_or_default();
+    let exact = || wishes(headers, header::ACCEPT).find(|wish| wish.is(kind));
+    let all_of = |family: &str| wishes(headers, header::ACCEPT).find(|wish| wish.is_all_of(family));
+    let said = exact().or_else(|| all_of(family)).or_else(|| all_of("*"));
     said.map_or(0, |wish| wish.quality)
 }
 
-fn wishes(headers: &HeaderMap, name: HeaderName) -> Vec<Wish> {
+fn wishes(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = Wish<'_>> {
     let is_kinds = name == header::ACCEPT;
     let texts = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-    let wish = |item: &str| {
-        let mut parts = item.split(';').map(str::trim);
-        let what = parts.next()?.to_ascii_lowercase();
+    let wish = move |item| {
+        let mut parts = str::split(item, ';').map(str::trim);
+        let what = parts.next()?;
         if what.is_empty() || is_kinds && !what.contains('/') {
             return None;
         }
         let quality = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
         Some(Wish { what, quality: quality.map_or(1_000, thousandths) })
     };
-    texts.flat_map(|text| text.split(',')).filter_map(wish).collect()
+    texts.flat_map(|text| text.split(',')).filter_map(wish)
 }
 
 /// `0.25` as 250. What is no quality counts as none.

@@ -14,10 +14,10 @@ use crate::auth;
 use crate::error::{ApiError, FieldError};
 use crate::key;
 use crate::marketplace;
-use crate::metrics::{self, PlanName};
+use crate::metrics::{Answers, PlanName};
 use crate::v4;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The header that repeats the server's notice, e.g. that all data is a rehearsal's.
 pub(crate) const NOTICE: HeaderName = HeaderName::from_static("accrual-notice");
 /// What every exceeded limit is called, here and elsewhere.
@@ -32,7 +32,7 @@ pub(crate) struct RequestId(pub(crate) String);
 pub(crate) async fn finish(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
+    let answers = Answers::of(request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str));
     let request_id = request_id(&api, request.headers());
     marketplace::admit(&mut request, &api.settings().access.marketplace_secrets);
     request.extensions_mut().insert(RequestId(request_id.clone()));
@@ -40,8 +40,13 @@ pub(crate) async fn finish(State(api): State<Api>, mut request: Request, next: N
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     };
-    let response = with_problem_body(response, &uri, &request_id);
-    Asked { method: &method, uri: &uri, route: &route, request_id: &request_id, begun }.told(&api, response)
+    let mut response = with_problem_body(response, &uri, &request_id);
+    let asked = Asked { method: &method, uri: &uri, request_id: &request_id, begun };
+    let plan = response.extensions_mut().remove::<PlanName>();
+    asked.note(&answers, response.status(), plan.as_ref().map(|PlanName(name)| name.as_str()));
+    tell_everyone(&api, response.headers_mut());
+    asked.name(response.headers_mut());
+    response
 }
 
 /// What was asked, for what every answer says and for what is said of it.
@@ -49,27 +54,31 @@ pub(crate) async fn finish(State(api): State<Api>, mut request: Request, next: N
 pub(crate) struct Asked<'a> {
     pub(crate) method: &'a Method,
     pub(crate) uri: &'a Uri,
-    /// The route, not the path.
-    pub(crate) route: &'a str,
     pub(crate) request_id: &'a str,
     pub(crate) begun: Instant,
 }
 
 impl Asked<'_> {
-    /// The answer as it goes out: logged, counted, and with the headers that all of them have.
-    pub(crate) fn told(&self, api: &Api, mut response: Response) -> Response {
-        let Self { method, uri, route, request_id, begun } = self;
-        let status = response.status().as_u16();
+    /// Logs and counts what was answered.
+    pub(crate) fn note(&self, answers: &Answers, status: StatusCode, plan: Option<&str>) {
+        let Self { method, uri, request_id, begun } = self;
+        let status = status.as_u16();
         tracing::info!(%method, path = key::redact(uri.path()), status, request_id, "answered");
-        let plan = response.extensions_mut().remove::<PlanName>();
-        metrics::answered(route, status, plan.as_ref(), begun.elapsed());
-        let headers = response.headers_mut();
-        headers.insert(REQUEST_ID, HeaderValue::from_str(request_id).expect("an id is of safe characters"));
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if let Some(notice) = api.notice_header() {
-            headers.insert(NOTICE, notice);
-        }
-        response
+        answers.count(status, plan, begun.elapsed());
+    }
+
+    /// Says in the answer what the request is called.
+    pub(crate) fn name(&self, headers: &mut HeaderMap) {
+        let name = HeaderValue::from_str(self.request_id).expect("an id is of safe characters");
+        headers.insert(REQUEST_ID, name);
+    }
+}
+
+/// What all answers say.
+pub(crate) fn tell_everyone(api: &Api, headers: &mut HeaderMap) {
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(notice) = api.notice_header() {
+        headers.insert(NOTICE, notice);
     }
 }
 

@@ -31,7 +31,9 @@ use crate::metrics::{self, PlanName};
 use crate::usage::{self, Call};
 use crate::view::Rfc3339;
 
-const KEY_HEADER: &str = "x-api-key";
+const KEY_HEADER: HeaderName = HeaderName::from_static("x-api-key");
+pub(crate) const RATE_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+pub(crate) const RATE_REST: HeaderName = HeaderName::from_static("ratelimit");
 const FORWARDED: &str = "x-forwarded-for";
 /// Names under which callers of other APIs put keys into URLs.
 const KEY_PARAMETERS: [&str; 6] = ["api_key", "apikey", "api-key", "x-api-key", "access_token", "key"];
@@ -73,7 +75,7 @@ pub(crate) async fn guard(api: Api, needs: Needs, request: Request, next: Next) 
     let now_ms = api.settings().clock.now_ms();
     let mut response = match ActiveKey::from_request_parts(&mut parts, &api).await {
         Ok(key) => {
-            let call = Noted::of(&parts, route(&parts), &api, &key, now_ms);
+            let call = Noted::of(&parts, &api, &key, now_ms);
             let ends = Ends::of(&key);
             let mut response = limited(&api, needs, parts, body, next, key, now_ms).await;
             call.count(&api, needs.cost, response.status());
@@ -160,9 +162,8 @@ async fn limited(
 
 /// What is left of the client's limits.
 pub(crate) fn tell_limits(figures: &Figures, headers: &mut HeaderMap) {
-    for (name, text) in [("ratelimit-policy", figures.policy()), ("ratelimit", figures.rest())] {
-        let value = HeaderValue::from_str(&text).expect("digits, letters and punctuation");
-        headers.insert(HeaderName::from_static(name), value);
+    for (name, text) in [(RATE_POLICY, figures.policy()), (RATE_REST, figures.rest())] {
+        headers.insert(name, HeaderValue::try_from(text).expect("digits, letters and punctuation"));
     }
 }
 
@@ -171,27 +172,40 @@ fn counts(status: StatusCode) -> bool {
     !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS) && !status.is_server_error()
 }
 
+/// Whence a call comes.
+pub(crate) struct Caller {
+    pub(crate) address: Option<IpAddr>,
+    /// What it is told as.
+    pub(crate) network: Arc<str>,
+}
+
 /// A call, as it is counted once it is answered.
 pub(crate) struct Noted {
     key: KeyId,
     client_id: String,
-    endpoint: String,
-    network: String,
+    endpoint: Arc<str>,
+    network: Arc<str>,
     agent: String,
     at: UnixSeconds,
 }
 
 impl Noted {
-    pub(crate) fn of(parts: &Parts, route: &str, api: &Api, key: &ActiveKey, now_ms: u64) -> Self {
-        let named = parts.extensions.get::<Endpoint>().map(|endpoint| endpoint.0.to_owned());
-        Self {
-            key: key.id.clone(),
-            client_id: key.client.client_id.clone(),
-            endpoint: named.unwrap_or_else(|| format!("{} {route}", parts.method)),
-            network: usage::network(client_address(parts, &api.settings().trusted_proxies)),
-            agent: usage::agent(&parts.headers),
-            at: UnixSeconds(now_ms / 1_000),
-        }
+    fn of(parts: &Parts, api: &Api, key: &ActiveKey, now_ms: u64) -> Self {
+        let named = parts.extensions.get::<Endpoint>().map(|endpoint| endpoint.0.into());
+        let endpoint = named.unwrap_or_else(|| format!("{} {}", parts.method, route(parts)).into());
+        let network = usage::network(client_address(parts, &api.settings().trusted_proxies));
+        Self::new(key, (endpoint, network), &parts.headers, now_ms)
+    }
+
+    /// A call of an endpoint from a network.
+    pub(crate) fn new(
+        key: &ActiveKey,
+        (endpoint, network): (Arc<str>, Arc<str>),
+        headers: &HeaderMap,
+        now_ms: u64,
+    ) -> Self {
+        let (agent, at) = (usage::agent(headers), UnixSeconds(now_ms / 1_000));
+        Self { key: key.id.clone(), client_id: key.client.client_id.clone(), endpoint, network, agent, at }
     }
 
     pub(crate) fn count(self, api: &Api, cost: Cost, status: StatusCode) {
@@ -225,24 +239,23 @@ impl FromRequestParts<Api> for ActiveKey {
         }
         let key = presented(&parts.headers)?;
         let found = authenticated(api, &key).await?;
-        Self::of(parts, api, &key, found)
+        Self::of(api, &key, found, client_address(parts, &api.settings().trusted_proxies))
     }
 }
 
 impl ActiveKey {
-    /// The key that the headers carry, when it is in memory and accepted.
-    pub(crate) fn known(parts: &Parts, api: &Api) -> Option<Self> {
-        let key = presented(&parts.headers).ok()?;
+    /// The key that the headers carry, when it is in memory and accepted from this address.
+    pub(crate) fn known(headers: &HeaderMap, api: &Api, address: Option<IpAddr>) -> Option<Self> {
+        let key = presented(headers).ok()?;
         let found = admitted(api, &key)?;
-        Self::of(parts, api, &key, found).ok()
+        Self::of(api, &key, found, address).ok()
     }
 
-    fn of(parts: &Parts, api: &Api, key: &ApiKey, found: Found) -> Result<Self, ApiError> {
+    fn of(api: &Api, key: &ApiKey, found: Found, address: Option<IpAddr>) -> Result<Self, ApiError> {
         if api.keys().rules().env.is_some_and(|env| env != found.env) {
             return Err(ApiError::KeyWrongEnv(key.env().as_str()));
         }
         let ends_at = accepted(api, key.id(), &found)?;
-        let address = client_address(parts, &api.settings().trusted_proxies);
         if found.networks.as_ref().is_some_and(|networks| !networks.allow(address)) {
             return Err(ApiError::NetworkNotAllowed(
                 address.map(|address| Network::around(address).to_string()),
@@ -272,12 +285,21 @@ impl ActiveKey {
 
 /// The address that calls: the peer's, or what a trusted proxy says of it.
 pub(crate) fn client_address(parts: &Parts, trusted: &Networks) -> Option<IpAddr> {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    behind(peer(parts), &parts.headers, trusted)
+}
+
+/// The other end of the connection that a request came by.
+pub(crate) fn peer(parts: &Parts) -> Option<IpAddr> {
+    parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
+}
+
+/// Who stands behind a peer.
+pub(crate) fn behind(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &Networks) -> Option<IpAddr> {
     let trusts = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
     if !peer.is_some_and(trusts) {
         return peer;
     }
-    let forwarded = parts.headers.get_all(FORWARDED).iter().filter_map(|value| value.to_str().ok());
+    let forwarded = headers.get_all(FORWARDED).iter().filter_map(|value| value.to_str().ok());
     let chain: Vec<IpAddr> = forwarded
         .flat_map(|value| value.split(','))
         .filter_map(|address| address.trim().parse().ok())

@@ -1,11 +1,16 @@
 //! The read model: every pool folded up to its checkpoint, in memory, for requests to read without waiting.
 //!
 //! A state is never changed once published: [`Book::follow`] builds the next one beside it and swaps the two, so a
-//! request sees one block from beginning to end. A rewind (the checkpoint's `rewinds` moved) rebuilds the pool from what
+//! request sees one block from beginning to end. What nobody looks at any more becomes the next but one: its events are folded
+//! twice, which costs less than to copy it. A rewind (the checkpoint's `rewinds` moved) rebuilds the pool from what
 //! is stored.
 
+mod aside;
+mod counted;
 mod history;
 mod pool;
+mod report;
+mod spare;
 mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +19,7 @@ use std::time::Duration;
 
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::id::PoolId;
-use accrual_rewards::unit::BlockNumber;
+use accrual_rewards::unit::{BlockNumber, UnixSeconds};
 use accrual_store::moment::Moment;
 use accrual_store::rebuild::{self, RebuildError};
 use accrual_store::replica::{self, Reading};
@@ -27,9 +32,12 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{PoolInfo, TokenInfo};
 use crate::error::ApiError;
 use crate::view::Finality;
+use aside::Aside;
 use history::History;
+use spare::Spares;
 
-pub use pool::{FiguresUnknown, Known, PoolState, Report, Running, Standing};
+pub use pool::{FiguresUnknown, Known, PoolState, Running, Standing};
+pub use report::Report;
 pub use tokens::{Pair, Token, Tokens};
 
 /// How long to wait after a failure before the database is asked again.
@@ -47,6 +55,8 @@ pub struct Book {
     campaigns: Vec<Campaign>,
     state: watch::Sender<Arc<State>>,
     history: History,
+    spares: Spares,
+    aside: Aside,
 }
 
 /// All pools at their checkpoints, and what is known of tokens and accounts.
@@ -55,6 +65,8 @@ pub struct State {
     /// Counts the states that answer differently from those before them.
     version: u64,
     pools: BTreeMap<PoolId, Arc<PoolState>>,
+    /// The times of the oldest and of the newest of their blocks, once each pool has one.
+    ends: Option<(UnixSeconds, UnixSeconds)>,
     chain: Option<ChainRow>,
     tokens: Arc<Tokens>,
     contracts: Arc<Contracts>,
@@ -95,7 +107,8 @@ impl Book {
         let pools = pools.into_iter().map(Arc::new).collect();
         let (state, _) = watch::channel(Arc::new(State { tokens, ..State::default() }));
         let reading = reading.into();
-        Self { reading, chain_id, block_seconds, pools, campaigns, state, history: History::default() }
+        let (history, spares, aside) = (History::default(), Spares::default(), Aside::default());
+        Self { reading, chain_id, block_seconds, pools, campaigns, state, history, spares, aside }
     }
 
     /// Follows the checkpoints until `shutdown`. Failures are logged once each, and tried again.
@@ -162,7 +175,8 @@ impl Book {
         }
         let tokens = self.learn_tokens(db, &old.tokens).await?;
         let contracts = self.learn_contracts(db, &old.contracts, moved).await?;
-        let mut next = State { version: old.version, pools, chain, tokens, contracts };
+        let ends = self.ends(&pools);
+        let mut next = State { version: old.version, pools, ends, chain, tokens, contracts };
         let answers_alike = !moved
             && next.sure_of() == old.sure_of()
             && next.tokens == old.tokens
@@ -170,15 +184,22 @@ impl Book {
         if !answers_alike {
             next.version += 1;
         }
-        let mut old_kept = None;
         self.state.send_if_modified(|state| {
-            // What is given up here is large, and is dropped where nobody waits for it.
-            old_kept = Some(std::mem::replace(state, Arc::new(next)));
+            *state = Arc::new(next);
             // Whoever watches is not woken for what changes no answer.
             !answers_alike
         });
-        tokio::task::spawn_blocking(move || drop((old, old_kept)));
+        // What is given up here is large, and is dropped where nobody waits for it.
+        let dropped = self.spares.retire(&old, &self.state());
+        self.aside.later(move || drop((old, dropped)));
         Ok(())
+    }
+
+    /// The times of the oldest and of the newest block of `pools`, where none is missing.
+    fn ends(&self, pools: &BTreeMap<PoolId, Arc<PoolState>>) -> Option<(UnixSeconds, UnixSeconds)> {
+        let times = || pools.values().map(|pool| pool.moment.at);
+        let is_whole = self.pools.iter().all(|info| pools.contains_key(&info.pool.id));
+        times().min().zip(times().max()).filter(|_| is_whole)
     }
 
     async fn learn_contracts(
@@ -222,17 +243,28 @@ impl Book {
         let tracker = match old {
             Some(old) if old.moment == moment => return Ok(Arc::clone(old)),
             Some(old) => {
-                let mut tracker = aside(Arc::clone(old), |old| old.tracker.clone()).await;
+                let mut tracker = match self.spares.take(old) {
+                    Some(spare) => self.aside.run(move || spare.into_tracker()).await,
+                    None => {
+                        let old = Arc::clone(old);
+                        self.aside.run(move || old.tracker.clone()).await
+                    }
+                };
                 rebuild::extend(db, &mut tracker, moment.number).await?;
                 tracker
             }
             None => rebuild::tracker_at(db, &info.pool, &self.campaigns, moment.number).await?,
         };
-        let asked = old.map(|old| old.asked()).unwrap_or_default();
-        let state = Arc::new(PoolState::new(Arc::clone(info), moment, checkpoint.rewinds, tracker));
+        let state = PoolState::new(Arc::clone(info), moment, checkpoint.rewinds, tracker);
+        let old = old.cloned();
         // What callers ask for at each block is counted before they see the block, so that none of them waits for it.
-        aside(Arc::clone(&state), move |state| state.count_ahead(&asked)).await;
-        Ok(state)
+        let count_ahead = move || {
+            if let Some(old) = old {
+                state.count_ahead(&old);
+            }
+            Arc::new(state)
+        };
+        Ok(self.aside.run(count_ahead).await)
     }
 
     /// A rewind between reading a checkpoint and reading its events would mix two chains.
@@ -268,6 +300,11 @@ impl Book {
         Arc::clone(&self.state.borrow())
     }
 
+    /// That of the newest published state: states of one version answer alike.
+    pub fn version(&self) -> u64 {
+        self.state.borrow().version
+    }
+
     /// Told of each state that is published from now on and answers differently from the one before.
     pub fn watch(&self) -> watch::Receiver<Arc<State>> {
         self.state.subscribe()
@@ -289,19 +326,6 @@ fn is_ahead(state: &PoolState, stored: &Checkpoint) -> bool {
     (state.rewinds, state.moment.number) > (stored.rewinds, stored.number)
 }
 
-/// Does what takes a while apart from those who answer.
-async fn aside<T: Send + 'static>(
-    state: Arc<PoolState>,
-    work: impl FnOnce(&PoolState) -> T + Send + 'static,
-) -> T {
-    match tokio::task::spawn_blocking(move || work(&state)).await {
-        Ok(done) => done,
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        // The runtime is being shut down, and this with it.
-        Err(_) => std::future::pending().await,
-    }
-}
-
 impl State {
     /// Whether each of `pools` has a state.
     pub fn is_whole(&self, pools: &[Arc<PoolInfo>]) -> bool {
@@ -316,7 +340,12 @@ impl State {
     /// The same with pools of earlier blocks.
     fn with_pools(&self, pools: BTreeMap<PoolId, Arc<PoolState>>) -> Self {
         let (tokens, contracts) = (Arc::clone(&self.tokens), Arc::clone(&self.contracts));
-        Self { version: self.version, pools, chain: self.chain, tokens, contracts }
+        Self { version: self.version, pools, ends: self.ends, chain: self.chain, tokens, contracts }
+    }
+
+    /// The times of the oldest and of the newest of the pools' blocks; `None` until each has one.
+    pub(crate) fn ends(&self) -> Option<(UnixSeconds, UnixSeconds)> {
+        self.ends
     }
 
     /// How often the pools had been rewound, all together: rises with each rewind of the chain.

@@ -12,19 +12,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use accrual_access::network::Networks;
-use axum::Router;
-use axum::body::Body;
-use axum::extract::ConnectInfo;
-use axum::http::Request;
-use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
+
+use crate::door::{Door, Visitor};
 
 /// The most that a request's line and headers may be long together: a URL cannot be longer either.
 pub const HEAD_BYTES_MAX: usize = 16 * 1_024;
@@ -53,7 +49,7 @@ impl Default for ConnectionLimits {
 /// The listener listens no longer.
 pub(crate) async fn answer(
     listener: TcpListener,
-    router: Router,
+    door: Door,
     limits: ConnectionLimits,
     trusted: &Networks,
     stop: CancellationToken,
@@ -83,9 +79,10 @@ pub(crate) async fn answer(
         };
         let is_trusted = trusted.iter().any(|network| network.contains(peer.ip()));
         let Some(visit) = addresses.enter(peer.ip(), is_trusted) else { continue };
-        let (router, stop) = (router.clone(), stop.clone());
+        // A token of its own: asking it at each turn of the connection waits for no other connection.
+        let (door, stop) = (door.clone(), stop.child_token());
         open.spawn(async move {
-            converse(stream, peer, router, limits.head_wait, stop).await;
+            converse(stream, peer, door, limits.head_wait, stop).await;
             drop((place, visit));
         });
     }
@@ -98,19 +95,17 @@ pub(crate) async fn answer(
 async fn converse(
     stream: TcpStream,
     peer: SocketAddr,
-    router: Router,
+    door: Door,
     head_wait: Duration,
     stop: CancellationToken,
 ) {
     // An event of a stream is sent when it happens, not when there is more of it. Without it all is only slower.
     let _ = stream.set_nodelay(true);
-    let service = router.map_request(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request.map(Body::new)
-    });
+    let visitor = Visitor::new(peer);
+    let service = service_fn(move |request| door.open(&visitor, request));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(head_wait).max_header_size(HEAD_BYTES_MAX);
-    let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    let connection = http.serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

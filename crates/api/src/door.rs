@@ -5,28 +5,34 @@
 //! is needed but the guard's work, which is done here with the guard's own functions: the key, the limits, the count. What
 //! is not found in memory, and whatever is to be refused, goes the whole way: a refusal has one place.
 
+mod sent;
+
 use std::convert::Infallible;
 use std::future::{Ready as Now, ready};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use accrual_rewards::unit::UnixSeconds;
 use axum::Router;
-use axum::body::HttpBody;
-use axum::extract::Request;
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, Request};
 use axum::http::request::Parts;
-use axum::http::{Method, header};
+use axum::http::{self, Method};
 use axum::response::Response;
-use futures::future::Either;
+use futures::future::{Either, MapOk, TryFutureExt};
+use hyper::body::Incoming;
 use tokio::time::Instant;
 use tower::Service;
 
+pub(crate) use sent::Sent;
+
 use crate::answer::{self, Asked};
 use crate::app::Api;
-use crate::auth::{self, ActiveKey, Ends, Noted};
+use crate::auth::{self, ActiveKey, Caller, Ends, Noted};
 use crate::finished::Ready;
 use crate::marketplace;
-use crate::metrics::PlanName;
-use crate::router;
+use crate::usage;
 
 /// The door before all routes.
 #[derive(Debug, Clone)]
@@ -35,16 +41,51 @@ pub(crate) struct Door {
     house: Router,
 }
 
+/// Who is at the other end of a connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Visitor {
+    peer: SocketAddr,
+    /// The network that its calls are told by, unless a proxy says otherwise.
+    network: Arc<str>,
+}
+
+type FromHouse = <Router as Service<Request>>::Future;
+type Settled<B> = Now<Result<http::Response<B>, Infallible>>;
+
+impl Visitor {
+    pub(crate) fn new(peer: SocketAddr) -> Self {
+        Self { peer, network: usage::network(Some(peer.ip())) }
+    }
+}
+
 impl Door {
     pub(crate) fn new(api: Api, house: Router) -> Self {
         Self { api, house }
+    }
+
+    /// Answers a call that comes by a connection.
+    pub(crate) fn open(
+        &self,
+        visitor: &Visitor,
+        request: http::Request<Incoming>,
+    ) -> Either<Settled<Sent>, MapOk<FromHouse, fn(Response) -> http::Response<Sent>>> {
+        let (mut parts, body) = request.into_parts();
+        match answered(&self.api, &mut parts, Some(visitor)) {
+            Some(response) => Either::Left(ready(Ok(response.map(Sent::Whole)))),
+            None => {
+                parts.extensions.insert(ConnectInfo(visitor.peer));
+                let request = Request::from_parts(parts, Body::new(body));
+                let sent: fn(Response) -> http::Response<Sent> = |response| response.map(Sent::House);
+                Either::Right(self.house.clone().call(request).map_ok(sent))
+            }
+        }
     }
 }
 
 impl Service<Request> for Door {
     type Response = Response;
     type Error = Infallible;
-    type Future = Either<Now<Result<Response, Infallible>>, <Router as Service<Request>>::Future>;
+    type Future = Either<Settled<Body>, FromHouse>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         // A router is always ready.
@@ -53,60 +94,74 @@ impl Service<Request> for Door {
 
     fn call(&mut self, request: Request) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        match answered(&self.api, &mut parts) {
-            Some(response) => Either::Left(ready(Ok(response))),
+        match answered(&self.api, &mut parts, None) {
+            Some(response) => Either::Left(ready(Ok(response.map(Body::from)))),
             None => Either::Right(self.house.call(Request::from_parts(parts, body))),
         }
     }
 }
 
 /// The finished answer, where it is there for this caller. Else the key goes in with the request, so that it is not checked
-/// twice.
-pub(crate) fn answered(api: &Api, parts: &mut Parts) -> Option<Response> {
+/// twice. Without a visitor the request itself knows whence it comes.
+pub(crate) fn answered(
+    api: &Api,
+    parts: &mut Parts,
+    visitor: Option<&Visitor>,
+) -> Option<http::Response<Bytes>> {
     let begun = Instant::now();
     let is_plain = parts.method == Method::GET && !marketplace::is_named(&parts.headers);
     if !is_plain || auth::refuse_key_in_url(&parts.uri).is_err() {
         return None;
     }
     let now_ms = api.settings().clock.now_ms();
-    let key = ActiveKey::known(parts, api)?;
-    let response = given(api, parts, &key, now_ms, begun);
+    let caller = caller(api, parts, visitor);
+    let key = ActiveKey::known(&parts.headers, api, caller.address)?;
+    let response = given(api, parts, (&key, caller), now_ms, begun);
     if response.is_none() {
         parts.extensions.insert(key);
     }
     response
 }
 
-fn given(api: &Api, parts: &Parts, key: &ActiveKey, now_ms: u64, begun: Instant) -> Option<Response> {
+/// Who calls: a proxy that is trusted speaks for others, and whoever else is who it is.
+fn caller(api: &Api, parts: &Parts, visitor: Option<&Visitor>) -> Caller {
+    let trusted = &api.settings().trusted_proxies;
+    let peer: Option<IpAddr> = visitor.map(|visitor| visitor.peer.ip()).or_else(|| auth::peer(parts));
+    let address = auth::behind(peer, &parts.headers, trusted);
+    let known = visitor.filter(|_| address == peer).map(|visitor| Arc::clone(&visitor.network));
+    Caller { address, network: known.unwrap_or_else(|| usage::network(address)) }
+}
+
+fn given(
+    api: &Api,
+    parts: &Parts,
+    (key, caller): (&ActiveKey, Caller),
+    now_ms: u64,
+    begun: Instant,
+) -> Option<http::Response<Bytes>> {
     let now = UnixSeconds(now_ms / 1_000);
     let plan = key.plan(api, now)?;
-    let ready = Ready::of(api, parts, plan.history.starts_at(now))?;
+    let ready = Ready::of(api, parts, plan.history.starts_at(now), now)?;
     let terms = ready.terms();
     let may = |scope| key.scopes.contains(scope) && plan.features.contains(scope);
     if !terms.needs.scope.is_none_or(may) {
         return None;
     }
-    let mut response = ready.answer(api, &parts.headers)?;
+    let mut response = ready.answer(api, &parts.headers);
     let (cost, limits) = (terms.needs.cost, api.limits());
     // The last that can fail: from here on the call is served.
     let figures = limits.admit_at_once(api.keys(), &key.client, plan, cost, key.month, now_ms)?;
-    Noted::of(parts, ready.route(), api, key, now_ms).count(api, cost, response.status());
-    response.extensions_mut().insert(PlanName(plan.name.clone()));
-    let length = response.body().size_hint().exact();
+    let endpoint = ready.endpoint();
+    Noted::new(key, (endpoint, caller.network), &parts.headers, now_ms).count(api, cost, response.status());
     let headers = response.headers_mut();
     auth::tell_limits(&figures, headers);
     if let Some(ends) = Ends::of(key) {
         ends.tell(headers);
     }
-    auth::keep_private(headers);
-    if terms.is_shared {
-        router::share(headers);
-    }
-    // As the router does it.
-    if let Some(length) = length {
-        headers.insert(header::CONTENT_LENGTH, length.into());
-    }
     let request_id = answer::request_id(api, &parts.headers);
     let (method, uri) = (&parts.method, &parts.uri);
-    Some(Asked { method, uri, route: ready.route(), request_id: &request_id, begun }.told(api, response))
+    let asked = Asked { method, uri, request_id: &request_id, begun };
+    asked.note(ready.answers(), response.status(), Some(&plan.name));
+    asked.name(response.headers_mut());
+    Some(response)
 }

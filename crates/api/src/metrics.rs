@@ -4,6 +4,10 @@
 //! `accrual run` the follower counts into the same one. Labels are routes, states and plans; never a key, a client or an
 //! address, since whoever reads metrics need not know who calls.
 
+mod answers;
+
+pub(crate) use answers::Answers;
+
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -149,13 +153,6 @@ fn describe() {
     for engine in ["SQLite", "PostgreSQL"] {
         counter!("accrual_db_errors_total", "engine" => engine).absolute(0);
     }
-}
-
-/// Counts an answer.
-pub(crate) fn answered(route: &str, status: u16, plan: Option<&PlanName>, took: Duration) {
-    let (route, plan) = (route.to_owned(), plan.map_or("none".to_owned(), |PlanName(name)| name.clone()));
-    histogram!(HTTP_SECONDS, "route" => route.clone()).record(took);
-    counter!(HTTP_REQUESTS, "route" => route, "status" => status.to_string(), "plan" => plan).increment(1);
 }
 
 /// Counts a call that a limit refused.

@@ -34,8 +34,14 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_BYTES_MAX: usize = 64 * 1024;
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// The whole service.
+/// The whole service, as a router of its own.
 pub fn router(api: &Api) -> Router {
+    Router::new().fallback_service(door(api))
+}
+
+/// The whole service: what is finished is given out at the door. It keeps the house whole, so that a call does not copy all
+/// its layers.
+pub(crate) fn door(api: &Api) -> Door {
     let on = groups().into_iter().filter(|group| (group.is_on)(api.settings()));
     let crowd = Crowd::default();
     let routes = on.fold(Router::new(), |whole, group| {
@@ -50,8 +56,7 @@ pub fn router(api: &Api) -> Router {
         };
         whole.merge(if group.is_shared { routes.layer(cors()) } else { routes })
     });
-    // What is finished is given out at the door; it keeps the house whole, so that a call does not copy all its layers.
-    Router::new().fallback_service(Door::new(api.clone(), dressed(api, routes.merge(mcp::routes(api)))))
+    Door::new(api.clone(), dressed(api, routes.merge(mcp::routes(api))))
 }
 
 /// All routes but `/mcp`, which has a door of its own, by who may call them. The document is held against this list.

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::Api;
 use crate::connections::{self, ConnectionLimits};
-use crate::router::router;
+use crate::router::door;
 use crate::webhooks;
 
 /// How long running requests may take once the server is told to stop.
@@ -75,7 +75,7 @@ async fn answer_until(
     stop: CancellationToken,
 ) -> std::io::Result<()> {
     let trusted = &api.settings().trusted_proxies;
-    let listen = connections::answer(listener, router(api), limits, trusted, stop.clone());
+    let listen = connections::answer(listener, door(api), limits, trusted, stop.clone());
     let drained = async {
         stop.cancelled().await;
         api.live().close();

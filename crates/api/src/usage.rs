@@ -4,7 +4,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use accrual_access::network::Network;
@@ -55,8 +55,8 @@ struct Counts {
 struct CallOf {
     key: KeyId,
     client_id: String,
-    endpoint: String,
-    network: String,
+    endpoint: Arc<str>,
+    network: Arc<str>,
     agent: String,
     status: u16,
     is_counted: bool,
@@ -72,11 +72,11 @@ struct CallCount {
     /// Of the last one.
     turn: u64,
     /// Of callers who are not kept apart: the last one's network and agent.
-    stranger: Option<(String, String)>,
+    stranger: Option<(Arc<str>, String)>,
 }
 
 /// Network, agent, endpoint.
-type Who = (String, String, String);
+type Who = (Arc<str>, String, Arc<str>);
 
 #[derive(Debug, Default)]
 struct Sending {
@@ -93,13 +93,13 @@ pub struct Call {
     /// Whose it is.
     pub client_id: String,
     /// The route, not the path.
-    pub endpoint: String,
+    pub endpoint: Arc<str>,
     /// The answer's status.
     pub status: u16,
     /// Whether it counts against the month.
     pub is_counted: bool,
     /// Whence it came.
-    pub network: String,
+    pub network: Arc<str>,
     /// What called itself the caller.
     pub agent: String,
     /// When.
@@ -120,10 +120,9 @@ impl Usage {
         }
         let mut stranger = None;
         if !counts.keeps_apart(&of) {
-            let other = || OTHER.to_owned();
             stranger = Some((
-                std::mem::replace(&mut of.network, other()),
-                std::mem::replace(&mut of.agent, other()),
+                std::mem::replace(&mut of.network, OTHER.into()),
+                std::mem::replace(&mut of.agent, OTHER.to_owned()),
             ));
         }
         let none = CallCount { first: now, last: now, calls: 0, turn, stranger: None };
@@ -245,7 +244,7 @@ impl Counts {
     /// What is to be written, each kind in order.
     fn batch(self) -> Batch {
         let mut minutes: BTreeMap<(KeyId, u64), u64> = BTreeMap::new();
-        let mut hours: BTreeMap<(KeyId, u64, String, u16), HourRow> = BTreeMap::new();
+        let mut hours: BTreeMap<(KeyId, u64, Arc<str>, u16), HourRow> = BTreeMap::new();
         let mut callers: BTreeMap<(KeyId, Who), CallerRow> = BTreeMap::new();
         let mut uses: BTreeMap<KeyId, UseRow> = BTreeMap::new();
         let mut calls: Vec<(CallOf, CallCount)> = self.calls.into_iter().collect();
@@ -260,20 +259,20 @@ impl Counts {
                 key_id: key_id.clone(),
                 client_id: of.client_id,
                 at: UnixSeconds(hour),
-                endpoint: of.endpoint.clone(),
+                endpoint: of.endpoint.to_string(),
                 status: u64::from(of.status),
                 calls: 0,
                 counted: 0,
             });
             (row.calls, row.counted) = (row.calls + calls, row.counted + calls * u64::from(of.is_counted));
-            let endpoint = if stranger.is_some() { OTHER.to_owned() } else { of.endpoint };
+            let endpoint = if stranger.is_some() { OTHER.into() } else { of.endpoint };
             let row =
                 callers.entry((of.key.clone(), (of.network.clone(), of.agent.clone(), endpoint.clone())));
             let row = row.or_insert_with(|| CallerRow {
                 key_id: key_id.clone(),
-                network: of.network.clone(),
+                network: of.network.to_string(),
                 agent: of.agent.clone(),
-                endpoint,
+                endpoint: endpoint.to_string(),
                 first_at: UnixSeconds(first),
                 last_at: UnixSeconds(last),
                 calls: 0,
@@ -282,6 +281,7 @@ impl Counts {
             row.last_at = row.last_at.max(UnixSeconds(last));
             row.calls += calls;
             let (network, agent) = stranger.unwrap_or((of.network, of.agent));
+            let network = network.to_string();
             let used =
                 UseRow { key_id, first_at: UnixSeconds(first), last_at: UnixSeconds(last), network, agent };
             match uses.entry(of.key) {
@@ -333,12 +333,16 @@ async fn tell_bursts(db: &Db, now: UnixSeconds) -> Result<(), StoreError> {
 }
 
 /// The network that a call is told as.
-pub(crate) fn network(address: Option<IpAddr>) -> String {
-    address.map_or("unknown".to_owned(), |address| Network::around(address).to_string())
+pub(crate) fn network(address: Option<IpAddr>) -> Arc<str> {
+    address.map_or("unknown".into(), |address| Network::around(address).to_string().into())
 }
 
 /// What the caller calls itself, as far as it is harmless to keep.
 pub(crate) fn agent(headers: &HeaderMap) -> String {
     let text = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("none");
+    // A header's text is of printable ASCII and tabs.
+    if text.len() <= AGENT_CHARS_MAX && !text.contains('\t') && !key::holds_key(text) {
+        return text.to_owned();
+    }
     key::redact(text).chars().filter(|c| !c.is_control()).take(AGENT_CHARS_MAX).collect()
 }

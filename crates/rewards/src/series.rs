@@ -5,9 +5,11 @@
 //! row is that of its last hour. Dollars are told when asked, by the prices of the same hour.
 
 mod accounts;
+mod running;
 mod stretch;
 
 pub use accounts::accounts_with_stake;
+pub use running::{Standing, running_campaign, running_pool};
 pub use stretch::{CampaignInterval, IntervalUnknown, PoolInterval, Timed, daily};
 
 use std::collections::{BTreeMap, BTreeSet};

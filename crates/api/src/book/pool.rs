@@ -1,25 +1,27 @@
 //! A pool at one block, and what it comes to there: each counted when it is first asked for, and once.
 //!
-//! What was asked for at one block is counted ahead at the next, so that nobody waits for a walk over all positions.
+//! What callers ask for at one block is counted ahead at the next, so that nobody waits for a walk over all positions; what
+//! nobody has asked for at the last few blocks is not.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use accrual_rewards::accrue::{CampaignAccrual, Earned, Figures, FiguresError};
-use accrual_rewards::apr::{Held, all_holdings, eligible_holdings, holdings_in_range};
+use accrual_rewards::accrue::{CampaignAccrual, FiguresError};
+use accrual_rewards::apr::{Held, Holdings};
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::id::CampaignId;
-use accrual_rewards::report::{AccountEarned, by_account};
-use accrual_rewards::series::{CampaignPoint, PoolPoint, accounts_with_stake, points};
+use accrual_rewards::ownership::Owner;
+use accrual_rewards::series::{self, CampaignPoint, PoolPoint, running_campaign, running_pool};
 use accrual_rewards::tracker::PoolTracker;
 use accrual_rewards::tree::{Claim, Tree};
 use accrual_rewards::unit::{BlockNumber, Liquidity};
 use accrual_store::moment::Moment;
 use alloy_primitives::Address;
 
+use super::Report;
+use super::counted::Counted;
 use crate::app::PoolInfo;
 use crate::error::ApiError;
-use crate::view::by_position;
 
 /// One pool at one block.
 #[derive(Debug)]
@@ -32,16 +34,14 @@ pub struct PoolState {
     pub rewinds: u64,
     /// Its ledger and campaigns.
     pub tracker: PoolTracker,
-    standing: OnceLock<Standing>,
-    running: OnceLock<Result<Option<Running>, FiguresError>>,
+    standing: Counted<Standing>,
     told: BTreeMap<CampaignId, Told>,
 }
 
 /// What a campaign comes to at a block.
 #[derive(Debug, Default)]
 struct Told {
-    report: OnceLock<Result<Report, FiguresError>>,
-    eligible: OnceLock<Held>,
+    report: Counted<Result<Report, FiguresError>>,
     tree: OnceLock<Tree>,
 }
 
@@ -54,8 +54,10 @@ pub struct Standing {
     pub held_in_range: Held,
     /// How many have liquidity.
     pub positions: usize,
-    /// Who has a stake, behind all wrappers.
-    pub staked: BTreeSet<Address>,
+    /// Who has a stake, behind all wrappers; by address, each once.
+    pub staked: Vec<Address>,
+    /// What the eligible positions of each campaign hold, in the tracker's order.
+    eligible: Vec<Held>,
 }
 
 /// The rows of the hour that runs, as far as it has come.
@@ -65,19 +67,6 @@ pub struct Running {
     pub pool: PoolPoint,
     /// Its campaigns'.
     pub campaigns: Vec<CampaignPoint>,
-}
-
-/// A campaign's figures at a block, counted once and in the orders that lists need.
-#[derive(Debug)]
-pub struct Report {
-    /// The figures.
-    pub figures: Figures,
-    /// By account, largest first.
-    pub accounts: Vec<AccountEarned>,
-    /// By position, largest first.
-    pub positions: Vec<Earned>,
-    /// The place of each account among the accounts.
-    places: HashMap<Address, usize>,
 }
 
 /// A campaign's report, or why its figures cannot be known while all else can.
@@ -90,41 +79,44 @@ pub enum FiguresUnknown {
     FeesUnknown(BlockNumber),
 }
 
-/// What was asked for of a pool at a block.
-#[derive(Debug, Default)]
-pub(super) struct Asked {
-    standing: bool,
-    running: bool,
-    reports: Vec<CampaignId>,
-    eligible: Vec<CampaignId>,
-}
-
 impl PoolState {
     pub(super) fn new(info: Arc<PoolInfo>, moment: Moment, rewinds: u64, tracker: PoolTracker) -> Self {
         let ids = tracker.campaigns().iter().map(|accrual| accrual.campaign().id.clone());
         let told = ids.map(|id| (id, Told::default())).collect();
-        let (standing, running) = (OnceLock::new(), OnceLock::new());
-        Self { info, moment, rewinds, tracker, standing, running, told }
+        Self { info, moment, rewinds, tracker, standing: Counted::default(), told }
+    }
+
+    /// What is left of it for another block.
+    pub(super) fn into_tracker(self) -> PoolTracker {
+        self.tracker
     }
 
     /// What all its positions come to.
     pub fn standing(&self) -> &Standing {
-        self.standing.get_or_init(|| Standing::of(&self.tracker))
+        self.standing.get(|| Standing::of(&self.tracker))
     }
 
     /// The rows of the hour that runs; `None` before its first event.
     ///
     /// # Errors
     /// `internal` when an event is younger than the block.
-    pub fn running(&self) -> Result<Option<&Running>, ApiError> {
-        let running = || {
-            let points = points(&self.tracker, self.moment.at)?;
-            Ok(points.map(|points| Running { pool: points.pool, campaigns: points.campaigns }))
-        };
-        match self.running.get_or_init(running) {
-            Ok(running) => Ok(running.as_ref()),
-            Err(error) => Err(ApiError::internal_at(self.moment.number, error)),
+    pub fn running(&self) -> Result<Option<Running>, ApiError> {
+        let (standing, at) = (self.standing(), self.moment.at);
+        let Some(pool) = running_pool(&self.tracker, at, standing.told()) else { return Ok(None) };
+        let mut campaigns = Vec::new();
+        for (accrual, eligible) in self.tracker.campaigns().iter().zip(&standing.eligible) {
+            // Where nobody can say there is no row.
+            let Ok(report) = self.known(&accrual.campaign().id)? else { continue };
+            let earners = (report.accounts_count(), |account| report.has(account));
+            campaigns.extend(running_campaign(
+                accrual,
+                &report.figures,
+                eligible,
+                standing.told(),
+                earners,
+            ));
         }
+        Ok(Some(Running { pool, campaigns }))
     }
 
     /// A campaign's report at this block, for calls that cannot answer without.
@@ -140,7 +132,7 @@ impl PoolState {
     /// # Errors
     /// `not_found` when the pool does not have the campaign; `internal` when an event is younger than the block.
     pub fn known(&self, id: &CampaignId) -> Result<Known<'_>, ApiError> {
-        match self.told(id)?.report.get_or_init(|| self.count(id)) {
+        match self.told(id)?.report.get(|| self.count(id)) {
             Ok(report) => Ok(Ok(report)),
             Err(FiguresError::FeesUnknown { block }) => Ok(Err(FiguresUnknown::FeesUnknown(*block))),
             Err(error @ FiguresError::Past { .. }) => Err(ApiError::internal_at(self.moment.number, error)),
@@ -152,8 +144,23 @@ impl PoolState {
     /// # Errors
     /// `not_found` when the pool does not have the campaign.
     pub fn eligible(&self, id: &CampaignId) -> Result<&Held, ApiError> {
-        let held = || eligible_holdings(&self.tracker, self.accrual(id));
-        Ok(self.told(id)?.eligible.get_or_init(held))
+        let place = self.place(id)?;
+        Ok(&self.standing().eligible[place])
+    }
+
+    /// The same, for whoever comes seldom and can wait.
+    ///
+    /// # Errors
+    /// As [`PoolState::eligible`].
+    pub fn eligible_seldom(&self, id: &CampaignId) -> Result<&Held, ApiError> {
+        let place = self.place(id)?;
+        Ok(&self.standing.get_seldom(|| Standing::of(&self.tracker)).eligible[place])
+    }
+
+    /// A campaign's place in the tracker's order.
+    fn place(&self, id: &CampaignId) -> Result<usize, ApiError> {
+        let place = self.tracker.campaigns().iter().position(|accrual| accrual.campaign().id == *id);
+        place.ok_or_else(|| ApiError::no_such("campaign", id.as_str()))
     }
 
     /// The tree of what each account has earned in the campaign, as Merkl's Distributor would check it.
@@ -163,38 +170,19 @@ impl PoolState {
     pub fn tree(&self, id: &CampaignId) -> Result<&Tree, ApiError> {
         let report = self.report(id)?;
         let token = self.accrual(id).campaign().reward_token;
-        let claim = |row: &AccountEarned| Claim { account: row.account, token, amount: row.earned };
+        let claim = |(account, amount)| Claim { account, token, amount };
         // Sums of a budget fit what the budget fits, and accounts are fewer than positions.
-        let tree = || Tree::new(report.accounts.iter().map(claim)).expect("a campaign's accounts fit a tree");
+        let tree = || Tree::new(report.sums().map(claim)).expect("a campaign's accounts fit a tree");
         Ok(self.told(id)?.tree.get_or_init(tree))
     }
 
-    /// What was asked for by now.
-    pub(super) fn asked(&self) -> Asked {
-        let among = |was: fn(&Told) -> bool| {
-            self.told.iter().filter(|(_, told)| was(told)).map(|(id, _)| id.clone()).collect()
-        };
-        Asked {
-            standing: self.standing.get().is_some(),
-            running: self.running.get().is_some(),
-            reports: among(|told| told.report.get().is_some()),
-            eligible: among(|told| told.eligible.get().is_some()),
-        }
-    }
-
-    /// Counts what was asked for at the block before. Whoever asks is told what is wrong.
-    pub(super) fn count_ahead(&self, asked: &Asked) {
-        for campaign in &asked.reports {
-            let _ = self.known(campaign);
-        }
-        for campaign in &asked.eligible {
-            let _ = self.eligible(campaign);
-        }
-        if asked.standing {
-            self.standing();
-        }
-        if asked.running {
-            let _ = self.running();
+    /// Counts what is still asked for, as the block before knows. Whoever asks is told what is wrong.
+    pub(super) fn count_ahead(&self, before: &Self) {
+        self.standing.count_ahead(&before.standing, || Standing::of(&self.tracker));
+        for (id, told) in &self.told {
+            if let Some(before) = before.told.get(id) {
+                told.report.count_ahead(&before.report, || self.count(id));
+            }
         }
     }
 
@@ -207,37 +195,59 @@ impl PoolState {
     }
 
     fn count(&self, id: &CampaignId) -> Result<Report, FiguresError> {
-        let figures =
-            self.tracker.figures(id, self.moment.at).expect("it is one of the tracker's campaigns")?;
-        let (accounts, positions) = (by_account(&figures), by_position(&figures));
-        let places = accounts.iter().enumerate().map(|(place, row)| (row.account, place)).collect();
-        Ok(Report { figures, accounts, positions, places })
+        let figures = self.tracker.figures(id, self.moment.at).expect("it is one of the tracker's campaigns");
+        figures.map(Report::new)
     }
 }
 
 impl Standing {
+    /// In one walk over the positions, one over the stakes, and one over each campaign's.
     fn of(tracker: &PoolTracker) -> Self {
         let ledger = tracker.ledger();
+        let holdings = Holdings::of(ledger);
+        let eligible = tracker.campaigns().iter().map(|accrual| holdings.eligible(tracker, accrual));
         Self {
-            held: all_holdings(ledger),
-            held_in_range: holdings_in_range(ledger),
+            held: holdings.all(),
+            held_in_range: holdings.in_range(),
             positions: ledger.positions().iter().filter(|one| one.liquidity > Liquidity(0)).count(),
-            staked: accounts_with_stake(tracker),
+            staked: staked(tracker),
+            eligible: eligible.collect(),
         }
     }
+
+    /// Whether an account has a stake.
+    pub fn has_stake(&self, account: Address) -> bool {
+        self.staked.binary_search(&account).is_ok()
+    }
+
+    fn told(&self) -> series::Standing<'_> {
+        let Self { held, held_in_range, positions, staked, .. } = self;
+        series::Standing { held, held_in_range, positions: *positions, staked }
+    }
+}
+
+/// Who has a stake, as `accounts_with_stake` has them: most stakes are an account's own.
+fn staked(tracker: &PoolTracker) -> Vec<Address> {
+    let ownership = tracker.ownership();
+    let (mut accounts, mut vaults) = (Vec::new(), Vec::new());
+    for stake in ownership.stakes().iter().filter(|stake| stake.liquidity > Liquidity(0)) {
+        match stake.owner {
+            Owner::Account(account) if account.is_zero() => {}
+            Owner::Account(account) => accounts.push(account),
+            Owner::Vault(_) if vaults.contains(&stake.owner) => {}
+            Owner::Vault(_) => vaults.push(stake.owner),
+        }
+    }
+    accounts.extend(vaults.into_iter().flat_map(|vault| ownership.accounts(vault)));
+    accounts.sort_unstable();
+    accounts.dedup();
+    accounts
 }
 
 impl Running {
     /// A campaign's row; `None` for one that has not begun, or whose figures nobody can know.
     pub fn campaign(&self, campaign: &Campaign) -> Option<&CampaignPoint> {
         self.campaigns.iter().find(|point| point.campaign == campaign.id)
-    }
-}
-
-impl Report {
-    /// What an account earned; `None` for one that earned nothing.
-    pub fn of(&self, account: Address) -> Option<&AccountEarned> {
-        self.accounts.get(*self.places.get(&account)?)
     }
 }
 

@@ -187,16 +187,16 @@ impl AccrualsView {
         };
         let mut data: Vec<EarnedRow> = match earners {
             Earners::Largest => {
-                let largest = report.accounts.iter().take(EARNERS_SHOWN);
-                largest.map(|row| EarnedRow::account(&pool.tracker, row)).collect()
+                let largest = report.largest().take(EARNERS_SHOWN);
+                largest.map(|row| EarnedRow::account(&pool.tracker, &row)).collect()
             }
             Earners::These(accounts) => {
-                accounts.iter().map(|account| row_of(pool, report.of(*account), *account)).collect()
+                accounts.iter().map(|account| row_of(pool, report.of(*account).as_ref(), *account)).collect()
             }
         };
         data.iter_mut().for_each(|row| row.flag(&pool.info.pool, state.contracts()));
         let sums = Some(SumsView::of(&report.figures));
-        Ok(Self { sums, accounts_count: Some(report.accounts.len()), sums_reason: None, data })
+        Ok(Self { sums, accounts_count: Some(report.accounts_count()), sums_reason: None, data })
     }
 
     fn unknown(unknown: FiguresUnknown) -> Self {

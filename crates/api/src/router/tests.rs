@@ -139,7 +139,7 @@ async fn the_door_has_what_was_asked_before() {
     let (reader, wallet) = (issue(&[Scope::ReadPublic]).await, issue(&[Scope::ReadWallet]).await);
     let asked =
         |path: &str, key: &str| Request::get(path).header("x-api-key", key).body(Body::empty()).unwrap();
-    let has = |request: Request<Body>| door::answered(&api, &mut request.into_parts().0).is_some();
+    let has = |request: Request<Body>| door::answered(&api, &mut request.into_parts().0, None).is_some();
     assert!(!has(asked("/v1/campaigns", &reader)), "nobody has asked yet");
     let answer = router(&api).oneshot(asked("/v1/campaigns", &reader)).await.unwrap();
     assert_eq!(answer.status(), 200);

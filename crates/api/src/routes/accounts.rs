@@ -119,7 +119,7 @@ pub(crate) async fn rewards(
         let earned = match pool.known(&campaign.id)? {
             Ok(report) => {
                 let Some(row) = report.of(account) else { continue };
-                EarnedView::Known(AccountView::of(&pool.tracker, row))
+                EarnedView::Known(AccountView::of(&pool.tracker, &row))
             }
             Err(unknown) => EarnedView::unknown(account, unknown),
         };

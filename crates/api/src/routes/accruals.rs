@@ -144,18 +144,15 @@ fn answer(
 
 /// The rows of one page, and how many there are on all.
 fn rows(pool: &PoolState, report: &Report, page: &Page, offset: usize) -> (Vec<EarnedRow>, usize) {
-    let Report { figures, accounts, positions, .. } = report;
     match page.by {
         By::Account => {
-            let rows = accounts.iter().skip(offset).take(page.limit);
-            (rows.map(|row| EarnedRow::account(&pool.tracker, row)).collect(), accounts.len())
+            let rows = report.largest().skip(offset).take(page.limit);
+            (rows.map(|row| EarnedRow::account(&pool.tracker, &row)).collect(), report.accounts_count())
         }
         By::Position => {
+            let (positions, whole) = (report.positions(), report.figures.earned);
             let rows = positions.iter().skip(offset).take(page.limit);
-            (
-                rows.map(|row| EarnedRow::position(&pool.tracker, row, figures.earned)).collect(),
-                positions.len(),
-            )
+            (rows.map(|row| EarnedRow::position(&pool.tracker, row, whole)).collect(), positions.len())
         }
     }
 }

@@ -212,7 +212,7 @@ impl CampaignView {
             earned_units: sums.map(|sums| sums.earned_units),
             undistributed_units: sums.map(|sums| sums.undistributed_units),
             undistributed,
-            accounts_count: report.map(|report| report.accounts.len()),
+            accounts_count: report.map(|report| report.accounts_count()),
             sums_reason: known.err(),
             reward_token_price_usd: prices.usd(campaign.reward_token).ok().map(|quote| quote.usd),
             reward_token_price: PriceView::of(&prices, campaign.reward_token),

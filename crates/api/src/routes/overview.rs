@@ -71,8 +71,8 @@ fn earners(
 ) -> Result<Vec<EarnedRow>, ApiError> {
     let Some(pool) = state.pool(&campaign.pool) else { return Ok(Vec::new()) };
     let Ok(report) = pool.known(&campaign.id)? else { return Ok(Vec::new()) };
-    let largest = report.accounts.iter().take(top);
-    let mut rows: Vec<EarnedRow> = largest.map(|row| EarnedRow::account(&pool.tracker, row)).collect();
+    let largest = report.largest().take(top);
+    let mut rows: Vec<EarnedRow> = largest.map(|row| EarnedRow::account(&pool.tracker, &row)).collect();
     rows.iter_mut().for_each(|row| row.flag(&pool.info.pool, state.contracts()));
     Ok(rows)
 }

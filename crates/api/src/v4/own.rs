@@ -96,7 +96,7 @@ impl Sums {
             emitted_units: figures.map(|figures| figures.emitted).ok(),
             earned_units: figures.map(|figures| figures.earned).ok(),
             undistributed_units: figures.map(|figures| figures.undistributed.total).ok(),
-            accounts_count: known.map(|report| report.accounts.len()).ok(),
+            accounts_count: known.map(|report| report.accounts_count()).ok(),
             reason: known.err(),
             as_of: pool.map(|pool| AsOf::of(api, pool)),
         })

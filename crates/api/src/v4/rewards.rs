@@ -16,7 +16,7 @@ use super::merkl::{self, Credited, NOT_STORED};
 use super::own::{Accrual, AsOf, Sums};
 use super::{Answer, Refused};
 use crate::app::Api;
-use crate::book::{FiguresUnknown, PoolState, State as Book};
+use crate::book::{FiguresUnknown, PoolState, Report, State as Book};
 use crate::error::ApiError;
 use crate::view::Eip55;
 
@@ -91,12 +91,12 @@ pub(crate) async fn list(State(api): State<Api>, filters: Filters) -> Answer<Vec
     let page = filters.page()?;
     let Some(campaign) = asked(&api, &filters)? else { return Ok(Json(Vec::new())) };
     let state = api.book().state();
-    let (pool, accounts) = earners(&state, campaign)?;
-    let accounts = page.of(accounts);
+    let (pool, report) = earners(&state, campaign)?;
+    let accounts: Vec<AccountEarned> = page.of(report.largest());
     let addresses: Vec<Address> = accounts.iter().map(|row| row.account).collect();
     let credited = merkl::of_campaign(&api, campaign, &addresses).await?;
     let venue = pool.info.pool.venue.as_str();
-    let row = |row: &AccountEarned| {
+    let row = |row: AccountEarned| {
         let theirs = credited.get(&row.account);
         let Credited { amount, claimed, pending, .. } = theirs.cloned().unwrap_or_default();
         RewardRow {
@@ -169,7 +169,7 @@ pub(crate) async fn total(State(api): State<Api>, filters: Filters) -> Answer<Re
 pub(crate) async fn count(State(api): State<Api>, filters: Filters) -> Answer<RewardCount> {
     filters.page()?;
     let Some(campaign) = asked(&api, &filters)? else { return Ok(Json(RewardCount { count: 0 })) };
-    let count = earners(&api.book().state(), campaign)?.1.len();
+    let count = earners(&api.book().state(), campaign)?.1.accounts_count();
     Ok(Json(RewardCount { count }))
 }
 
@@ -188,13 +188,10 @@ fn elsewhere(api: &Api) -> ApiError {
     ApiError::NotFound(format!("This server follows chain {} alone.", api.settings().chain_id))
 }
 
-/// The accounts that earned, largest first.
-fn earners<'a>(
-    state: &'a Book,
-    campaign: &Campaign,
-) -> Result<(&'a PoolState, &'a [AccountEarned]), Refused> {
+/// The pool, and who earned.
+fn earners<'a>(state: &'a Book, campaign: &Campaign) -> Result<(&'a PoolState, &'a Report), Refused> {
     let pool = state.pool(&campaign.pool).ok_or_else(|| ApiError::not_indexed(&campaign.pool))?;
-    Ok((pool, &pool.report(&campaign.id)?.accounts))
+    Ok((pool, pool.report(&campaign.id)?))
 }
 
 /// What `account` earned in `campaign`, or why nobody can know; `None` when it earned nothing.

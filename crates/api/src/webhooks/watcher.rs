@@ -161,7 +161,7 @@ fn moved_percent(now: Decimal, mean: Decimal) -> Option<Decimal> {
 
 fn rate_now(api: &Api, state: &State, campaign: &Campaign, pool: &PoolState) -> Option<Decimal> {
     let prices = Prices::now(api, state, pool.moment.at);
-    let eligible = prices.worth(&campaign.pool, pool.eligible(&campaign.id).ok()?).ok();
+    let eligible = prices.worth(&campaign.pool, pool.eligible_seldom(&campaign.id).ok()?).ok();
     reward_percent(campaign, prices.priced(campaign.reward_token).ok(), eligible, pool.moment.at).ok()
 }
 

@@ -338,6 +338,32 @@ async fn the_second_answer_says_all_that_the_first_said() {
     assert_eq!((none.status.as_u16(), none.code().as_str()), (406, "not_acceptable"));
 }
 
+/// An answer that is kept says in each later second what one that is made then would say: nothing but its age runs on, until
+/// it is too old.
+#[tokio::test]
+async fn what_is_kept_grows_old_second_by_second() {
+    let rig = Rig::new(3).await;
+    let begun = time(FIRST_BLOCK + 1) + 2;
+    for path in LISTS {
+        let mut youngest = None;
+        for passed in [0, 1, 2, 3, 7, 8, 55, 58, 59, 60, 120] {
+            rig.set_now(begun + passed);
+            rig.api.keys().refresh().await.unwrap();
+            let plain = get(&rig, path, &[]).await;
+            let age_seconds = 2 + passed;
+            let mut expected = youngest.get_or_insert_with(|| plain.json()).clone();
+            expected["meta"]["age_seconds"] = age_seconds.into();
+            expected["meta"]["stale"] = (age_seconds > 60).into();
+            assert_eq!(plain.json(), expected, "{path} after {passed} s");
+            assert!(tag(&plain).ends_with(&format!(".{age_seconds}\"")), "{path} after {passed} s");
+            let packed = get(&rig, path, &[("accept-encoding", "gzip")]).await;
+            assert!(tag(&packed).contains(&format!(".{age_seconds}")), "{path} after {passed} s");
+            let held = [("if-none-match", "\"none\"")];
+            assert_eq!(get(&rig, path, &held).await.text, plain.text, "{path} after {passed} s");
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_is_kept_is_of_this_block_and_for_whoever_may_see_it() {
     let rig = Rig::new(3).await;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy counts helpers of integration tests as no tests")]
 
 mod auth;
+mod book;
 mod connections;
 mod credited;
 mod damaged;

@@ -152,7 +152,7 @@ async fn page(
         let flow = Earned {
             passed: total,
             total: now.map_or(Amount::ZERO, |row| row.earned),
-            has_stake: pool.standing().staked.contains(&account),
+            has_stake: pool.standing().has_stake(account),
         };
         let seconds = pool.moment.at.since(ended);
         rows.push(row(campaign, pool.moment.at, seconds, flow, (false, decimals))?);

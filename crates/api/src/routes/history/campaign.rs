@@ -129,7 +129,7 @@ struct Told<'a> {
     campaign: &'a Campaign,
     pool: &'a PoolState,
     rows: Vec<CampaignPoint>,
-    running: Option<&'a CampaignPoint>,
+    running: Option<CampaignPoint>,
     /// Pools that prices are made of, by hour.
     pools: BTreeMap<UnixSeconds, Vec<(PoolId, PoolPoint)>>,
     newest: Sources,
@@ -153,14 +153,14 @@ impl<'a> Told<'a> {
                 pools.entry(row.at).or_default().push((other.clone(), parsed(&row.body)?));
             }
         }
-        let running = pool.running()?.and_then(|now| now.campaign(campaign));
+        let running = pool.running()?.and_then(|now| now.campaign(campaign).cloned());
         let mut told = Self { api, campaign, pool, rows, running, pools, newest: [].into() };
         told.newest = told.newest_sources();
         Ok(told)
     }
 
     fn page(&self, span: &Span) -> Result<Page<CampaignHistoryRow>, ApiError> {
-        span.page(&self.rows, self.running, |before, point, complete| {
+        span.page(&self.rows, self.running.as_ref(), |before, point, complete| {
             self.row(before, point, span.step, complete)
         })
     }

@@ -132,7 +132,7 @@ struct Told<'a> {
     api: &'a Api,
     pool: &'a PoolState,
     rows: Vec<PoolPoint>,
-    running: Option<&'a PoolPoint>,
+    running: Option<PoolPoint>,
     /// Other pools that prices are made of, by hour.
     others: BTreeMap<UnixSeconds, Vec<(PoolId, PoolPoint)>>,
     campaigns: Vec<(&'a Campaign, BTreeMap<UnixSeconds, CampaignPoint>)>,
@@ -178,12 +178,12 @@ impl<'a> Told<'a> {
                 hours.insert(point.at, point.clone());
             }
         }
-        self.running = Some(&now.pool);
+        self.running = Some(now.pool);
         Ok(())
     }
 
     fn page(&self, span: &Span) -> Result<Page<PoolHistoryRow>, ApiError> {
-        span.page(&self.rows, self.running, |before, point, complete| {
+        span.page(&self.rows, self.running.as_ref(), |before, point, complete| {
             self.row(before, point, span.step, complete)
         })
     }

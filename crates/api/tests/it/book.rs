@@ -1,0 +1,54 @@
+//! The read model follows block by block what a fresh fold of the stored events gives, whoever still looks at older blocks.
+
+use std::sync::Arc;
+
+use accrual_api::book::PoolState;
+use accrual_rewards::series;
+use accrual_rewards::unit::BlockNumber;
+use accrual_store::rebuild;
+
+use crate::rig::{FIRST_BLOCK, Rig, added, event, pool};
+
+/// The newest state, after it was held against a fold of all that is stored.
+async fn checked(rig: &Rig, number: u64) -> Arc<PoolState> {
+    rig.api.book().refresh().await.unwrap();
+    let state = rig.api.book().state().pool(&pool().id).cloned().unwrap();
+    assert_eq!(state.moment.number, BlockNumber(number));
+    let campaigns = rig.api.book().campaigns();
+    let fresh = rebuild::tracker_at(&rig.db, &pool(), campaigns, state.moment.number).await.unwrap();
+    assert!(state.tracker == fresh, "block {number}");
+    let (running, points) = (state.running().unwrap(), series::points(&fresh, state.moment.at).unwrap());
+    let (running, points) = (running.unwrap(), points.unwrap());
+    assert_eq!((&running.pool, &running.campaigns), (&points.pool, &points.campaigns), "block {number}");
+    let staked = series::accounts_with_stake(&fresh);
+    assert!(state.standing().staked.iter().eq(&staked), "block {number}");
+    state
+}
+
+#[tokio::test]
+async fn each_block_is_what_a_fresh_fold_gives() {
+    let rig = Rig::new(5).await;
+    let mut looked_at = vec![checked(&rig, FIRST_BLOCK + 1).await];
+    for number in FIRST_BLOCK + 2..FIRST_BLOCK + 30 {
+        // In some blocks nothing happens.
+        let byte = u8::try_from(number % 7 + 1).unwrap();
+        let events = [event(number, 0, added(byte, 1_000 * u128::from(number)))];
+        let events = if number.is_multiple_of(3) { &[][..] } else { &events };
+        rig.extend(Some((number - 1, 0)), number, 0, events).await;
+        let state = checked(&rig, number).await;
+        // Now nobody looks at older blocks, now somebody does at many.
+        match number % 16 {
+            0..4 => looked_at.clear(),
+            4..14 => looked_at.push(state),
+            _ => {}
+        }
+    }
+    let last = FIRST_BLOCK + 29;
+    rig.rewind(last - 3, 0).await;
+    checked(&rig, last - 3).await;
+    for number in last - 2..last + 4 {
+        let after = if number == last - 2 { 0 } else { 1 };
+        rig.extend(Some((number - 1, after)), number, 1, &[event(number, 0, added(9, 77))]).await;
+        checked(&rig, number).await;
+    }
+}
