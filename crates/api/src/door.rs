@@ -51,6 +51,8 @@ pub(crate) struct Visitor {
 
 type FromHouse = <Router as Service<Request>>::Future;
 type Settled<B> = Now<Result<http::Response<B>, Infallible>>;
+/// Settled already, or what the house answers, to be sent.
+type Sending = Either<Settled<Sent>, MapOk<FromHouse, fn(Response) -> http::Response<Sent>>>;
 
 impl Visitor {
     pub(crate) fn new(peer: SocketAddr) -> Self {
@@ -64,11 +66,7 @@ impl Door {
     }
 
     /// Answers a call that comes by a connection.
-    pub(crate) fn open(
-        &self,
-        visitor: &Visitor,
-        request: http::Request<Incoming>,
-    ) -> Either<Settled<Sent>, MapOk<FromHouse, fn(Response) -> http::Response<Sent>>> {
+    pub(crate) fn open(&self, visitor: &Visitor, request: http::Request<Incoming>) -> Sending {
         let (mut parts, body) = request.into_parts();
         match answered(&self.api, &mut parts, Some(visitor)) {
             Some(response) => Either::Left(ready(Ok(response.map(Sent::Whole)))),
