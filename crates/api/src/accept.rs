@@ -38,9 +38,8 @@ impl Packing {
 /// Whether the caller would rather have a table than JSON.
 pub(crate) fn prefers_csv(headers: &HeaderMap) -> bool {
     let (csv, json) = (quality(headers, "text/csv"), quality(headers, "application/json"));
-    let place = |kind: &str| {
-        wishes(headers, header::ACCEPT).position(|wish| wish.is(kind)).unwrap_or(usize::MAX)
-    };
+    let place =
+        |kind: &str| wishes(headers, header::ACCEPT).position(|wish| wish.is(kind)).unwrap_or(usize::MAX);
     csv > json || csv == json && csv > 0 && place("text/csv") < place("application/json")
 }
 

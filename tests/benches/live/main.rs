@@ -33,7 +33,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[tokio::main]
 async fn main() {
     let played = play(NodeOptions::default()).await;
-    println!("| how it follows | blocks | median, ms | p99, ms | slowest, ms | busy at a block every 2 s, % of two cores |");
+    println!(
+        "| how it follows | blocks | median, ms | p99, ms | slowest, ms | busy at a block every 2 s, % of two cores |"
+    );
     println!("|---|---|---|---|---|---|");
     for subscribes in [false, true] {
         measure(&played, subscribes).await;
@@ -78,7 +80,8 @@ async fn measure(played: &Played, subscribes: bool) {
     sleep(BLOCK_TIME).await;
     let worked = (busy_of(&server) - busy).as_micros() * 1_000 / begun.elapsed().as_micros() / 2;
     took.sort_unstable();
-    let at = |percent: usize| tenths(took[(took.len() * percent / 100).min(took.len() - 1)].as_micros() / 100);
+    let at =
+        |percent: usize| tenths(took[(took.len() * percent / 100).min(took.len() - 1)].as_micros() / 100);
     let how = if subscribes { "by subscription" } else { "polling every 50 ms" };
     println!("| {how} | {BLOCKS} | {} | {} | {} | {} |", at(50), at(99), at(100), tenths(worked));
     server.terminate().await;
@@ -97,7 +100,8 @@ fn write(folder: &Path, played: &Played, node: &str) -> std::path::PathBuf {
     std::fs::write(&pepper, "0123456789abcdef0123456789abcdef").expect("a folder that can be written");
     let text = config::text(&database, played).replace(&played.url, node);
     let text = text.replace("[index]", &format!("[keys]\npepper_file = \"{}\"\n[index]", pepper.display()));
-    let (first, last) = (text.find("[[pools]]").expect("pools"), text.find("[[campaigns]]").expect("campaigns"));
+    let (first, last) =
+        (text.find("[[pools]]").expect("pools"), text.find("[[campaigns]]").expect("campaigns"));
     let mut copies = String::new();
     for copy in 1..COPIES {
         for pool in text[first..last].split("[[pools]]").skip(1) {

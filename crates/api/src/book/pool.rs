@@ -108,13 +108,7 @@ impl PoolState {
             // Where nobody can say there is no row.
             let Ok(report) = self.known(&accrual.campaign().id)? else { continue };
             let earners = (report.accounts_count(), |account| report.has(account));
-            campaigns.extend(running_campaign(
-                accrual,
-                &report.figures,
-                eligible,
-                standing.told(),
-                earners,
-            ));
+            campaigns.extend(running_campaign(accrual, &report.figures, eligible, standing.told(), earners));
         }
         Ok(Some(Running { pool, campaigns }))
     }
