@@ -60,7 +60,7 @@ fn read_json(body: &str) -> Result<Vec<PlacedEvent>, String> {
         });
     }
     // They came from a table, in no order.
-    events.sort_by_key(|event| event.log_index);
+    events.sort_by_key(|event| (event.block_number, event.log_index));
     Ok(events)
 }
 

@@ -151,7 +151,7 @@ pub fn due_snapshot(
 }
 
 /// To write and read the state of a position costs about as much as to fold so many events.
-const EVENTS_PER_POSITION: u64 = 8;
+const EVENTS_PER_POSITION: u64 = 4;
 
 /// The least `every * 2^k` that is worth a state of so many positions.
 fn step(positions: usize, every: u64) -> u64 {
@@ -184,11 +184,11 @@ mod tests {
     fn a_state_is_worth_its_events() {
         let cases = [
             ("no position", 0, 50_000, 50_000),
-            ("few", 6_250, 50_000, 50_000),
-            ("one more than an eighth", 6_251, 50_000, 100_000),
-            ("many", 32_434, 50_000, 400_000),
+            ("few", 12_500, 50_000, 50_000),
+            ("one more than a fourth", 12_501, 50_000, 100_000),
+            ("many", 32_434, 50_000, 200_000),
             ("each event", 0, 1, 1),
-            ("each event, and three positions", 3, 1, 32),
+            ("each event, and three positions", 3, 1, 16),
         ];
         for (name, positions, every, expected) in cases {
             assert_eq!(step(positions, every), expected, "{name}");

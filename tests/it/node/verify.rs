@@ -13,6 +13,7 @@ use accrual_store::{Engine, Header, events, rebuild, verifications};
 use accrual_tests::binary;
 use accrual_tests::db::{Fresh, fresh};
 use alloy::primitives::{Address, Bytes, address};
+use serde_json::{Value, json};
 
 use super::crowd::Crowd;
 use super::{campaigns, follower, pools};
@@ -115,20 +116,35 @@ pub(super) fn config(folder: &Path, crowd: &Crowd, stored: &Fresh, more: &str) -
     accrual_tests::config::write_text(folder, &text.replace("[server]", "finality = 20\n[server]"))
 }
 
-/// Has a row say that an NFT which lives still went to somebody else when it last changed hands.
+/// Has the events say that an NFT which lives still went to somebody else when it last changed hands. They are written as
+/// before there were packs, in a single one.
 async fn doctor(stored: &Fresh) {
-    let mut last = std::collections::BTreeMap::new();
     let wide = "wide".parse().unwrap();
-    for placed in events::page(&stored.db, &wide, None, BlockNumber(u64::MAX), u32::MAX).await.unwrap() {
+    let mut events = events::page(&stored.db, &wide, None, BlockNumber(u64::MAX), u32::MAX).await.unwrap();
+    let mut last = std::collections::BTreeMap::new();
+    for (place, placed) in events.iter().enumerate() {
         if let PoolEvent::HolderChanged { holding, to, .. } = placed.event {
-            last.insert(holding, (placed.block_number, placed.log_index, to));
+            last.insert(holding, (place, to));
         }
     }
-    let (block, log, _) = last.into_values().find(|(.., to)| !to.is_zero()).unwrap();
+    let (place, _) = last.into_values().find(|(_, to)| !to.is_zero()).unwrap();
+    let PoolEvent::HolderChanged { to, .. } = &mut events[place].event else { unreachable!() };
+    *to = Address::with_last_byte(0xaa);
+    let cells: Vec<Value> = events
+        .iter()
+        .map(|placed| {
+            let Value::Object(told) = serde_json::to_value(&placed.event).unwrap() else { unreachable!() };
+            let (kind, mut fields) = told.into_iter().next().unwrap();
+            fields["kind"] = kind.into();
+            json!([placed.block_number, placed.log_index, placed.block_at, fields])
+        })
+        .collect();
+    let (first, last) = (events[0].block_number, events[events.len() - 1].block_number);
+    let (count, body) = (events.len(), Value::Array(cells));
     let statements = format!(
-        "update events set body = json_set(body, '$.to', '0x00000000000000000000000000000000000000aa')
-         where pool_id = 'wide' and block_number = {block} and log_index = {log};
-         delete from snapshots;"
+        "delete from snapshots; delete from event_packs where pool_id = 'wide';
+         insert into event_packs (pool_id, last_block, first_block, events, body)
+         values ('wide', {last}, {first}, {count}, '{body}');"
     );
     stored.raw(statements.leak()).await;
 }
