@@ -46,7 +46,7 @@ pub(crate) fn test(only: &[String]) -> Result<(), Failed> {
     run_command(command)
 }
 
-/// What [`test`] counts, alone.
+/// What [`fn@test`] counts, alone.
 pub(crate) fn counts() -> Result<(), Failed> {
     run("cargo", ["build", "--workspace", "--bins", "--tests", "--examples"])?;
     counts::check()
