@@ -7,6 +7,7 @@ mod comparisons;
 mod distributor;
 mod faults;
 mod leases;
+mod migrated;
 mod minute;
 mod retention;
 pub(crate) mod samples;
