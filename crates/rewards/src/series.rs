@@ -137,7 +137,9 @@ impl Hours {
     /// # Errors
     /// As [`fn@points`].
     pub fn points(&mut self, tracker: &PoolTracker, at: UnixSeconds) -> Result<Option<Points>, FiguresError> {
-        let Some(block) = tracker.last_block() else { return Ok(None) };
+        if tracker.last_block().is_none() {
+            return Ok(None);
+        }
         let staked = accounts_with_stake(tracker);
         let held = Holdings::since(tracker.ledger(), &mut self.counted);
         let (mut campaigns, mut accounts) = (Vec::new(), Vec::new());
@@ -151,11 +153,16 @@ impl Hours {
                 _ => continue,
             };
             let rows = account_points(accrual, at, known.by_account(), &staked);
-            campaigns.push(campaign_point(&sums, at, &rows, accrual, held.eligible(tracker, accrual)));
+            let counts = (known.by_account().len(), rows.iter().filter(|row| row.has_stake).count());
+            campaigns.push(campaign_point(accrual, at, sums, held.eligible(tracker, accrual), counts));
             accounts.extend(rows);
         }
-        let pool = pool_point(tracker, at, block, staked.len(), &held);
-        Ok(Some(Points { pool_id: tracker.pool().id.clone(), pool, campaigns, accounts }))
+        let staked: Vec<Address> = staked.into_iter().collect();
+        let (all, in_range) = (held.all(), held.in_range());
+        let standing =
+            Standing { held: &all, held_in_range: &in_range, positions: held.positions(), staked: &staked };
+        let pool = running_pool(tracker, at, standing);
+        Ok(pool.map(|pool| Points { pool_id: tracker.pool().id.clone(), pool, campaigns, accounts }))
     }
 }
 
@@ -170,49 +177,26 @@ pub fn boundaries(after: Option<UnixSeconds>, before: UnixSeconds) -> impl Itera
     (first..before.0).step_by(step).map(UnixSeconds)
 }
 
-fn pool_point(
-    tracker: &PoolTracker,
-    at: UnixSeconds,
-    block: BlockNumber,
-    wallets: usize,
-    held: &Holdings<'_>,
-) -> PoolPoint {
-    let ledger = tracker.ledger();
-    let mean = |window| tracker.prices().mean(at, window).ok().map(|mean| (window, mean));
-    PoolPoint {
-        at,
-        block_number: block,
-        price_x192: ledger.price_x192(),
-        tick: ledger.price().map(|price| price.tick),
-        liquidity: ledger.liquidity(),
-        held: held.all(),
-        held_in_range: held.in_range(),
-        totals: ledger.totals().clone(),
-        positions: count(held.positions()),
-        wallets: count(wallets),
-        feeds: tracker.feeds().clone(),
-        means: MEAN_WINDOWS_SECONDS.into_iter().filter_map(mean).collect(),
-    }
-}
-
+/// Of so many accounts that have earned, and so many that have a share and a stake.
 fn campaign_point(
-    sums: &Sums,
-    at: UnixSeconds,
-    rows: &[AccountPoint],
     accrual: &CampaignAccrual,
+    at: UnixSeconds,
+    sums: Sums,
     eligible: Held,
+    (accounts, wallets): (usize, usize),
 ) -> CampaignPoint {
+    let Sums { emitted, earned, undistributed } = sums;
     CampaignPoint {
         campaign: accrual.campaign().id.clone(),
         at,
-        emitted: sums.emitted,
-        earned: sums.earned,
-        undistributed: sums.undistributed.total,
-        nobody_eligible: sums.undistributed.nobody_eligible,
-        waiting: sums.undistributed.waiting,
+        emitted,
+        earned,
+        undistributed: undistributed.total,
+        nobody_eligible: undistributed.nobody_eligible,
+        waiting: undistributed.waiting,
         eligible,
-        accounts: count(rows.iter().filter(|row| row.earned > Amount::ZERO).count()),
-        wallets: count(rows.iter().filter(|row| row.has_stake).count()),
+        accounts: count(accounts),
+        wallets: count(wallets),
     }
 }
 

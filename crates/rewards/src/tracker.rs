@@ -222,8 +222,7 @@ impl PoolTracker {
         }
         let told = self.figures(id, at)?.map(|figures| {
             known.take(&figures.rows);
-            let Figures { emitted, earned, undistributed, .. } = figures;
-            Sums { emitted, earned, undistributed }
+            figures.sums()
         });
         Some(told)
     }

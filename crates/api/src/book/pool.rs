@@ -10,7 +10,6 @@ use accrual_rewards::accrue::{CampaignAccrual, FiguresError};
 use accrual_rewards::apr::{Held, Holdings};
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::id::CampaignId;
-use accrual_rewards::ownership::Owner;
 use accrual_rewards::series::{self, CampaignPoint, PoolPoint, running_campaign, running_pool};
 use accrual_rewards::tracker::PoolTracker;
 use accrual_rewards::tree::{Claim, Tree};
@@ -204,7 +203,7 @@ impl Standing {
             held: holdings.all(),
             held_in_range: holdings.in_range(),
             positions: ledger.positions().iter().filter(|one| one.liquidity > Liquidity(0)).count(),
-            staked: staked(tracker),
+            staked: series::accounts_with_stake(tracker).into_iter().collect(),
             eligible: eligible.collect(),
         }
     }
@@ -218,24 +217,6 @@ impl Standing {
         let Self { held, held_in_range, positions, staked, .. } = self;
         series::Standing { held, held_in_range, positions: *positions, staked }
     }
-}
-
-/// Who has a stake, as `accounts_with_stake` has them: most stakes are an account's own.
-fn staked(tracker: &PoolTracker) -> Vec<Address> {
-    let ownership = tracker.ownership();
-    let (mut accounts, mut vaults) = (Vec::new(), Vec::new());
-    for stake in ownership.stakes().iter().filter(|stake| stake.liquidity > Liquidity(0)) {
-        match stake.owner {
-            Owner::Account(account) if account.is_zero() => {}
-            Owner::Account(account) => accounts.push(account),
-            Owner::Vault(_) if vaults.contains(&stake.owner) => {}
-            Owner::Vault(_) => vaults.push(stake.owner),
-        }
-    }
-    accounts.extend(vaults.into_iter().flat_map(|vault| ownership.accounts(vault)));
-    accounts.sort_unstable();
-    accounts.dedup();
-    accounts
 }
 
 impl Running {

@@ -194,6 +194,13 @@ fn counted_whole(closed: &[Closed<'_>]) -> BTreeMap<Address, Amount> {
     known.by_account().clone()
 }
 
+impl Figures {
+    /// The same without the rows.
+    pub fn sums(&self) -> Sums {
+        Sums { emitted: self.emitted, earned: self.earned, undistributed: self.undistributed }
+    }
+}
+
 impl Sums {
     fn of(closed: &[Closed<'_>], earned: Amount) -> Self {
         let sum = |part: fn(&Closed<'_>) -> Units| {

@@ -1,8 +1,8 @@
-//! The rows of the hour that runs, for whoever has counted already what they are made of.
+//! A pool's and a campaign's row from what they are made of, for whoever has counted that already.
 
 use alloy_primitives::Address;
 
-use super::{CampaignPoint, MEAN_WINDOWS_SECONDS, PoolPoint, count};
+use super::{CampaignPoint, MEAN_WINDOWS_SECONDS, PoolPoint, campaign_point, count};
 use crate::accrue::{CampaignAccrual, Figures};
 use crate::apr::Held;
 use crate::tracker::PoolTracker;
@@ -52,16 +52,8 @@ pub fn running_campaign(
 ) -> Option<CampaignPoint> {
     let campaign = accrual.campaign();
     let counts = |account: &&Address| campaign.admits(**account) || has_earned(**account);
-    (campaign.window.starts_at <= figures.at).then(|| CampaignPoint {
-        campaign: campaign.id.clone(),
-        at: figures.at,
-        emitted: figures.emitted,
-        earned: figures.earned,
-        undistributed: figures.undistributed.total,
-        nobody_eligible: figures.undistributed.nobody_eligible,
-        waiting: figures.undistributed.waiting,
-        eligible: eligible.clone(),
-        accounts: count(accounts),
-        wallets: count(standing.staked.iter().filter(counts).count()),
+    (campaign.window.starts_at <= figures.at).then(|| {
+        let counts = (accounts, standing.staked.iter().filter(counts).count());
+        campaign_point(accrual, figures.at, figures.sums(), eligible.clone(), counts)
     })
 }
