@@ -1,7 +1,7 @@
 //! Three index workers and two API servers, each a process of its own, on one PostgreSQL: one worker is paused, one cut off,
 //! one killed, then all are started anew. What is stored and answered is what a single process stores and answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -79,6 +79,22 @@ async fn rows(db: &Db) -> Vec<Vec<Vec<String>>> {
         all.push(dump::table(db, table).await.unwrap());
     }
     all
+}
+
+/// Fails with the first rows that differ, told from both sides.
+fn the_same(found: &[Vec<Vec<String>>], expected: &[Vec<Vec<String>>]) {
+    let only_in = |rows: &[Vec<String>], others: &[Vec<String>]| -> Vec<Vec<String>> {
+        let others: HashSet<&Vec<String>> = others.iter().collect();
+        rows.iter().filter(|row| !others.contains(row)).take(3).cloned().collect()
+    };
+    for ((table, found), expected) in TABLES.iter().zip(found).zip(expected) {
+        assert!(!expected.is_empty(), "{table} is empty");
+        if found != expected {
+            let (differ, missing) = (only_in(found, expected), only_in(expected, found));
+            panic!("table {table}: other rows than one process alone leaves: {differ:?}, not {missing:?}");
+        }
+        println!("table {table}: {} rows, 0 differ", found.len());
+    }
 }
 
 async fn report(config: &Path) -> Value {
@@ -231,23 +247,12 @@ async fn three_workers_and_two_servers_leave_what_one_process_leaves() {
     };
     timeout(Duration::from_secs(240), there).await.expect("all pools come to the last block");
     // A worker that took a pool up may be making its hours again, from what a contract said of itself only later.
-    let settled = async {
-        while rows(db).await != expected {
-            sleep(Duration::from_millis(500)).await;
-        }
-    };
-    let _ = timeout(PATIENCE, settled).await;
-    let found = rows(db).await;
-    for ((table, found), expected) in TABLES.iter().zip(&found).zip(&expected) {
-        assert!(!expected.is_empty(), "{table} is empty");
-        let differ: Vec<_> = found.iter().filter(|row| !expected.contains(row)).take(3).collect();
-        let missing: Vec<_> = expected.iter().filter(|row| !found.contains(row)).take(3).collect();
-        assert!(
-            found == expected,
-            "table {table}: many left other rows than one: {differ:?}, not {missing:?}"
-        );
-        println!("table {table}: {} rows, 0 differ", found.len());
+    let begun = Instant::now();
+    while rows(db).await != expected && begun.elapsed() < PATIENCE {
+        sleep(Duration::from_millis(500)).await;
     }
+    println!("settled {:?} after the last block", begun.elapsed());
+    the_same(&rows(db).await, &expected);
     assert_eq!(report(&direct).await, expected_report);
     the_servers_answer_so(&direct, &servers, &expected_report).await;
     for process in workers.into_iter().chain(servers.into_iter().map(|(process, _)| process)) {
@@ -290,11 +295,7 @@ async fn a_database_that_goes_away_and_returns_loses_nothing() {
     };
     timeout(Duration::from_secs(120), there).await.expect("all pools come to the last block");
     assert_eq!(worker.terminate().await.code, 0);
-    let found = rows(db).await;
-    for ((table, found), expected) in TABLES.iter().zip(&found).zip(&expected) {
-        assert!(found == expected, "table {table}: other rows than undisturbed");
-        println!("table {table}: {} rows, 0 differ", found.len());
-    }
+    the_same(&rows(db).await, &expected);
     shared.remove().await;
 }
 
