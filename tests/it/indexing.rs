@@ -79,7 +79,7 @@ fn options(played: &Played, log_range_blocks_max: u32, ranges_in_flight_max: usi
     }
 }
 
-async fn follower(played: &Played, db: &Db, options: FollowOptions) -> Follower<RpcSource> {
+async fn follower(played: &Played, db: &Db, options: FollowOptions) -> Follower {
     let pool = pool(played);
     let campaigns = vec![campaign(&pool)];
     let source = RpcSource::new(std::slice::from_ref(&played.url), RpcOptions::default());

@@ -91,7 +91,7 @@ fn options(finality: Finality) -> FollowOptions {
 }
 
 /// A follower of the crowd's node, over `http` or `ws`.
-async fn follower(crowd: &Crowd, db: &Db, scheme: &str, finality: Finality) -> Follower<RpcSource> {
+async fn follower(crowd: &Crowd, db: &Db, scheme: &str, finality: Finality) -> Follower {
     let url = crowd.stage.anvil.url().replacen("http", scheme, 1);
     let rpc = RpcOptions { poll_interval: std::time::Duration::from_secs(60), ..RpcOptions::default() };
     let source = RpcSource::new(&[url], rpc);

@@ -59,8 +59,8 @@ impl Evidence {
     ///
     /// # Errors
     /// No node has them, or the chain changed meanwhile.
-    pub(crate) async fn gather<S: LogSource>(
-        source: &S,
+    pub(crate) async fn gather(
+        source: &dyn LogSource,
         mode: Completeness,
         blocks: BlockRange,
     ) -> Result<Self, IndexError> {
@@ -89,9 +89,9 @@ impl Evidence {
     ///
     /// # Errors
     /// No node has the receipts of a block that must be settled, or a log came that is not on the chain.
-    pub(crate) async fn complete<S: LogSource>(
+    pub(crate) async fn complete(
         &self,
-        source: &S,
+        source: &dyn LogSource,
         query: &LogQuery,
         answered: Answered,
     ) -> Result<Vec<RawLog>, IndexError> {
@@ -116,9 +116,9 @@ impl Evidence {
 
     /// The blocks that receipts were not spent on, by what another node says of them: where it says otherwise, the receipts
     /// decide after all.
-    async fn ask_another<S: LogSource>(
+    async fn ask_another(
         &self,
-        source: &S,
+        source: &dyn LogSource,
         query: &LogQuery,
         open: &[u64],
         node: &str,
@@ -172,9 +172,9 @@ impl Evidence {
     }
 
     /// All logs of a block, by its receipts; `None` where these are spared, unless they `must` be read.
-    async fn settle<S: LogSource>(
+    async fn settle(
         &self,
-        source: &S,
+        source: &dyn LogSource,
         number: u64,
         must: bool,
     ) -> Result<(u64, Option<Arc<Vec<RawLog>>>), IndexError> {
@@ -196,7 +196,7 @@ impl Evidence {
     }
 
     /// Why a block's receipts are not to be had: it may have left the chain meanwhile.
-    async fn unsettled<S: LogSource>(&self, source: &S, number: u64, error: SourceError) -> IndexError {
+    async fn unsettled(&self, source: &dyn LogSource, number: u64, error: SourceError) -> IndexError {
         let block = BlockNumber(number);
         let hash = self.headers[&number].header.hash;
         match (error, source.headers(&[block]).await) {
@@ -209,9 +209,9 @@ impl Evidence {
     }
 
     /// Adds to `logs` what is missing of block `number`.
-    fn compare<S: LogSource>(
+    fn compare(
         &self,
-        source: &S,
+        source: &dyn LogSource,
         query: &LogQuery,
         number: u64,
         on_chain: &[RawLog],

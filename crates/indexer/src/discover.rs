@@ -72,8 +72,8 @@ pub struct Announced {
 ///
 /// # Errors
 /// No node answers, or a log is not what its topic says.
-pub async fn campaigns<S: LogSource>(
-    scanner: &Scanner<'_, S>,
+pub async fn campaigns(
+    scanner: &Scanner<'_>,
     creator: Address,
     reward_token: Option<Address>,
     blocks: BlockRange,
@@ -113,7 +113,7 @@ pub async fn campaigns<S: LogSource>(
 }
 
 /// What a token says of itself: its symbol, made harmless, and its decimals.
-pub async fn token_says(source: &impl LogSource, token: Address) -> (Option<String>, Option<u8>) {
+pub async fn token_says(source: &dyn LogSource, token: Address) -> (Option<String>, Option<u8>) {
     tokio::join!(tokens::symbol_of(source, token), tokens::decimals_of(source, token))
 }
 

@@ -15,6 +15,7 @@ use accrual_store::distributor::{self, DistributorExtension, Followed, Placed};
 use accrual_store::{BlockRef, Checkpoint, Db, Header, StoreError, checkpoints};
 use alloy::primitives::{Address, B256, Bytes};
 use alloy::sol_types::SolCall;
+use futures::future::BoxFuture;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -44,8 +45,8 @@ pub struct DistributorOptions {
 }
 
 /// Reads one Distributor into one database.
-pub struct DistributorReader<S> {
-    source: S,
+pub struct DistributorReader {
+    source: Box<dyn LogSource>,
     db: Db,
     options: DistributorOptions,
 }
@@ -54,21 +55,26 @@ pub struct DistributorReader<S> {
 ///
 /// # Errors
 /// No node answers.
-pub async fn live_root(source: &impl LogSource, address: Address) -> Result<Option<B256>, IndexError> {
+pub async fn live_root(source: &dyn LogSource, address: Address) -> Result<Option<B256>, IndexError> {
     let input = Bytes::from(abi::getMerkleRootCall {}.abi_encode());
     let answer = source.call(address, input, None).await?;
     Ok(answer.and_then(|answer| B256::try_from(answer.as_ref()).ok()))
 }
 
-impl<S: LogSource> DistributorReader<S> {
+impl DistributorReader {
     /// Checks that the chain is the right one and that a Distributor answers, and registers it.
     ///
     /// # Errors
     /// [`IndexError::NotADistributor`], a node of another chain, or none that answers.
-    pub async fn open(source: S, db: Db, options: DistributorOptions) -> Result<Self, IndexError> {
+    pub async fn open(
+        source: impl LogSource + 'static,
+        db: Db,
+        options: DistributorOptions,
+    ) -> Result<Self, IndexError> {
         let Followed { chain_id, address, .. } = options.followed;
         preflight::check_chain(&source, chain_id).await?;
         live_root(&source, address).await?.ok_or(IndexError::NotADistributor { address })?;
+        let source = Box::new(source);
         distributor::register(&db, &options.followed).await?;
         Ok(Self { source, db, options })
     }
@@ -105,7 +111,12 @@ impl<S: LogSource> DistributorReader<S> {
     ///
     /// # Errors
     /// No node answers, a log is not what its topic says, or the chain changed meanwhile; what was committed before stays.
-    pub async fn sync(&self) -> Result<Option<BlockNumber>, IndexError> {
+    pub fn sync(&self) -> BoxFuture<'_, Result<Option<BlockNumber>, IndexError>> {
+        // Compiled here, not by whoever awaits it.
+        Box::pin(self.go())
+    }
+
+    async fn go(&self) -> Result<Option<BlockNumber>, IndexError> {
         let chain_id = self.options.followed.chain_id;
         let pool_rewinds = distributor::pool_rewinds(&self.db, chain_id).await?;
         let Some(target) = self.pools_stand_at().await? else { return Ok(None) };
@@ -117,7 +128,7 @@ impl<S: LogSource> DistributorReader<S> {
             return Ok(Some(target.number));
         }
         self.check_is_on_chain(&target).await?;
-        let scanner = Scanner::new(&self.source, self.options.log_range_blocks_max, &|_| {});
+        let scanner = Scanner::new(&*self.source, self.options.log_range_blocks_max, &|_| {});
         while next <= target.number {
             let width = RANGES_IN_BATCH * u64::from(self.options.log_range_blocks_max.max(1));
             let last = BlockNumber(next.0.saturating_add(width - 1)).min(target.number);
@@ -156,14 +167,14 @@ impl<S: LogSource> DistributorReader<S> {
 
     async fn read(
         &self,
-        scanner: &Scanner<'_, S>,
+        scanner: &Scanner<'_>,
         blocks: BlockRange,
     ) -> Result<Vec<Placed<DistributorEvent>>, IndexError> {
         let (mut logs, mut times) = (Vec::new(), BTreeMap::new());
         for part in self.parts(blocks) {
             let evidence = match self.options.completeness {
                 Completeness::Off => None,
-                mode => Some(Evidence::gather(&self.source, mode, part).await?),
+                mode => Some(Evidence::gather(&*self.source, mode, part).await?),
             };
             let mut found = Vec::new();
             for question in self.questions(part) {

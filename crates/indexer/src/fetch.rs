@@ -47,8 +47,8 @@ pub struct Fetched {
 }
 
 /// What is fetched for whom.
-pub struct Fetcher<S> {
-    source: Arc<S>,
+pub struct Fetcher {
+    source: Arc<dyn LogSource>,
     routes: Routes,
     planner: Arc<Mutex<Planner>>,
     known: Mutex<KnownIds>,
@@ -115,10 +115,10 @@ pub struct FetchOptions {
     pub completeness: Completeness,
 }
 
-impl<S: LogSource + 'static> Fetcher<S> {
+impl Fetcher {
     /// A fetcher for `pools`, of which `known` NFTs are known.
     pub fn new(
-        source: Arc<S>,
+        source: Arc<dyn LogSource>,
         pools: &[Pool],
         planner: Arc<Mutex<Planner>>,
         known: KnownIds,

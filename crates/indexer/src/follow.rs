@@ -19,6 +19,7 @@ use accrual_rewards::tracker::Pool;
 use accrual_rewards::unit::{BlockNumber, UnixSeconds};
 use accrual_store::{BlockRef, ChainRow, Db, Header, StoreError, chain, pools};
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -114,8 +115,8 @@ pub struct Progress {
 }
 
 /// Follows one chain into one database.
-pub struct Follower<S> {
-    source: Arc<S>,
+pub struct Follower {
+    source: Arc<dyn LogSource>,
     db: Db,
     options: FollowOptions,
     campaigns: Vec<Campaign>,
@@ -128,21 +129,19 @@ pub struct Follower<S> {
     nodes: NodesKept,
 }
 
-impl<S: LogSource + 'static> Follower<S> {
+impl Follower {
     /// Checks the node and the pools, registers them, learns of their tokens, and takes up where the database stands.
     ///
     /// # Errors
     /// A node of another chain, an address that is no pool, a database that holds another pool under the same id.
     pub async fn open(
-        source: S,
+        source: impl LogSource + 'static,
         db: Db,
         pools: Vec<Pool>,
         campaigns: Vec<Campaign>,
         options: FollowOptions,
     ) -> Result<Self, IndexError> {
-        let pools = checked(&source, &db, pools, &campaigns, &options).await?;
-        let state = State::load(&db, pools, &campaigns).await?;
-        Ok(Self::with(source, db, campaigns, options, state, None))
+        Self::opened(Arc::new(source), db, pools, campaigns, options, None).await
     }
 
     /// As [`Self::open`], for the pools that `worker` holds, whichever those are at each moment.
@@ -150,20 +149,37 @@ impl<S: LogSource + 'static> Follower<S> {
     /// # Errors
     /// As [`Self::open`].
     pub async fn open_part(
-        source: S,
+        source: impl LogSource + 'static,
         db: Db,
         pools: Vec<Pool>,
         campaigns: Vec<Campaign>,
         options: FollowOptions,
         worker: &Worker,
     ) -> Result<Self, IndexError> {
-        let pools = checked(&source, &db, pools, &campaigns, &options).await?;
-        let part = Some(Part::new(pools, worker));
-        Ok(Self::with(source, db, campaigns, options, State::default(), part))
+        Self::opened(Arc::new(source), db, pools, campaigns, options, Some(worker)).await
+    }
+
+    // What is async is compiled by whoever awaits it, all that it awaits with it: boxed here, it is compiled here and once.
+    fn opened(
+        source: Arc<dyn LogSource>,
+        db: Db,
+        pools: Vec<Pool>,
+        campaigns: Vec<Campaign>,
+        options: FollowOptions,
+        worker: Option<&Worker>,
+    ) -> BoxFuture<'_, Result<Self, IndexError>> {
+        Box::pin(async move {
+            let pools = checked(&*source, &db, pools, &campaigns, &options).await?;
+            let (state, part) = match worker {
+                Some(worker) => (State::default(), Some(Part::new(pools, worker))),
+                None => (State::load(&db, pools, &campaigns).await?, None),
+            };
+            Ok(Self::with(source, db, campaigns, options, state, part))
+        })
     }
 
     fn with(
-        source: S,
+        source: Arc<dyn LogSource>,
         db: Db,
         campaigns: Vec<Campaign>,
         options: FollowOptions,
@@ -174,7 +190,7 @@ impl<S: LogSource + 'static> Follower<S> {
         metrics::counter!("accrual_index_rewinds_total").increment(0);
         let planner = Arc::new(Mutex::new(Planner::new(options.log_range_blocks_max)));
         Self {
-            source: Arc::new(source),
+            source,
             db,
             options,
             campaigns,
@@ -189,11 +205,18 @@ impl<S: LogSource + 'static> Follower<S> {
     }
 
     /// Follows until `shutdown`; troubles are logged and tried again, since a tracker must outlive its node.
-    pub async fn follow(&mut self, shutdown: &CancellationToken, progress: &(dyn Fn(Progress) + Sync)) {
+    pub fn follow<'a>(
+        &'a mut self,
+        shutdown: &'a CancellationToken,
+        progress: &'a (dyn Fn(Progress) + Sync),
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(self.go_on(shutdown, progress))
+    }
+
+    async fn go_on(&mut self, shutdown: &CancellationToken, progress: &(dyn Fn(Progress) + Sync)) {
         while !shutdown.is_cancelled() {
             let pause = async {
-                // Boxed, as below: futures within futures grow too deep for the compiler.
-                let synced = Box::pin(self.sync(Target::Head, progress)).await;
+                let synced = self.sync(Target::Head, progress).await;
                 self.keep_nodes(true).await;
                 match synced {
                     Ok(_) => {
@@ -233,14 +256,16 @@ impl<S: LogSource + 'static> Follower<S> {
     ///
     /// # Errors
     /// Whatever stops it; what was committed before stays. Call [`Self::reload`] before going on.
-    pub async fn sync(
-        &mut self,
+    pub fn sync<'a>(
+        &'a mut self,
         target: Target,
-        progress: &(dyn Fn(Progress) + Sync),
-    ) -> Result<BlockNumber, IndexError> {
-        let reached = self.go(target, progress).await;
-        self.keep_nodes(false).await;
-        reached
+        progress: &'a (dyn Fn(Progress) + Sync),
+    ) -> BoxFuture<'a, Result<BlockNumber, IndexError>> {
+        Box::pin(async move {
+            let reached = self.go(target, progress).await;
+            self.keep_nodes(false).await;
+            reached
+        })
     }
 
     async fn go(
@@ -442,7 +467,7 @@ impl<S: LogSource + 'static> Follower<S> {
 
 /// The pools with what their contracts say, on a node of the right chain; their tokens are learnt on the way.
 async fn checked(
-    source: &impl LogSource,
+    source: &dyn LogSource,
     db: &Db,
     pools: Vec<Pool>,
     campaigns: &[Campaign],

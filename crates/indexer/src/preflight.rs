@@ -21,7 +21,7 @@ use views::Views;
 ///
 /// # Errors
 /// They are on another one, or do not answer.
-pub async fn check_chain(source: &impl LogSource, expected: u64) -> Result<(), IndexError> {
+pub async fn check_chain(source: &dyn LogSource, expected: u64) -> Result<(), IndexError> {
     let found = source.chain_id().await?;
     if found == expected { Ok(()) } else { Err(IndexError::WrongChain { expected, found }) }
 }
@@ -31,7 +31,7 @@ pub async fn check_chain(source: &impl LogSource, expected: u64) -> Result<(), I
 ///
 /// # Errors
 /// One does not, or no node answers.
-pub async fn check_pools(source: &impl LogSource, pools: &[Pool]) -> Result<Vec<PoolFacts>, IndexError> {
+pub async fn check_pools(source: &dyn LogSource, pools: &[Pool]) -> Result<Vec<PoolFacts>, IndexError> {
     let mut facts = Vec::with_capacity(pools.len());
     for pool in pools {
         facts.push(check_pool(&Views { source, pool }).await?);
@@ -39,7 +39,7 @@ pub async fn check_pools(source: &impl LogSource, pools: &[Pool]) -> Result<Vec<
     Ok(facts)
 }
 
-async fn check_pool<S: LogSource>(views: &Views<'_, S>) -> Result<PoolFacts, IndexError> {
+async fn check_pool(views: &Views<'_>) -> Result<PoolFacts, IndexError> {
     let facts = match views.pool.venue {
         Venue::UniswapV3 => pools::uniswap_v3(views).await?,
         Venue::AerodromeCl => pools::aerodrome_cl(views).await?,

@@ -33,6 +33,7 @@ use accrual_store::{BlockRef, Header};
 use alloy::primitives::{Address, Bytes};
 use alloy::pubsub::Subscription;
 use alloy::rpc::client::RpcClient;
+use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt};
 use serde_json::json;
 use tokio::time::{Instant, timeout};
@@ -218,6 +219,7 @@ impl RpcSource {
     }
 }
 
+#[async_trait]
 impl LogSource for RpcSource {
     async fn chain_id(&self) -> Result<u64, SourceError> {
         let question = Question::new("eth_chainId", json!([]));

@@ -1,11 +1,10 @@
 //! What the indexer asks of a chain. The network lives behind this trait, so a test can stand in for it.
 
-use std::future::Future;
-
 use accrual_rewards::unit::{BlockNumber, UnixSeconds};
 use accrual_store::nodes::NodeRow;
 use accrual_store::{BlockRef, Header};
 use alloy::primitives::{Address, B256, Bloom, Bytes};
+use async_trait::async_trait;
 use serde::Deserialize;
 
 use crate::plan::Suggestion;
@@ -185,52 +184,43 @@ pub enum SourceError {
 }
 
 /// A view of one chain.
+#[async_trait]
 pub trait LogSource: Send + Sync {
     /// The chain's id.
-    fn chain_id(&self) -> impl Future<Output = Result<u64, SourceError>> + Send;
+    async fn chain_id(&self) -> Result<u64, SourceError>;
 
     /// The chain's ends.
-    fn heads(&self) -> impl Future<Output = Result<Heads, SourceError>> + Send;
+    async fn heads(&self) -> Result<Heads, SourceError>;
 
     /// The headers of `numbers`, in that order; `None` where the node has no such block.
-    fn headers(
-        &self,
-        numbers: &[BlockNumber],
-    ) -> impl Future<Output = Result<Vec<Option<Header>>, SourceError>> + Send;
+    async fn headers(&self, numbers: &[BlockNumber]) -> Result<Vec<Option<Header>>, SourceError>;
 
     /// The logs that match, in chain order. One request; [`SourceError::TooWide`] when it must be made smaller.
-    fn logs(&self, query: &LogQuery) -> impl Future<Output = Result<Vec<RawLog>, SourceError>> + Send;
+    async fn logs(&self, query: &LogQuery) -> Result<Vec<RawLog>, SourceError>;
 
     /// The same with the header of the range's last block from the node that gave them, as far as it must be shown.
-    fn logs_with_end(&self, query: &LogQuery) -> impl Future<Output = Result<Answered, SourceError>> + Send {
-        async { Ok(Answered { logs: self.logs(query).await?, ..Answered::default() }) }
+    async fn logs_with_end(&self, query: &LogQuery) -> Result<Answered, SourceError> {
+        Ok(Answered { logs: self.logs(query).await?, ..Answered::default() })
     }
 
     /// The headers of `numbers` with what they commit to, each hash recomputed; `None` where the node has no such block.
     /// A source that has none refuses.
-    fn sealed_headers(
+    async fn sealed_headers(
         &self,
         _numbers: &[BlockNumber],
-    ) -> impl Future<Output = Result<Vec<Option<SealedHeader>>, SourceError>> + Send {
-        async { Err(shows_nothing("eth_getBlockByNumber")) }
+    ) -> Result<Vec<Option<SealedHeader>>, SourceError> {
+        Err(shows_nothing("eth_getBlockByNumber"))
     }
 
     /// All logs of a block from its receipts, whose root was recomputed and is the header's. A source that has none
     /// refuses.
-    fn block_logs(
-        &self,
-        _block: &SealedHeader,
-    ) -> impl Future<Output = Result<Vec<RawLog>, SourceError>> + Send {
-        async { Err(shows_nothing("eth_getBlockReceipts")) }
+    async fn block_logs(&self, _block: &SealedHeader) -> Result<Vec<RawLog>, SourceError> {
+        Err(shows_nothing("eth_getBlockReceipts"))
     }
 
     /// The same question put to another node than `than`; `None` where there is none that can answer it.
-    fn second_opinion(
-        &self,
-        _query: &LogQuery,
-        _than: &str,
-    ) -> impl Future<Output = Result<Option<Answered>, SourceError>> + Send {
-        async { Ok(None) }
+    async fn second_opinion(&self, _query: &LogQuery, _than: &str) -> Result<Option<Answered>, SourceError> {
+        Ok(None)
     }
 
     /// Says that `node` gave something that was shown to be wrong or not whole, so that others are asked before it.
@@ -246,18 +236,18 @@ pub trait LogSource: Send + Sync {
 
     /// Runs a view of a contract at the end of block `at`, or of the newest; `None` when there is no code or it reverts,
     /// or when the node has no state as old as that.
-    fn call(
+    async fn call(
         &self,
         to: Address,
         input: Bytes,
         at: Option<BlockNumber>,
-    ) -> impl Future<Output = Result<Option<Bytes>, SourceError>> + Send;
+    ) -> Result<Option<Bytes>, SourceError>;
 
     /// Whether there is a contract at an address now. An account that only delegates to one (EIP-7702) is none.
-    fn has_code(&self, address: Address) -> impl Future<Output = Result<bool, SourceError>> + Send;
+    async fn has_code(&self, address: Address) -> Result<bool, SourceError>;
 
     /// Waits until there may be a new block, at most until the poll interval is over.
-    fn wait_for_block(&self) -> impl Future<Output = ()> + Send;
+    async fn wait_for_block(&self);
 }
 
 fn shows_nothing(method: &'static str) -> SourceError {

@@ -36,7 +36,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// # Errors
 /// The database's own.
 pub async fn learn(
-    source: &impl LogSource,
+    source: &dyn LogSource,
     db: &Db,
     chain_id: u64,
     pools: &[Pool],
@@ -82,16 +82,16 @@ async fn set_pairs(db: &Db, pools: &[Pool]) -> Result<(), StoreError> {
 }
 
 /// A token's symbol, made harmless; `None` when it does not say one.
-pub(crate) async fn symbol_of(source: &impl LogSource, token: Address) -> Option<String> {
+pub(crate) async fn symbol_of(source: &dyn LogSource, token: Address) -> Option<String> {
     symbol(&view(source, token, symbolCall {}.abi_encode()).await?)
 }
 
 /// A token's decimals, as it says itself; `None` when it does not, or not sensibly.
-pub(crate) async fn decimals_of(source: &impl LogSource, token: Address) -> Option<u8> {
+pub(crate) async fn decimals_of(source: &dyn LogSource, token: Address) -> Option<u8> {
     decimals(&view(source, token, decimalsCall {}.abi_encode()).await?)
 }
 
-async fn ask(source: &impl LogSource, chain_id: u64, address: Address) -> TokenRow {
+async fn ask(source: &dyn LogSource, chain_id: u64, address: Address) -> TokenRow {
     let (symbol_said, decimals_said) = tokio::join!(
         view(source, address, symbolCall {}.abi_encode()),
         view(source, address, decimalsCall {}.abi_encode()),
@@ -105,7 +105,7 @@ async fn ask(source: &impl LogSource, chain_id: u64, address: Address) -> TokenR
 }
 
 /// The answer of a view; `None` when it reverts, or when no node answers in time.
-async fn view(source: &impl LogSource, token: Address, input: Vec<u8>) -> Option<Bytes> {
+async fn view(source: &dyn LogSource, token: Address, input: Vec<u8>) -> Option<Bytes> {
     match timeout(ANSWER_LIMIT, source.call(token, Bytes::from(input), None)).await {
         Ok(Ok(output)) => output,
         Ok(Err(error)) => {
@@ -139,6 +139,7 @@ fn decimals(output: &Bytes) -> Option<u8> {
 mod tests {
     use accrual_rewards::unit::BlockNumber;
     use accrual_store::Header;
+    use async_trait::async_trait;
 
     use super::*;
     use crate::source::{Heads, LogQuery, RawLog, SourceError};
@@ -152,6 +153,7 @@ mod tests {
     /// Answers the number 18 to everything.
     const EIGHTEEN: Address = Address::repeat_byte(4);
 
+    #[async_trait]
     impl LogSource for Node {
         async fn call(
             &self,

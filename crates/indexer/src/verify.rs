@@ -56,8 +56,8 @@ impl fmt::Display for Difference {
 ///
 /// # Errors
 /// The node is on another chain than the stored one, has no state as old as that, or does not answer.
-pub async fn verify<S: LogSource>(
-    source: &S,
+pub async fn verify(
+    source: &dyn LogSource,
     tracker: &PoolTracker,
     at: BlockNumber,
     hash: Option<B256>,
@@ -73,11 +73,7 @@ pub async fn verify<S: LogSource>(
     Ok(Verified { pool: tracker.pool().id.clone(), block: at, compared: checks.len(), differences })
 }
 
-async fn check_block<S: LogSource>(
-    source: &S,
-    at: BlockNumber,
-    hash: Option<B256>,
-) -> Result<(), IndexError> {
+async fn check_block(source: &dyn LogSource, at: BlockNumber, hash: Option<B256>) -> Result<(), IndexError> {
     let found =
         source.headers(&[at]).await?.pop().flatten().ok_or(IndexError::MissingBlock { number: at })?;
     match hash {

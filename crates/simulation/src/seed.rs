@@ -169,7 +169,7 @@ async fn open(
     stage: &Arc<Stage>,
     db: Db,
     options: FollowOptions,
-) -> Result<Follower<RpcSource>, accrual_indexer::IndexError> {
+) -> Result<Follower, accrual_indexer::IndexError> {
     let poll_interval = Duration::from_secs(options.block_seconds.unwrap_or(3));
     let rpc = RpcOptions { poll_interval, ..RpcOptions::default() };
     let source = RpcSource::over(RpcNodes::connected(wire::clients(stage), || 500), rpc);

@@ -40,7 +40,7 @@ fn reader_options(crowd: &Crowd, address: Address) -> DistributorOptions {
     }
 }
 
-async fn reader(crowd: &Crowd, db: &Db, address: Address) -> DistributorReader<RpcSource> {
+async fn reader(crowd: &Crowd, db: &Db, address: Address) -> DistributorReader {
     let source = RpcSource::new(&[crowd.stage.anvil.url().to_owned()], RpcOptions::default());
     DistributorReader::open(source, db.clone(), reader_options(crowd, address)).await.unwrap()
 }

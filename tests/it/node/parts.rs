@@ -19,7 +19,7 @@ const LEASE: Duration = Duration::from_secs(1);
 /// A worker with its follower. It beats until it is paused.
 struct Part {
     worker: std::sync::Arc<Worker>,
-    follower: Follower<RpcSource>,
+    follower: Follower,
     beating: Option<DropGuard>,
 }
 

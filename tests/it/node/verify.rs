@@ -13,6 +13,7 @@ use accrual_store::{Engine, Header, events, rebuild, verifications};
 use accrual_tests::binary;
 use accrual_tests::db::{Fresh, fresh};
 use alloy::primitives::{Address, Bytes, address};
+use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::crowd::Crowd;
@@ -27,6 +28,7 @@ struct Counted {
     calls: AtomicUsize,
 }
 
+#[async_trait]
 impl LogSource for Counted {
     async fn chain_id(&self) -> Result<u64, SourceError> {
         self.node.chain_id().await

@@ -111,7 +111,7 @@ async fn blocks(source: &RpcSource, config: &Config, from: Option<u64>) -> Resul
 
 /// Finds each campaign's pool, once, and writes both.
 async fn write_all(
-    scanner: &Scanner<'_, RpcSource>,
+    scanner: &Scanner<'_>,
     blocks: BlockRange,
     found: &[Announcement],
     written: &mut Written,

@@ -4,7 +4,6 @@ use accrual_indexer::IndexError;
 use accrual_indexer::distributor::DistributorReader;
 use accrual_indexer::follow::Target;
 use accrual_indexer::follow::rewind::rewind_to;
-use accrual_indexer::rpc::RpcSource;
 use accrual_indexer::workers::{DISTRIBUTOR, HEAD, RETENTION, Worker};
 use accrual_rewards::unit::BlockNumber;
 use accrual_store::Db;
@@ -77,7 +76,7 @@ async fn read(
 }
 
 /// The Distributor, up to where the pools are now.
-async fn read_behind(reader: &DistributorReader<RpcSource>) -> Result<(), IndexError> {
+async fn read_behind(reader: &DistributorReader) -> Result<(), IndexError> {
     const TRIES: u32 = 5;
     let mut tries = 1;
     loop {
@@ -95,7 +94,7 @@ async fn read_behind(reader: &DistributorReader<RpcSource>) -> Result<(), IndexE
 
 /// A chain that changes while it is read is read again; nothing of the unsteady stretch was kept.
 async fn sync(
-    follower: &mut accrual_indexer::follow::Follower<accrual_indexer::rpc::RpcSource>,
+    follower: &mut accrual_indexer::follow::Follower,
     target: Target,
     shown: &Shown,
 ) -> Result<(), IndexError> {

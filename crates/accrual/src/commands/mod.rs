@@ -146,19 +146,14 @@ fn token_infos(config: &Config) -> Vec<TokenInfo> {
 }
 
 /// A follower over the configured nodes; `patient` ones wait for ever for a node to answer.
-async fn follower(config: &Config, db: Db, patient: bool) -> Result<Follower<RpcSource>, Failure> {
+async fn follower(config: &Config, db: Db, patient: bool) -> Result<Follower, Failure> {
     let source = remembering(config, &db, patient).await?;
     let options = follow_options(config);
     Ok(Follower::open(source, db, config.pools(), config.campaigns.clone(), options).await?)
 }
 
 /// As [`follower`], of the pools that `worker` holds.
-async fn follower_of(
-    worker: &Worker,
-    config: &Config,
-    db: Db,
-    patient: bool,
-) -> Result<Follower<RpcSource>, Failure> {
+async fn follower_of(worker: &Worker, config: &Config, db: Db, patient: bool) -> Result<Follower, Failure> {
     let source = remembering(config, &db, patient).await?;
     let (pools, campaigns) = (config.pools(), config.campaigns.clone());
     Ok(Follower::open_part(source, db, pools, campaigns, follow_options(config), worker).await?)
@@ -186,11 +181,7 @@ fn follow_options(config: &Config) -> FollowOptions {
 }
 
 /// A reader of the configured Distributor, with a source of its own; `None` where none is configured.
-async fn distributor(
-    config: &Config,
-    db: Db,
-    patient: bool,
-) -> Result<Option<DistributorReader<RpcSource>>, Failure> {
+async fn distributor(config: &Config, db: Db, patient: bool) -> Result<Option<DistributorReader>, Failure> {
     let Some(followed) = config.distributor() else { return Ok(None) };
     let options = DistributorOptions {
         followed,

@@ -63,7 +63,7 @@ fn print(verified: &Verified) {
 async fn one(
     config: &Config,
     db: &Db,
-    source: &impl LogSource,
+    source: &dyn LogSource,
     pool: &Pool,
     at: Option<BlockNumber>,
 ) -> Result<Verified, Failure> {

@@ -90,8 +90,8 @@ pub struct PoolsOf {
 ///
 /// # Errors
 /// No node answers.
-pub async fn at_address<S: LogSource>(
-    scanner: &Scanner<'_, S>,
+pub async fn at_address(
+    scanner: &Scanner<'_>,
     address: Address,
     blocks: BlockRange,
 ) -> Result<Option<FoundPool>, IndexError> {
@@ -133,11 +133,7 @@ pub async fn at_address<S: LogSource>(
 }
 
 /// What the venue's pools have beside themselves: a manager, a Vault, a gauge.
-async fn complete<S: LogSource>(
-    source: &S,
-    pool: &mut Pool,
-    gauge: Option<Address>,
-) -> Result<(), IndexError> {
+async fn complete(source: &dyn LogSource, pool: &mut Pool, gauge: Option<Address>) -> Result<(), IndexError> {
     let known = |found: Option<Address>| found.filter(|address| !address.is_zero());
     let kind = match pool.venue {
         Venue::AerodromeCl => {
@@ -163,8 +159,8 @@ async fn complete<S: LogSource>(
 }
 
 /// The block in which the pool's factory or Vault announced it; `None` when it did not in `blocks`.
-async fn created_block<S: LogSource>(
-    scanner: &Scanner<'_, S>,
+async fn created_block(
+    scanner: &Scanner<'_>,
     pool: &Pool,
     blocks: BlockRange,
 ) -> Result<Option<BlockNumber>, IndexError> {
@@ -199,8 +195,8 @@ async fn created_block<S: LogSource>(
 ///
 /// # Errors
 /// No node answers.
-pub async fn pools_of<S: LogSource>(
-    scanner: &Scanner<'_, S>,
+pub async fn pools_of(
+    scanner: &Scanner<'_>,
     token: Address,
     others: &[Address],
     blocks: BlockRange,
@@ -236,8 +232,8 @@ pub async fn pools_of<S: LogSource>(
 }
 
 /// Pools that a Vault registered with `token` in `blocks`.
-async fn registered_in_vault<S: LogSource>(
-    scanner: &Scanner<'_, S>,
+async fn registered_in_vault(
+    scanner: &Scanner<'_>,
     token: Address,
     vault: Address,
     blocks: BlockRange,
@@ -252,8 +248,8 @@ async fn registered_in_vault<S: LogSource>(
 
 /// Pools whose joins brought `token` into a Vault, which may be older than `blocks`: its first transfers there, and the
 /// Vault's own logs in those blocks; and how many transfers there were beyond those.
-async fn joined_in_vault<S: LogSource>(
-    scanner: &Scanner<'_, S>,
+async fn joined_in_vault(
+    scanner: &Scanner<'_>,
     token: Address,
     vault: Address,
     blocks: BlockRange,
@@ -281,8 +277,8 @@ fn pool_of_vault_log(vault: Address, topic: &B256) -> Option<Address> {
     (topic[..12] == [0; 12]).then(|| Address::from_word(*topic))
 }
 
-async fn ask<S: LogSource, C: SolCall>(
-    source: &S,
+async fn ask<C: SolCall>(
+    source: &dyn LogSource,
     to: Address,
     call: C,
 ) -> Result<Option<C::Return>, IndexError> {

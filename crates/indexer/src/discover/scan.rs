@@ -10,16 +10,20 @@ use crate::plan::Planner;
 use crate::source::{BlockRange, LogQuery, LogSource, RawLog, SourceError, log_time};
 
 /// Asks one source, and remembers how wide a range it takes.
-pub struct Scanner<'a, S> {
+pub struct Scanner<'a> {
     /// The source.
-    pub source: &'a S,
+    pub source: &'a dyn LogSource,
     planner: Mutex<Planner>,
     progress: &'a (dyn Fn(BlockNumber) + Sync),
 }
 
-impl<'a, S: LogSource> Scanner<'a, S> {
+impl<'a> Scanner<'a> {
     /// A scanner that begins with ranges of so many blocks and tells `progress` each block that it has reached.
-    pub fn new(source: &'a S, log_range_blocks_max: u32, progress: &'a (dyn Fn(BlockNumber) + Sync)) -> Self {
+    pub fn new(
+        source: &'a dyn LogSource,
+        log_range_blocks_max: u32,
+        progress: &'a (dyn Fn(BlockNumber) + Sync),
+    ) -> Self {
         Self { source, planner: Mutex::new(Planner::new(log_range_blocks_max)), progress }
     }
 

@@ -15,7 +15,7 @@ const ASKED_MAX: usize = 20;
 
 /// Asks for the largest earners that nothing is known of yet. A node that will not say is asked again later.
 pub(super) async fn learn(
-    source: &impl LogSource,
+    source: &dyn LogSource,
     db: &Db,
     chain_id: u64,
     trackers: impl Iterator<Item = (&PoolTracker, UnixSeconds)>,

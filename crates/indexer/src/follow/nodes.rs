@@ -4,7 +4,6 @@ use accrual_rewards::unit::UnixSeconds;
 use accrual_store::nodes::{self, NodeRow};
 
 use super::Follower;
-use crate::source::LogSource;
 
 /// While nothing new is known, the rows are written so often.
 const PAUSE_SECONDS: u64 = 10;
@@ -19,7 +18,7 @@ pub(super) struct NodesKept {
 /// What is written as soon as it changes: how a node stands, and its limits.
 type Learnt = (String, String, [Option<u64>; 3]);
 
-impl<S: LogSource> Follower<S> {
+impl Follower {
     /// Writes the rows when something was learnt, and now and then where this process goes on. Trouble with it stops
     /// nothing.
     pub(super) async fn keep_nodes(&mut self, goes_on: bool) {

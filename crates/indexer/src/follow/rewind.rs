@@ -7,12 +7,12 @@ use accrual_store::{Db, Header, blocks, chain, commit};
 use super::Follower;
 use crate::error::IndexError;
 use crate::fork::{Search, search};
-use crate::source::{Heads, LogSource};
+use crate::source::Heads;
 
 /// Headers that are compared at once.
 const STEP: u32 = 64;
 
-impl<S: LogSource + 'static> Follower<S> {
+impl Follower {
     /// If our newest block left the chain: back to the newest block that both have.
     pub(super) async fn rewind_if_forked(&mut self, heads: &Heads) -> Result<(), IndexError> {
         let Some(newest) = self.state.newest_checkpoint() else { return Ok(()) };

@@ -6,7 +6,6 @@ use alloy::sol;
 
 use super::views::Views;
 use crate::error::IndexError;
-use crate::source::LogSource;
 
 sol! {
     function aggregator() external view returns (address);
@@ -18,7 +17,7 @@ sol! {
 const PHASES_MAX: u16 = 1000;
 
 /// The pool's feeds, in the order of the configuration.
-pub(super) async fn ask<S: LogSource>(views: &Views<'_, S>) -> Result<Vec<FeedFacts>, IndexError> {
+pub(super) async fn ask(views: &Views<'_>) -> Result<Vec<FeedFacts>, IndexError> {
     let mut feeds: Vec<FeedFacts> = Vec::with_capacity(views.pool.feeds.len());
     for feed in &views.pool.feeds {
         if !feeds.iter().any(|known| known.feed == *feed) {
@@ -28,7 +27,7 @@ pub(super) async fn ask<S: LogSource>(views: &Views<'_, S>) -> Result<Vec<FeedFa
     Ok(feeds)
 }
 
-async fn ask_one<S: LogSource>(views: &Views<'_, S>, feed: Address) -> Result<FeedFacts, IndexError> {
+async fn ask_one(views: &Views<'_>, feed: Address) -> Result<FeedFacts, IndexError> {
     let refused = |what| IndexError::NotAFeed { pool: views.pool.id.clone(), feed, what };
     let decimals = crate::tokens::decimals_of(views.source, feed).await;
     let decimals = decimals.ok_or_else(|| refused("it does not answer decimals()".to_owned()))?;
@@ -40,7 +39,7 @@ async fn ask_one<S: LogSource>(views: &Views<'_, S>, feed: Address) -> Result<Fe
 }
 
 /// The aggregators behind a proxy, the oldest first; a contract without `aggregator()` is its own.
-async fn aggregators<S: LogSource>(views: &Views<'_, S>, feed: Address) -> Result<Vec<Address>, IndexError> {
+async fn aggregators(views: &Views<'_>, feed: Address) -> Result<Vec<Address>, IndexError> {
     let Some(current) = views.ask(feed, aggregatorCall {}).await? else { return Ok(vec![feed]) };
     let phases = views.ask(feed, phaseIdCall {}).await?.unwrap_or(0);
     if phases > PHASES_MAX {

@@ -9,7 +9,6 @@ use alloy::sol;
 use super::views::Views;
 use crate::decode::interest;
 use crate::error::IndexError;
-use crate::source::LogSource;
 
 sol! {
     function token0() external view returns (address);
@@ -66,7 +65,7 @@ const SLOT0_WORDS_SLIPSTREAM: usize = 6;
 /// All weights together: one, in parts of 10^18.
 const WEIGHTS_SUM_E18: u128 = 1_000_000_000_000_000_000;
 
-pub(super) async fn uniswap_v3<S: LogSource>(views: &Views<'_, S>) -> Result<PoolFacts, IndexError> {
+pub(super) async fn uniswap_v3(views: &Views<'_>) -> Result<PoolFacts, IndexError> {
     let [token0, token1] = pair(views).await?;
     let spacing = views.need(tickSpacingCall {}).await?;
     refuse_slipstream(views).await?;
@@ -83,7 +82,7 @@ pub(super) async fn uniswap_v3<S: LogSource>(views: &Views<'_, S>) -> Result<Poo
     Ok(PoolFacts { tokens: vec![token0, token1], tick_spacing, fee_ppm, ..PoolFacts::default() })
 }
 
-pub(super) async fn aerodrome_cl<S: LogSource>(views: &Views<'_, S>) -> Result<PoolFacts, IndexError> {
+pub(super) async fn aerodrome_cl(views: &Views<'_>) -> Result<PoolFacts, IndexError> {
     let [token0, token1] = pair(views).await?;
     let spacing = views.need(tickSpacingCall {}).await?;
     doubt_uniswap(views).await?;
@@ -96,7 +95,7 @@ pub(super) async fn aerodrome_cl<S: LogSource>(views: &Views<'_, S>) -> Result<P
     Ok(PoolFacts { tokens: vec![token0, token1], tick_spacing, ..PoolFacts::default() })
 }
 
-pub(super) async fn aerodrome_basic<S: LogSource>(views: &Views<'_, S>) -> Result<PoolFacts, IndexError> {
+pub(super) async fn aerodrome_basic(views: &Views<'_>) -> Result<PoolFacts, IndexError> {
     let [token0, token1] = pair(views).await?;
     let is_stable = views.need(stableCall {}).await?;
     if let Some(factory) = views.ask(views.pool.address, factoryCall {}).await? {
@@ -107,7 +106,7 @@ pub(super) async fn aerodrome_basic<S: LogSource>(views: &Views<'_, S>) -> Resul
     Ok(PoolFacts { tokens: vec![token0, token1], is_stable, ..PoolFacts::default() })
 }
 
-pub(super) async fn balancer_v2<S: LogSource>(views: &Views<'_, S>) -> Result<PoolFacts, IndexError> {
+pub(super) async fn balancer_v2(views: &Views<'_>) -> Result<PoolFacts, IndexError> {
     let vault = check_vault(views).await?;
     let id = views.need(getPoolIdCall {}).await?;
     let known = views.ask(vault, SecondVault::getPoolCall(id)).await?;
@@ -121,7 +120,7 @@ pub(super) async fn balancer_v2<S: LogSource>(views: &Views<'_, S>) -> Result<Po
     Ok(PoolFacts { balancer_pool_id, ..weighted(views, vault, tokens).await? })
 }
 
-pub(super) async fn balancer_v3<S: LogSource>(views: &Views<'_, S>) -> Result<PoolFacts, IndexError> {
+pub(super) async fn balancer_v3(views: &Views<'_>) -> Result<PoolFacts, IndexError> {
     let vault = check_vault(views).await?;
     if views.ask(views.pool.address, getPoolIdCall {}).await?.is_some_and(|id: B256| !id.is_zero()) {
         return Err(views.refused("it answers getPoolId() as a pool of the second Vault does"));
@@ -135,13 +134,13 @@ pub(super) async fn balancer_v3<S: LogSource>(views: &Views<'_, S>) -> Result<Po
     Ok(PoolFacts { aggregate_fee_e18, ..facts })
 }
 
-pub(super) async fn erc20<S: LogSource>(views: &Views<'_, S>) -> Result<PoolFacts, IndexError> {
+pub(super) async fn erc20(views: &Views<'_>) -> Result<PoolFacts, IndexError> {
     views.need(totalSupplyCall {}).await?;
     Ok(PoolFacts::default())
 }
 
 /// The pool's two tokens, the lower address first, as every factory here orders them.
-async fn pair<S: LogSource>(views: &Views<'_, S>) -> Result<[Address; 2], IndexError> {
+async fn pair(views: &Views<'_>) -> Result<[Address; 2], IndexError> {
     let [token0, token1] = [views.need(token0Call {}).await?, views.need(token1Call {}).await?];
     if token0 < token1 {
         return Ok([token0, token1]);
@@ -150,7 +149,7 @@ async fn pair<S: LogSource>(views: &Views<'_, S>) -> Result<[Address; 2], IndexE
 }
 
 /// Slipstream's pools answer everything else alike. Read as Uniswap's, nobody would know who is behind a gauge.
-async fn refuse_slipstream<S: LogSource>(views: &Views<'_, S>) -> Result<(), IndexError> {
+async fn refuse_slipstream(views: &Views<'_>) -> Result<(), IndexError> {
     if views.words(slot0Call {}).await? != Some(SLOT0_WORDS_SLIPSTREAM) {
         return Ok(());
     }
@@ -159,7 +158,7 @@ async fn refuse_slipstream<S: LogSource>(views: &Views<'_, S>) -> Result<(), Ind
 }
 
 /// The other way round nothing is lost, so a Uniswap pool may stand in for Slipstream's, as it does in the rehearsal.
-async fn doubt_uniswap<S: LogSource>(views: &Views<'_, S>) -> Result<(), IndexError> {
+async fn doubt_uniswap(views: &Views<'_>) -> Result<(), IndexError> {
     if views.words(slot0Call {}).await? == Some(SLOT0_WORDS_UNISWAP) {
         let (pool, address) = (&views.pool.id, views.pool.address);
         tracing::warn!(%pool, %address, "slot0() has as many fields as those of uniswap_v3 have: is pools.venue right?");
@@ -168,11 +167,7 @@ async fn doubt_uniswap<S: LogSource>(views: &Views<'_, S>) -> Result<(), IndexEr
 }
 
 /// A factory that knows the pool's tokens under another address did not make it.
-fn check_factory<S: LogSource>(
-    views: &Views<'_, S>,
-    factory: Address,
-    known: Option<Address>,
-) -> Result<(), IndexError> {
+fn check_factory(views: &Views<'_>, factory: Address, known: Option<Address>) -> Result<(), IndexError> {
     match known {
         Some(known) if known != views.pool.address => {
             Err(views.refused(format!("its factory() {factory} has {known} by getPool() in its place")))
@@ -182,7 +177,7 @@ fn check_factory<S: LogSource>(
 }
 
 /// The Vault that the configuration means must be the one that the pool names, where it names one.
-async fn check_vault<S: LogSource>(views: &Views<'_, S>) -> Result<Address, IndexError> {
+async fn check_vault(views: &Views<'_>) -> Result<Address, IndexError> {
     let vault = interest::vault(views.pool);
     match views.ask(views.pool.address, getVaultCall {}).await? {
         Some(named) if named != vault => {
@@ -192,8 +187,8 @@ async fn check_vault<S: LogSource>(views: &Views<'_, S>) -> Result<Address, Inde
     }
 }
 
-async fn weighted<S: LogSource>(
-    views: &Views<'_, S>,
+async fn weighted(
+    views: &Views<'_>,
     vault: Address,
     tokens: Option<Vec<Address>>,
 ) -> Result<PoolFacts, IndexError> {
@@ -215,10 +210,7 @@ async fn weighted<S: LogSource>(
 }
 
 /// No log says the first value, so it is read where the pool begins; it changes by logs from there on.
-async fn aggregate_fee_at_start<S: LogSource>(
-    views: &Views<'_, S>,
-    vault: Address,
-) -> Result<Amount, IndexError> {
+async fn aggregate_fee_at_start(views: &Views<'_>, vault: Address) -> Result<Amount, IndexError> {
     let question = || ThirdVault::getPoolConfigCall(views.pool.address);
     let then = views.ask_at(vault, question(), Some(views.pool.created_block)).await?;
     let config = match then.filter(|config| config.isPoolRegistered) {

@@ -9,12 +9,12 @@ use crate::error::IndexError;
 use crate::source::LogSource;
 
 /// Asks a node about one pool.
-pub(super) struct Views<'a, S> {
-    pub(super) source: &'a S,
+pub(super) struct Views<'a> {
+    pub(super) source: &'a dyn LogSource,
     pub(super) pool: &'a Pool,
 }
 
-impl<S: LogSource> Views<'_, S> {
+impl Views<'_> {
     /// What a view of `to` answers now; `None` where there is no such view, or its answer is of another form.
     pub(super) async fn ask<C: SolCall>(
         &self,

@@ -13,7 +13,6 @@ use alloy::sol;
 use super::pools::totalSupplyCall;
 use super::views::Views;
 use crate::error::IndexError;
-use crate::source::LogSource;
 
 sol! {
     function pool() external view returns (address);
@@ -26,7 +25,7 @@ sol! {
 }
 
 /// The pool's wrappers, in the order of the configuration; `remap` emits nothing.
-pub(super) async fn ask<S: LogSource>(views: &Views<'_, S>) -> Result<Vec<WrapperFacts>, IndexError> {
+pub(super) async fn ask(views: &Views<'_>) -> Result<Vec<WrapperFacts>, IndexError> {
     let mut found = Vec::with_capacity(views.pool.wrappers.len());
     let mut seen = BTreeSet::from([views.pool.address]);
     for wrapper in views.pool.wrappers.iter().filter(|wrapper| wrapper.kind != WrapperKind::Remap) {
@@ -42,7 +41,7 @@ pub(super) async fn ask<S: LogSource>(views: &Views<'_, S>) -> Result<Vec<Wrappe
     Ok(found)
 }
 
-async fn nft_gauge<S: LogSource>(views: &Views<'_, S>, wrapper: &Wrapper) -> Result<ToldBy, IndexError> {
+async fn nft_gauge(views: &Views<'_>, wrapper: &Wrapper) -> Result<ToldBy, IndexError> {
     if !views.pool.venue.is_concentrated() || views.pool.position_manager.is_none() {
         return Err(refused(views, wrapper, "the pool has no position manager whose NFTs it could take"));
     }
@@ -60,7 +59,7 @@ async fn nft_gauge<S: LogSource>(views: &Views<'_, S>, wrapper: &Wrapper) -> Res
     }
 }
 
-async fn shares<S: LogSource>(views: &Views<'_, S>, wrapper: &Wrapper) -> Result<ToldBy, IndexError> {
+async fn shares(views: &Views<'_>, wrapper: &Wrapper) -> Result<ToldBy, IndexError> {
     check_stake(views, wrapper).await?;
     let address = wrapper.address;
     let has_pid = views.ask(address, pidCall {}).await?.is_some();
@@ -82,7 +81,7 @@ async fn shares<S: LogSource>(views: &Views<'_, S>, wrapper: &Wrapper) -> Result
 }
 
 /// What a gauge takes must be the pool's shares, or those of another wrapper, unless somebody else holds for it.
-async fn check_stake<S: LogSource>(views: &Views<'_, S>, wrapper: &Wrapper) -> Result<(), IndexError> {
+async fn check_stake(views: &Views<'_>, wrapper: &Wrapper) -> Result<(), IndexError> {
     if wrapper.kind != WrapperKind::Erc20Gauge || wrapper.holder != wrapper.address {
         return Ok(());
     }
@@ -102,7 +101,7 @@ async fn check_stake<S: LogSource>(views: &Views<'_, S>, wrapper: &Wrapper) -> R
     }
 }
 
-fn refused<S: LogSource>(views: &Views<'_, S>, wrapper: &Wrapper, what: impl Into<String>) -> IndexError {
+fn refused(views: &Views<'_>, wrapper: &Wrapper, what: impl Into<String>) -> IndexError {
     let (pool, kind) = (views.pool.id.clone(), wrapper.kind.as_str());
     IndexError::NotAWrapper { pool, wrapper: wrapper.address, kind, what: what.into() }
 }

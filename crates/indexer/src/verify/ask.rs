@@ -35,8 +35,8 @@ pub(super) struct Question {
 }
 
 /// The words of each answer, in the order of the questions; `None` where a view reverts or there is none.
-pub(super) async fn all<S: LogSource>(
-    source: &S,
+pub(super) async fn all(
+    source: &dyn LogSource,
     questions: &[Question],
     at: BlockNumber,
 ) -> Result<Vec<Option<Vec<U256>>>, IndexError> {
@@ -52,8 +52,8 @@ pub(super) async fn all<S: LogSource>(
     Ok(answers)
 }
 
-async fn one_by_one<S: LogSource>(
-    source: &S,
+async fn one_by_one(
+    source: &dyn LogSource,
     questions: &[Question],
     at: BlockNumber,
 ) -> Result<Vec<Option<Vec<U256>>>, IndexError> {
@@ -66,8 +66,8 @@ async fn one_by_one<S: LogSource>(
 }
 
 /// `None` where Multicall3 was not there yet at that block, or ran out of gas: then each view is asked by itself.
-async fn aggregate<S: LogSource>(
-    source: &S,
+async fn aggregate(
+    source: &dyn LogSource,
     questions: &[Question],
     at: BlockNumber,
 ) -> Result<Option<Vec<Option<Vec<U256>>>>, IndexError> {

@@ -8,6 +8,7 @@ use accrual_rewards::unit::BlockNumber;
 use accrual_store::Header;
 use alloy::primitives::{Address, B256, Bytes, address, b256};
 use alloy::sol;
+use async_trait::async_trait;
 
 use crate::fetching::Node;
 use crate::rig::*;
@@ -26,6 +27,7 @@ const BLOCKS: BlockRange = BlockRange { first: BlockNumber(1), last: BlockNumber
 /// A chain on which no contract answers.
 struct Silent(Node);
 
+#[async_trait]
 impl LogSource for Silent {
     async fn logs(&self, query: &LogQuery) -> Result<Vec<RawLog>, SourceError> {
         self.0.logs(query).await

@@ -14,6 +14,7 @@ use accrual_rewards::pool::{Pool, ToldBy, WrapperKind};
 use accrual_rewards::unit::{BlockNumber, UnixSeconds};
 use accrual_store::Header;
 use alloy::primitives::{Address, B256, Bytes};
+use async_trait::async_trait;
 use futures::TryStreamExt;
 
 use crate::orders::{increase, mint, nft_moved};
@@ -53,6 +54,7 @@ fn header(number: BlockNumber) -> Header {
     Header { number, hash: hash(block), parent_hash: hash(block - 1), at: UnixSeconds(2 * block) }
 }
 
+#[async_trait]
 impl LogSource for Node {
     async fn has_code(&self, _: Address) -> Result<bool, SourceError> {
         unreachable!("only a follower asks who has code")

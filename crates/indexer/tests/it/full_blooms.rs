@@ -14,6 +14,7 @@ use accrual_rewards::id::Venue;
 use accrual_rewards::unit::{BlockNumber, UnixSeconds};
 use accrual_store::Header;
 use alloy::primitives::{Address, B256, Bloom, Bytes};
+use async_trait::async_trait;
 use futures::TryStreamExt;
 
 use crate::rig::*;
@@ -48,6 +49,7 @@ fn transfer() -> RawLog {
     }
 }
 
+#[async_trait]
 impl LogSource for Full {
     async fn chain_id(&self) -> Result<u64, SourceError> {
         unreachable!("only logs and headers are asked for")

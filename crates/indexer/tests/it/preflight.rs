@@ -10,6 +10,7 @@ use accrual_rewards::unit::BlockNumber;
 use accrual_store::Header;
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 use alloy::sol_types::{SolType, sol_data};
+use async_trait::async_trait;
 
 use crate::rig::*;
 
@@ -40,6 +41,7 @@ fn selector(view: &str) -> [u8; 4] {
     keccak256(view)[..4].try_into().unwrap()
 }
 
+#[async_trait]
 impl LogSource for Contracts {
     async fn has_code(&self, _: Address) -> Result<bool, SourceError> {
         unreachable!("only a follower asks who has code")
