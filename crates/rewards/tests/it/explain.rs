@@ -1,9 +1,5 @@
 //! Timelines known by hand: every reason, with its blocks.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
-
-mod small;
-
 use std::collections::BTreeSet;
 
 use accrual_rewards::apr::{AprUnknown, Held, TokenPrice};
@@ -14,7 +10,8 @@ use accrual_rewards::pool::{Wrapper, WrapperKind};
 use accrual_rewards::unit::{Amount, UnixSeconds};
 use alloy_primitives::Address;
 use rust_decimal::Decimal;
-use small::{ALICE, BOB, ONE, Small, campaign, key, range, units};
+
+use crate::small::{self, ALICE, BOB, ONE, Small, campaign, key, range, units};
 
 /// (first block, first second, end block, end second, how it stood, whole tokens earned); an end of 0 lasts.
 type Told = (u64, u64, u64, u64, &'static str, Option<u64>);

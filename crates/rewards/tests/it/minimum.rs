@@ -1,9 +1,5 @@
 //! A minimum of what a position is worth.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
-
-mod small;
-
 use accrual_rewards::campaign::{Campaign, Scoring, ValueMin};
 use accrual_rewards::explain::{Standing, standing};
 use accrual_rewards::ledger::PositionIndex;
@@ -11,7 +7,8 @@ use accrual_rewards::price::{Source, Sources};
 use accrual_rewards::tracker::PoolTracker;
 use accrual_rewards::unit::{Amount, UnixSeconds};
 use alloy_primitives::Address;
-use small::{ALICE, BOB, ONE, Small, TOKEN0, TOKEN1, campaign, range, units};
+
+use crate::small::{ALICE, BOB, ONE, Small, TOKEN0, TOKEN1, campaign, range, units};
 
 const RUN_SECONDS: u32 = 100;
 /// At tick 0 each token of a position from -600 to 600 is 2.955 % of its liquidity: a billion is worth 59.1 USD.

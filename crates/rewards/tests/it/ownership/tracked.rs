@@ -10,7 +10,7 @@ use accrual_rewards::tracker::PoolTracker;
 use accrual_rewards::unit::{Amount, BlockNumber, Liquidity, SqrtPriceX96, Tick, UnixSeconds};
 use alloy_primitives::{Address, U256};
 
-use crate::seen::*;
+use super::seen::*;
 
 const PRICE: SqrtPriceX96 = SqrtPriceX96(U256::from_limbs([0, 1 << 32, 0, 0]));
 

@@ -1,10 +1,7 @@
 //! Who stands behind a holder: tables of what happens, and of who owns what then, and by which way.
 
-#[path = "ownership/faults.rs"]
 mod faults;
-#[path = "ownership/seen.rs"]
 mod seen;
-#[path = "ownership/tracked.rs"]
 mod tracked;
 
 use accrual_rewards::ownership::{StakeIndex, VaultIndex};

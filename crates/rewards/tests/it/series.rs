@@ -1,14 +1,11 @@
 //! Rows by the hour: which are due, what they say, and what lies between two.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
-
-mod small;
-
 use accrual_rewards::ledger::Totals;
 use accrual_rewards::price::{Quotes, Source, Sources, usd};
 use accrual_rewards::series::{Hours, Points, PoolPoint, boundaries, daily, points};
 use accrual_rewards::unit::{Amount, UnixSeconds};
-use small::{ALICE, BOB, CAROL, ONE, Small, TOKEN0, TOKEN1, campaign, range, units};
+
+use crate::small::{self, ALICE, BOB, CAROL, ONE, Small, TOKEN0, TOKEN1, campaign, range, units};
 
 #[test]
 fn hours_that_are_due() {

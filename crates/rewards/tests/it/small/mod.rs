@@ -1,8 +1,5 @@
 //! A small concentrated pool that plays what it is told, and keeps the events that a real one would have written.
 
-#![allow(clippy::unwrap_used, reason = "clippy counts helpers of integration tests as no tests")]
-#![allow(dead_code, reason = "each test binary uses its part")]
-
 use std::collections::BTreeSet;
 
 use accrual_rewards::campaign::{Campaign, Scoring, Weights, Window};

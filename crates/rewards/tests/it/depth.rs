@@ -1,11 +1,10 @@
 //! Bands of liquidity, held against the positions that they are made of.
 
-mod small;
-
 use accrual_rewards::apr::position_holdings;
 use accrual_rewards::depth::bands;
 use alloy_primitives::U256;
-use small::{ALICE, BOB, CAROL, Small, range};
+
+use crate::small::{ALICE, BOB, CAROL, Small, range};
 
 #[test]
 fn bands_are_where_positions_overlap() {

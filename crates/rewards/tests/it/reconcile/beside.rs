@@ -11,8 +11,8 @@ use accrual_rewards::reconcile::{Alarm, Bound, Comparison, Ours, by_run};
 use accrual_rewards::unit::{Amount, BlockNumber, UnixSeconds};
 use alloy_primitives::{Address, B256, I256};
 
+use super::story::{END, Story, campaign};
 use crate::small::{BOB, CAROL, units};
-use crate::story::{END, Story, campaign};
 
 const HOUR: u64 = 3_600;
 /// When our block is.

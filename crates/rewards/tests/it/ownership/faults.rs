@@ -2,8 +2,8 @@
 
 use accrual_rewards::pool::Wrapper;
 
-use crate::seen::Step::{Block, Hold, Move as Shares, Stake, Unstake};
-use crate::seen::*;
+use super::seen::Step::{Block, Hold, Move as Shares, Stake, Unstake};
+use super::seen::*;
 
 #[test]
 fn contradictions_are_sentences() {

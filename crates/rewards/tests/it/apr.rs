@@ -1,9 +1,5 @@
 //! What is held and what trades pay, as tables; rates of campaigns are beside their code.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
-
-mod small;
-
 use accrual_rewards::apr::{
     AprUnknown, Held, TokenPrice, Usd, admitted_holdings, all_holdings, eligible_holdings, fee_percent,
     holdings_in_range, worth,
@@ -13,7 +9,8 @@ use accrual_rewards::ledger::Totals;
 use accrual_rewards::series::{PoolPoint, points};
 use accrual_rewards::unit::UnixSeconds;
 use rust_decimal::Decimal;
-use small::{ALICE, BOB, CAROL, ONE, Small, campaign, range, units};
+
+use crate::small::{ALICE, BOB, CAROL, ONE, Small, campaign, range, units};
 
 const HOUR: u64 = 3600;
 const DOLLAR: TokenPrice = Some((6, Decimal::ONE));

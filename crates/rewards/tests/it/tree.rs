@@ -1,7 +1,5 @@
 //! Reward trees: against vectors that were worked out elsewhere, the roots that Merkl published, and a plain reference.
 
-#![allow(clippy::unwrap_used, reason = "clippy counts helpers of integration tests as no tests")]
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

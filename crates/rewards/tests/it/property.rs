@@ -2,9 +2,6 @@
 //!
 //! Each property tells its cases to a fixed generator, so that a run repeats; `PROPTEST_RNG_SEED` gives it another.
 
-mod pool;
-mod reference;
-
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
@@ -20,9 +17,9 @@ use num_traits::One;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
-use pool::Edge;
-use pool::history::{History, histories};
-use reference::{Reference, big};
+use crate::pool::Edge;
+use crate::pool::history::{History, histories};
+use crate::reference::{Reference, big};
 
 /// How often a figure was compared, and how often it was not the exact floor.
 #[derive(Default)]

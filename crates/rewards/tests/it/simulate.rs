@@ -1,9 +1,5 @@
 //! What a new position would earn, held against what it does earn when it is really added.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
-
-mod small;
-
 use accrual_rewards::apr::{AprUnknown, TokenPrice, Usd};
 use accrual_rewards::campaign::{Campaign, Weights};
 use accrual_rewards::ledger::PositionIndex;
@@ -11,7 +7,8 @@ use accrual_rewards::simulate::{Present, Proposal, SimulationError, simulate};
 use accrual_rewards::unit::{Amount, TickRange, UnixSeconds};
 use alloy_primitives::U256;
 use rust_decimal::Decimal;
-use small::{ALICE, BOB, CAROL, Small, campaign, range};
+
+use crate::small::{self, ALICE, BOB, CAROL, Small, campaign, range};
 
 const DAY: u64 = 86_400;
 const DOLLAR: TokenPrice = Some((6, Decimal::ONE));

@@ -1,9 +1,5 @@
 //! What a campaign bought, known by hand, and each reason for which it is not known.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
-
-mod small;
-
 use accrual_rewards::apr::{Held, Usd, worth};
 use accrual_rewards::campaign::Window;
 use accrual_rewards::ledger::Totals;
@@ -12,7 +8,8 @@ use accrual_rewards::treasury::{Hours, Treasury, TreasuryUnknown, budget_sum, tr
 use accrual_rewards::unit::{Amount, UnixSeconds};
 use alloy_primitives::Address;
 use rust_decimal::Decimal;
-use small::{ALICE, BOB, CAROL, ONE, Small, units};
+
+use crate::small::{self, ALICE, BOB, CAROL, ONE, Small, units};
 
 const HOUR: u64 = 3600;
 

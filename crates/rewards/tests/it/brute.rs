@@ -2,9 +2,6 @@
 //!
 //! Each property tells its cases to a fixed generator, so that a run repeats; `PROPTEST_RNG_SEED` gives it another.
 
-#[path = "brute/mod.rs"]
-mod brute;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use accrual_rewards::accrue::{CampaignAccrual, Earnings, Figures, Shape, When};
@@ -17,12 +14,12 @@ use num_rational::BigRational;
 use num_traits::Zero;
 use proptest::prelude::*;
 
-use brute::cases;
-use brute::history::{self, Kind, Step};
-use brute::nfts;
-use brute::owners::{self, Act, World};
-use brute::score::State;
-use brute::{Row, big, floor};
+use crate::slow::cases;
+use crate::slow::history::{self, Kind, Step};
+use crate::slow::nfts;
+use crate::slow::owners::{self, Act, World};
+use crate::slow::score::State;
+use crate::slow::{self, Row, big, floor};
 
 fn config() -> ProptestConfig {
     let rng_seed = match ProptestConfig::default().rng_seed {
@@ -103,7 +100,7 @@ fn merkls_example_by_the_slow_count() {
         [(Scoring::PerBlock, ["75/1", "75/1", "50/1"]), (Scoring::TimeWeighted, ["200/3", "200/3", "200/3"])];
     for (scoring, exactly) in exactly {
         let campaign = history::day(scoring, 200);
-        let exact = brute::exact(&campaign, &merkls_example(), campaign.window.ends_at.0);
+        let exact = slow::exact(&campaign, &merkls_example(), campaign.window.ends_at.0);
         let exact: Vec<_> = exact.earned.values().map(|one| one.reduced()).collect();
         let expected: Vec<BigRational> = exactly.iter().map(|one| one.parse().expect("a fraction")).collect();
         assert_eq!(exact, expected, "{scoring:?}");
@@ -135,7 +132,7 @@ fn merkls_example() -> Vec<(When, Move)> {
 fn the_slow_count_agrees_with_hand_counts() {
     for case in cases::cases() {
         for (seconds, emitted, rows) in &case.figures {
-            let exact = brute::exact(&case.campaign(), &case.moves(), cases::at(*seconds).0);
+            let exact = slow::exact(&case.campaign(), &case.moves(), cases::at(*seconds).0);
             assert_eq!(floor(&exact.emitted), BigInt::from(*emitted), "{} at {seconds}", case.name);
             let counted: Vec<_> =
                 exact.earned.iter().map(|(row, one)| (row.0.0, row.1, one.reduced())).collect();
@@ -196,7 +193,7 @@ impl Met {
 
     fn add(&mut self, campaign: &Campaign, moves: &[(When, Move)]) {
         let last = moves.last().expect("a first price").0.at.0;
-        let exact = brute::exact(campaign, moves, last + 20);
+        let exact = slow::exact(campaign, moves, last + 20);
         let mut left = exact.emitted.clone();
         for ((_, _, through), earned) in &exact.earned {
             left -= earned;
@@ -221,7 +218,7 @@ proptest! {
         let moves = history::moves(Kind::Ranges, &steps);
         let at = moves.last().expect("a first price").0.at.0 + 10;
         let by_run = Campaign { scoring: Scoring::TimeWeighted, run_seconds: Some(1), ..campaign.clone() };
-        let (by_block, by_run) = (brute::exact(&campaign, &moves, at), brute::exact(&by_run, &moves, at));
+        let (by_block, by_run) = (slow::exact(&campaign, &moves, at), slow::exact(&by_run, &moves, at));
         prop_assert_eq!(by_block.emitted, by_run.emitted);
         prop_assert!(by_block.earned.keys().eq(by_run.earned.keys()), "the same rows");
         for (row, earned) in &by_block.earned {
@@ -260,8 +257,8 @@ fn paid_by_plain_balances(campaign: &Campaign, acts: &[Act]) -> Result<(), TestC
         let seconds = campaign.window.paid_seconds(time(before), time(world.seconds));
         let all: BigRational = owned.values().sum();
         for (account, part) in owned.into_iter().filter(|(_, part)| !part.is_zero()) {
-            let emitted = brute::whole(big(campaign.budget.0)) * brute::whole(seconds);
-            let whole = &all * brute::whole(campaign.window.duration_seconds());
+            let emitted = slow::whole(big(campaign.budget.0)) * slow::whole(seconds);
+            let whole = &all * slow::whole(campaign.window.duration_seconds());
             exact.entry(account).or_default().push(emitted * part / whole);
         }
         let when = When { block: world.block(), at: time(world.seconds) };
@@ -275,7 +272,7 @@ fn paid_by_plain_balances(campaign: &Campaign, acts: &[Act]) -> Result<(), TestC
     for account in accounts {
         let rows: Vec<_> = figures.rows.iter().filter(|row| row.account == account).collect();
         let counted: BigInt = rows.iter().map(|row| big(row.earned.0)).sum();
-        let exactly = floor(&brute::sum(exact.get(&account).map_or(&[], Vec::as_slice)));
+        let exactly = floor(&slow::sum(exact.get(&account).map_or(&[], Vec::as_slice)));
         // Each part of what it stands behind is rounded down for itself; there are at most 16 of them.
         let close = &exactly - 16 <= counted && counted <= &exactly + rows.len();
         prop_assert!(close, "{} earned {} by the engine, exactly {}", account, counted, exactly);
@@ -324,7 +321,7 @@ fn same(
     prop_assert_eq!(sums.earned, figures.earned);
     prop_assert_eq!(sums.undistributed, figures.undistributed);
     prop_assert_eq!(known.by_account(), &by_account(&figures), "at {}", at);
-    let exact = brute::exact(campaign, moves, at.0);
+    let exact = slow::exact(campaign, moves, at.0);
     prop_assert_eq!(big(figures.emitted.0), floor(&exact.emitted), "emitted at {}", at);
     sums_hold(&figures)?;
     let rows = rows(&figures)?;

@@ -1,9 +1,5 @@
 //! Rows, explanations and simulations of a pool with shares, and of those behind a vault.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
-
-mod small;
-
 use std::collections::BTreeSet;
 
 use accrual_rewards::apr::{AprUnknown, Held, TokenPrice};
@@ -17,7 +13,8 @@ use accrual_rewards::tracker::PoolTracker;
 use accrual_rewards::unit::{Amount, BlockNumber, SignedAmount, UnixSeconds};
 use alloy_primitives::{Address, I256};
 use rust_decimal::Decimal;
-use small::{ALICE, BOB, CAROL, ONE, campaign, range, units};
+
+use crate::small::{self, ALICE, BOB, CAROL, ONE, campaign, range, units};
 
 const DAY: u64 = 86_400;
 const VAULT: Address = Address::repeat_byte(0x77);

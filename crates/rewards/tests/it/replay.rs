@@ -1,7 +1,5 @@
 //! Fees replayed from logs equal those of a small pool written here from v3-core's formulas, bit for bit.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
-
 use std::collections::BTreeMap;
 
 use accrual_rewards::event::PoolEvent;

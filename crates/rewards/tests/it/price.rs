@@ -1,9 +1,5 @@
 //! USD for a token as tables: routes known by hand, and each reason for which there is no price.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
-
-mod small;
-
 use std::collections::BTreeMap;
 
 use accrual_rewards::event::PoolEvent;
@@ -14,7 +10,8 @@ use accrual_rewards::price::{
 };
 use accrual_rewards::unit::{SignedAmount, Tick, UnixSeconds};
 use alloy_primitives::{Address, I256, U512};
-use small::{ALICE, FEED, Small, TOKEN0, TOKEN1, range};
+
+use crate::small::{ALICE, FEED, Small, TOKEN0, TOKEN1, range};
 
 const ETH: Address = Address::repeat_byte(0xe0);
 const TMAI: Address = Address::repeat_byte(0x3a);

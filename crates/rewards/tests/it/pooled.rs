@@ -1,7 +1,5 @@
 //! Pools with shares: honest logs go through with the numbers worked out by hand, and a missing one is told.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
-
 use accrual_rewards::event::PoolEvent;
 use accrual_rewards::id::Venue;
 use accrual_rewards::ledger::pooled::PooledLedger;

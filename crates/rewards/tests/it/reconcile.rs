@@ -1,16 +1,9 @@
 //! Our figures against Merkl's: each way in which they can differ is made, found, named and measured to the unit, and
 //! nothing else is reported.
 
-#![allow(clippy::unwrap_used, reason = "clippy counts helpers of integration tests as no tests")]
-
-#[path = "reconcile/beside.rs"]
 mod beside;
-#[path = "reconcile/files.rs"]
 mod files;
-#[path = "reconcile/recorded.rs"]
 mod recorded;
-mod small;
-#[path = "reconcile/story.rs"]
 mod story;
 
 use std::collections::BTreeMap;
@@ -22,7 +15,7 @@ use accrual_rewards::unit::{Amount, UnixSeconds};
 use alloy_primitives::{Address, U256};
 use proptest::prelude::*;
 
-use small::{ALICE, BOB, CAROL, units};
+use crate::small::{ALICE, BOB, CAROL, units};
 use story::{DAVE, END, EVE, LAST_TRADE, STRANGER, Story, TINY, VAULT, campaign, overridden};
 
 /// Their rows, by account.
