@@ -27,7 +27,7 @@ pub(crate) struct Rows {
     same: Vec<(&'static str, Vec<Vec<String>>)>,
     blocks: Vec<Vec<String>>,
     /// States that hold for today's settings, by pool and block.
-    snapshots: BTreeMap<(String, String), String>,
+    snapshots: BTreeMap<(String, String, String), String>,
     /// Whether there are states of other settings: a contract said less of itself at an earlier start.
     has_other_snapshots: bool,
 }
@@ -53,7 +53,7 @@ impl Rows {
         let count = all.len();
         let of_today = all.into_iter().filter(|row| fingerprints.contains(&row[1]));
         let snapshots: BTreeMap<_, _> =
-            of_today.map(|row| ((row[0].clone(), row[2].clone()), row[3].clone())).collect();
+            of_today.map(|row| ((row[0].clone(), row[2].clone(), row[3].clone()), row[4].clone())).collect();
         let has_other_snapshots = snapshots.len() < count;
         Ok(Self { same, blocks: dump::table(db, "blocks").await?, snapshots, has_other_snapshots })
     }

@@ -41,7 +41,7 @@ const TABLES: [(&str, &[&str], usize); 47] = [
     ("checkpoints", &["pool_id", "block_number", "block_hash", "block_at", "rewinds"], 1),
     ("blocks", &["chain_id", "block_number", "block_hash", "parent_hash", "block_at"], 2),
     ("events", &["pool_id", "block_number", "log_index", "block_at", "kind", "body"], 3),
-    ("snapshots", &["pool_id", "fingerprint", "block_number", "state"], 3),
+    ("snapshots", &["pool_id", "fingerprint", "block_number", "part", "state"], 4),
     ("pool_points", &["pool_id", "at", "block_number", "body"], 2),
     ("campaign_points", &["pool_id", "campaign_id", "at", "body"], 3),
     ("account_points", &["campaign_id", "account", "at", "earned_units", "has_stake"], 3),

@@ -114,10 +114,12 @@ pub async fn accounts_by_day_before(
     before.map(|before| row.number("before_at", before).map(UnixSeconds)).transpose()
 }
 
-const FORGET_SNAPSHOTS: &str = "
-    delete from snapshots where pool_id = $1 and block_number < (
+const OLD_SNAPSHOTS: &str = "
+    select distinct block_number from snapshots where pool_id = $1 and block_number < (
         select min(block_number) from (
-            select block_number from snapshots where pool_id = $1 order by block_number desc limit $2) newest)";
+            select distinct block_number from snapshots where pool_id = $1
+            order by block_number desc limit $2) newest)";
+const FORGET_SNAPSHOTS: &str = "delete from snapshots where pool_id = $1 and block_number <= $2";
 
 /// Forgets the snapshots of `pool` but the newest `kept`. How many went.
 ///
@@ -125,9 +127,11 @@ const FORGET_SNAPSHOTS: &str = "
 /// The database's own.
 pub async fn thin_snapshots(db: &Db, pool: &PoolId, kept: u32) -> Result<u64, StoreError> {
     let mut tx = db.begin().await?;
-    let gone = within!(&mut tx, conn => sqlx::query(FORGET_SNAPSHOTS)
-        .bind(pool.as_str()).bind(i64::from(kept))
-        .execute(conn).await.map(|done| done.rows_affected()))?;
+    let old: Vec<i64> = within!(&mut tx, conn => sqlx::query_scalar(OLD_SNAPSHOTS)
+        .bind(pool.as_str()).bind(i64::from(kept)).fetch_all(conn).await)?;
+    let Some(newest) = old.iter().max() else { return Ok(0) };
+    within!(&mut tx, conn => sqlx::query(FORGET_SNAPSHOTS)
+        .bind(pool.as_str()).bind(*newest).execute(conn).await.map(|_| ()))?;
     tx.commit().await?;
-    Ok(gone)
+    Ok(u64::try_from(old.len()).unwrap_or(u64::MAX))
 }

@@ -20,10 +20,15 @@ pub struct Snapshot {
     pub state: Vec<u8>,
 }
 
+/// Bytes of a state in one row, so that a large one is not held as one text on its way: a multiple of three, which base64
+/// needs no filling for.
+const PART_BYTES: usize = 192 * 1024;
+
 const NEWEST: &str = "
     select block_number, state from snapshots
-    where pool_id = $1 and fingerprint = $2 and block_number <= $3
-    order by block_number desc limit 1";
+    where pool_id = $1 and fingerprint = $2 and block_number = (
+        select max(block_number) from snapshots where pool_id = $1 and fingerprint = $2 and block_number <= $3)
+    order by part";
 
 /// The newest state of `pool` under `fingerprint` that is not above block `at_most`.
 ///
@@ -35,15 +40,18 @@ pub async fn newest(
     fingerprint: &str,
     at_most: BlockNumber,
 ) -> Result<Option<Snapshot>, StoreError> {
-    let cells: Option<(i64, String)> = on!(db, conn => sqlx::query_as(NEWEST)
-        .bind(pool.as_str()).bind(fingerprint).bind(bound(at_most.0)).fetch_optional(conn).await)?;
-    let Some((number, state)) = cells else { return Ok(None) };
+    let parts: Vec<(i64, String)> = on!(db, conn => sqlx::query_as(NEWEST)
+        .bind(pool.as_str()).bind(fingerprint).bind(bound(at_most.0)).fetch_all(conn).await)?;
+    let Some((number, _)) = parts.first() else { return Ok(None) };
     let row = Row { db, table: "snapshots", key: format_args!("{pool}, {fingerprint}, block {number}") };
-    Ok(Some(Snapshot {
-        fingerprint: fingerprint.to_owned(),
-        block_number: BlockNumber(row.number("block_number", number)?),
-        state: BASE64.decode(state).map_err(|error| row.damaged(format!("state is no base64 ({error})")))?,
-    }))
+    let block_number = BlockNumber(row.number("block_number", *number)?);
+    let mut state = Vec::with_capacity(parts.len() * PART_BYTES);
+    for (_, part) in &parts {
+        BASE64
+            .decode_vec(part, &mut state)
+            .map_err(|error| row.damaged(format!("state is no base64 ({error})")))?;
+    }
+    Ok(Some(Snapshot { fingerprint: fingerprint.to_owned(), block_number, state }))
 }
 
 const DELETE_ALL: &str = "delete from snapshots where pool_id = $1";
@@ -60,9 +68,8 @@ pub async fn delete_all(db: &Db, pool: &PoolId) -> Result<(), StoreError> {
 
 // Only up to the checkpoint: the blocks may have been taken back while the state was folded.
 const PUT: &str = "
-    insert into snapshots (pool_id, fingerprint, block_number, state)
-    select $1, $2, $3, $4 where exists (select 1 from checkpoints where pool_id = $1 and block_number >= $3)
-    on conflict (pool_id, fingerprint, block_number) do update set state = excluded.state";
+    insert into snapshots (pool_id, fingerprint, block_number, part, state)
+    select $1, $2, $3, $4, $5 where exists (select 1 from checkpoints where pool_id = $1 and block_number >= $3)";
 
 /// Stores a state that was folded outside of a batch, over one of the same place; whether it was kept, which
 /// it is not when it lies above the pool's checkpoint.
@@ -77,13 +84,14 @@ pub async fn put(db: &Db, pool: &PoolId, snapshot: &Snapshot) -> Result<bool, St
 }
 
 const INSERT: &str = "
-    insert into snapshots (pool_id, fingerprint, block_number, state) values ($1, $2, $3, $4)
-    on conflict (pool_id, fingerprint, block_number) do update set state = excluded.state";
+    insert into snapshots (pool_id, fingerprint, block_number, part, state) values ($1, $2, $3, $4, $5)";
 
 /// Stores one state of a batch, over one of the same place.
 pub(crate) async fn insert(tx: &mut Tx<'_>, pool: &PoolId, snapshot: &Snapshot) -> Result<(), StoreError> {
     write(tx, INSERT, pool, snapshot).await.map(|_| ())
 }
+
+const DELETE: &str = "delete from snapshots where pool_id = $1 and fingerprint = $2 and block_number = $3";
 
 async fn write(
     tx: &mut Tx<'_>,
@@ -92,12 +100,19 @@ async fn write(
     snapshot: &Snapshot,
 ) -> Result<bool, StoreError> {
     let number = bigint("block number", snapshot.block_number.0)?;
-    let written = within!(tx, conn => sqlx::query(text)
-        .bind(pool.as_str())
-        .bind(snapshot.fingerprint.as_str())
-        .bind(number)
-        .bind(BASE64.encode(&snapshot.state))
-        .execute(conn).await.map(|done| done.rows_affected()))?;
+    let fingerprint = snapshot.fingerprint.as_str();
+    within!(tx, conn => sqlx::query(DELETE)
+        .bind(pool.as_str()).bind(fingerprint).bind(number).execute(conn).await.map(|_| ()))?;
+    let mut written = 0;
+    for (part, bytes) in (0_i64..).zip(snapshot.state.chunks(PART_BYTES)) {
+        written += within!(tx, conn => sqlx::query(text)
+            .bind(pool.as_str())
+            .bind(fingerprint)
+            .bind(number)
+            .bind(part)
+            .bind(BASE64.encode(bytes))
+            .execute(conn).await.map(|done| done.rows_affected()))?;
+    }
     Ok(written > 0)
 }
 

@@ -116,6 +116,13 @@ async fn pools_move_on_together_and_are_remembered() {
         );
         let newest = snapshots::newest(db, &a, "f1", BlockNumber(999)).await.unwrap();
         assert_eq!(newest, Some(snapshot(110, b"newer")));
+        // In several rows, and then in one.
+        for length in [1_000_000_u32, 3] {
+            let state: Vec<u8> = (0..length).map(|byte| (byte % 251) as u8).collect();
+            assert!(snapshots::put(db, &a, &snapshot(110, &state)).await.unwrap());
+            let found = snapshots::newest(db, &a, "f1", BlockNumber(999)).await.unwrap();
+            assert_eq!(found, Some(snapshot(110, &state)));
+        }
         snapshots::delete_all(db, &a).await.unwrap();
         assert_eq!(snapshots::newest(db, &a, "f1", BlockNumber(999)).await.unwrap(), None);
     })
