@@ -10,7 +10,7 @@ use crate::{Db, StoreError, explain};
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 
 /// The number of our newest migration.
-pub const SCHEMA_VERSION: i64 = 15;
+pub const SCHEMA_VERSION: i64 = 16;
 
 /// What [`Db::migrate`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]

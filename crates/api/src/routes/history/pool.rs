@@ -7,7 +7,7 @@ use accrual_rewards::campaign::Campaign;
 use accrual_rewards::id::PoolId;
 use accrual_rewards::series::{CampaignPoint, PoolPoint};
 use accrual_rewards::unit::{Amount, Tick, UnixSeconds};
-use accrual_store::Db;
+use accrual_store::{Db, retention};
 use accrual_store::series::{self, Hours};
 use alloy_primitives::Address;
 use axum::extract::{Path, State};
@@ -63,7 +63,8 @@ pub(crate) async fn pool(
     let found = api.book().pools().iter().find(|info| info.pool.id.as_str() == id);
     let info = found.ok_or_else(|| ApiError::no_such("pool", &id))?;
     let pool = api.book().newest(info)?;
-    let span = asked.span(&api, &pool, &format!("pool/{id}"), last_weeks(pool.moment.at))?;
+    let mut span = asked.span(&api, &pool, &format!("pool/{id}"), last_weeks(pool.moment.at))?;
+    span.skip_days(retention::pool_by_day_before(api.db(), &info.pool.id).await?);
     let told = Told::read(&api, &pool, &span).await?;
     let page = told.page(&span)?;
     let sources = told.newest.clone();
