@@ -8,7 +8,7 @@ use crate::db::on;
 use crate::{Db, StoreError, account_days, events};
 
 /// The tables that can be shown: name, columns with the key first, and how many of them are the key.
-const TABLES: [(&str, &[&str], usize); 47] = [
+const TABLES: [(&str, &[&str], usize); 48] = [
     (
         "chain",
         &[
