@@ -264,10 +264,9 @@ fn plan_forks(chance: &mut Chance, shape: Shape, last: u64, late: u64) -> Vec<Pl
         if until + late >= last {
             break;
         }
-        let at_block = (from - chance.between(0, third)).max(FIRST + 30);
-        if at_block <= from {
-            planned.push(Planned { at_block, from, until });
-        }
+        // A block of its own is there at once: one that lasts for a block only would have none.
+        let at_block = (from - chance.between(1, third)).max(FIRST + 30);
+        planned.push(Planned { at_block, from, until });
         from = until;
     }
     planned

@@ -124,14 +124,14 @@ async fn simulate(seed: u64, nodes: Nodes, disk: Disk) -> Outcome {
 }
 
 fn shape(chance: &mut Chance) -> Shape {
-    let finality_blocks = chance.between(4, 32);
+    let finality_blocks = chance.between(5, 30);
     Shape {
         before: chance.between(34, 70),
         after: chance.between(finality_blocks, 2 * finality_blocks + 12),
         // On a quick chain a process is seldom at the head; on a slow one it has the time to store what will be left.
         block_seconds: chance.pick(&[Some(2), Some(12), Some(12), Some(60), None]),
         finality_blocks,
-        forks: chance.between(0, 8),
+        forks: chance.between(1, 8),
     }
 }
 
