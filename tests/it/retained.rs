@@ -68,5 +68,49 @@ async fn days_are_answered_as_before_and_hours_begin_later() {
         rows(&before.1).into_iter().filter(|row| row["at"].as_str().unwrap() >= since).collect();
     assert!(later.len() > 48, "{}", later.len());
     assert_eq!(rows(&after.1), later, "hours that are kept");
+
+    // The same of the pool's hours and its campaign's.
+    let pool = after.2["pool"].as_str().unwrap().to_owned();
+    let charts = [format!("/pools/{pool}/history"), format!("/campaigns/{CAMPAIGN}/history")];
+    let charts = charts.map(|chart| ["1d", "1h"].map(|step| format!("{chart}?limit=500&interval={step}")));
+    let ask_all = async || {
+        let mut told = Vec::new();
+        for [days, hours] in &charts {
+            told.push((ask(days).await, ask(hours).await));
+        }
+        told
+    };
+    let full = ask_all().await;
+    let db = Db::open(&url.parse().unwrap(), Mode::Write).await.unwrap();
+    let id = pool.parse().unwrap();
+    let gone = retention::roll_up_pool(&db, &id, 7).await.unwrap();
+    let by_day = retention::pool_by_day_before(&db, &id).await.unwrap().unwrap();
+    db.close().await;
+    println!("{gone} rows of the pool and its campaign went");
+    assert!(gone > 300, "{gone}");
+    tokio::time::sleep(std::time::Duration::from_millis(5_500)).await;
+    let since = |answer: &Value| answer["meta"]["hours_since_at"].as_str().map(str::to_owned);
+    for ((days, hours), (days_before, hours_before)) in ask_all().await.iter().zip(&full) {
+        assert_eq!(days, days_before, "days");
+        let since = since(hours).unwrap();
+        let mut later = rows(hours_before);
+        later.retain(|row| row["at"].as_str().unwrap() >= since.as_str());
+        assert!(later.len() > 100, "{}", later.len());
+        assert_eq!(rows(hours), later, "hours that are kept");
+        assert!(since.ends_with("T01:00:00Z"), "{since} is the hour after {by_day}");
+    }
+    // Each day flows what its hours did before they went.
+    let sum = |rows: &[Value], to: &str| -> u128 {
+        let until = rows.iter().filter(|row| row["at"].as_str().unwrap() <= to);
+        until.map(|row| row["earned_units"].as_str().unwrap().parse::<u128>().unwrap()).sum()
+    };
+    let (days, hours) = (rows(&full[1].0), rows(&full[1].1));
+    let last = days.iter().rfind(|row| row["complete"] == true).unwrap()["at"].as_str().unwrap().to_owned();
+    assert_eq!(sum(&days, &last), sum(&hours, &last));
+    assert!(sum(&days, &last) > 0);
+    // What a campaign bought is told of its hours, and is not guessed without them.
+    let without = ask(&treasury).await;
+    assert_eq!(without["reasons"]["paid_usd"], "hours_missing", "{without}");
+    assert!(without["paid_usd"].is_null() && without["volume_usd"].is_null());
     assert_eq!(server.terminate().await.code, 0);
 }

@@ -6,12 +6,12 @@ use accrual_rewards::pool::{Pool, Wrapper, WrapperKind};
 use accrual_rewards::unit::{Amount, BlockNumber, UnixSeconds};
 use alloy::primitives::{Address, U256};
 
-use crate::chain::{FIRST, born_at};
+use crate::chain::{FIRST, HOUR_SECONDS, born_at};
 use crate::node::REWARD_TOKEN;
 use crate::world::{GAUGE, MANAGER, POOLS, STAKED, TOKEN, account};
 
-const STARTS_AT: UnixSeconds = UnixSeconds(1_749_999_000);
-const ENDS_AT: UnixSeconds = UnixSeconds(1_750_003_000);
+const STARTS_AT: UnixSeconds = UnixSeconds(HOUR_SECONDS - 900);
+const ENDS_AT: UnixSeconds = UnixSeconds(HOUR_SECONDS + 1200);
 
 /// The pools that are followed; the third of [`POOLS`] is not.
 pub(crate) fn pools() -> Vec<Pool> {

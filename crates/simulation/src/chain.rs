@@ -14,8 +14,10 @@ use crate::world::{POOLS, Transaction, World};
 
 /// The height of the first block.
 pub(crate) const FIRST: u64 = 1000;
-/// The time of the first block: 40 minutes before a full hour.
-const FIRST_AT_SECONDS: u64 = 1_750_000_800 - 2400;
+/// The full hour that comes while the simulation goes on, so that branches are left on both sides of it.
+pub(crate) const HOUR_SECONDS: u64 = 1_749_999_600;
+/// Between two blocks where that varies, the least and the most.
+const VARIED_SECONDS: (u64, u64) = (8, 40);
 
 /// How a chain is made.
 #[derive(Debug, Clone, Copy)]
@@ -28,8 +30,15 @@ pub(crate) struct Shape {
     pub(crate) block_seconds: Option<u64>,
     /// How many blocks below the newest are not final.
     pub(crate) finality_blocks: u64,
-    /// How many branches there are.
+    /// How many branches there are at most.
     pub(crate) forks: u64,
+}
+
+impl Shape {
+    /// The usual time between blocks.
+    pub(crate) fn pace_seconds(&self) -> u64 {
+        self.block_seconds.unwrap_or(VARIED_SECONDS.0.midpoint(VARIED_SECONDS.1))
+    }
 }
 
 /// A block with everything that nodes say of it.
@@ -69,7 +78,7 @@ pub(crate) struct Chain {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct View {
     pub(crate) head: u64,
-    fork: Option<usize>,
+    pub(crate) fork: Option<usize>,
     pub(crate) finalized: u64,
 }
 
@@ -111,7 +120,7 @@ impl Chain {
             }
         }
         forks.sort_by_key(|fork| fork.from_seconds);
-        let late_seconds_max = late.saturating_sub(1) * shape.block_seconds.unwrap_or(3);
+        let late_seconds_max = late.saturating_sub(1) * shape.block_seconds.unwrap_or(VARIED_SECONDS.0);
         let (finality_blocks, before) = (shape.finality_blocks, shape.before);
         Self { trunk, forks, late_seconds_max, finality_blocks, before }
     }
@@ -212,7 +221,7 @@ fn play(world: &mut World, number: u64, chance: &mut Chance) -> Vec<Transaction>
     let born = |pool: usize| number == born_at(pool);
     let mut transactions: Vec<Transaction> =
         (0..POOLS.len()).filter(|pool| born(*pool)).map(|pool| world.initialize(pool, 0)).collect();
-    if chance.permille(550) {
+    if chance.permille(700) {
         for _ in 0..chance.between(1, 3) {
             transactions.extend(world.act(chance));
         }
@@ -225,35 +234,39 @@ pub(crate) fn born_at(pool: usize) -> u64 {
     FIRST + 1 + 23 * number_of(pool % 2)
 }
 
+/// When each block comes: the full hour is in the first half of those that come while the simulation goes on.
 fn times(chance: &mut Chance, shape: Shape) -> Vec<u64> {
-    let mut at = FIRST_AT_SECONDS;
-    let mut times = vec![at];
+    let (least, most) = VARIED_SECONDS;
+    let mut times = vec![0];
     for number in 1..shape.before + shape.after {
-        at += match shape.block_seconds {
+        let pause = match shape.block_seconds {
             Some(seconds) => seconds,
             None if number < shape.before && chance.permille(30) => chance.between(600, 4000),
-            None => chance.between(3, 15),
+            None => chance.between(least, most),
         };
-        times.push(at);
+        times.push(times.last().map_or(0, |at| at + pause));
     }
-    times
+    let block = shape.before + chance.between(0, shape.after / 2);
+    let passed = times[place_of(block)] + chance.between(0, shape.pace_seconds());
+    times.into_iter().map(|at| HOUR_SECONDS - passed + at).collect()
 }
 
 /// Branches one after the other, most of them while the simulation goes on.
 fn plan_forks(chance: &mut Chance, shape: Shape, last: u64, late: u64) -> Vec<Planned> {
     let third = (shape.finality_blocks / 3).max(1);
     let mut planned = Vec::new();
-    let mut from = FIRST + shape.before.saturating_sub(third);
+    let mut from = FIRST + shape.before - 1;
     for _ in 0..shape.forks {
-        from += if chance.permille(200) { 0 } else { chance.between(0, 2 * third) };
-        let until = from + chance.between(1, third);
+        from += if chance.permille(200) { 0 } else { chance.between(0, third) };
+        // Most last for as long as they may: there is time to store them.
+        let least = if chance.permille(700) { third.div_ceil(2) } else { 1 };
+        let until = from + chance.between(least, third);
         if until + late >= last {
             break;
         }
-        let at_block = (from - chance.between(0, third)).max(FIRST + 30);
-        if at_block <= from {
-            planned.push(Planned { at_block, from, until });
-        }
+        // A block of its own is there at once: one that lasts for a block only would have none.
+        let at_block = (from - chance.between(1, third)).max(FIRST + 30);
+        planned.push(Planned { at_block, from, until });
         from = until;
     }
     planned

@@ -30,17 +30,19 @@ pub(crate) struct Rows {
     snapshots: BTreeMap<(String, String, String), String>,
     /// Whether there are states of other settings: a contract said less of itself at an earlier start.
     has_other_snapshots: bool,
+    /// How often stored blocks were taken back: how it went, and not what came of it.
+    pub(crate) rewinds: u64,
 }
 
 impl Rows {
     /// Reads everything that is compared.
     pub(crate) async fn read(db: &Db, pools: &[Pool], campaigns: &[Campaign]) -> Result<Self, StoreError> {
-        let mut same = Vec::new();
+        let (mut same, mut rewinds) = (Vec::new(), 0);
         for name in SAME {
             let mut rows = dump::table(db, name).await?;
             if name == "checkpoints" {
-                // How often blocks were taken back is how it went, and not what came of it.
-                rows.iter_mut().for_each(|row| drop(row.pop()));
+                let counts = rows.iter_mut().filter_map(|row| row.pop()?.parse().ok());
+                rewinds = counts.max().unwrap_or(0);
             }
             same.push((name, rows));
         }
@@ -55,7 +57,7 @@ impl Rows {
         let snapshots: BTreeMap<_, _> =
             of_today.map(|row| ((row[0].clone(), row[2].clone(), row[3].clone()), row[4].clone())).collect();
         let has_other_snapshots = snapshots.len() < count;
-        Ok(Self { same, blocks: dump::table(db, "blocks").await?, snapshots, has_other_snapshots })
+        Ok(Self { same, blocks: dump::table(db, "blocks").await?, snapshots, has_other_snapshots, rewinds })
     }
 
     /// The first thing in which these rows are not those of `undisturbed`.

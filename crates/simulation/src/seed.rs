@@ -21,6 +21,7 @@ use crate::disk::Disk;
 use crate::node::CHAIN_ID;
 use crate::rows::Rows;
 use crate::stage::{End, Stage};
+use crate::waits::Waits;
 use crate::weather::{Nodes, Weather};
 use crate::wire;
 
@@ -41,6 +42,8 @@ pub struct Outcome {
     pub deaths: u64,
     /// Branches that left the chain.
     pub forks: u64,
+    /// How often blocks that were stored left the chain and were taken back.
+    pub rewinds: u64,
     /// Events in the end.
     pub events: u64,
 }
@@ -91,7 +94,8 @@ async fn simulate(seed: u64, nodes: Nodes, disk: Disk) -> Outcome {
     let over = chain.last().header.timestamp - chain.begins_seconds();
     let end = Duration::from_secs(over + chance.pick(&[5, 20, 120]));
     let weather = Weather::new(seed, end, chain.late_seconds_max, nodes);
-    let stage = Arc::new(Stage::new(chain.clone(), weather, false));
+    let waits = Waits::of(&chain, &mut Chance::new(seed, 5));
+    let stage = Arc::new(Stage::new(chain.clone(), weather, waits));
     let completeness = completeness(seed, nodes);
     let mut run = Run { chance, stage: stage.clone(), shape, completeness, disk, end, deaths: 0 };
     let disturbed = run.run_to_the_end().await;
@@ -114,18 +118,20 @@ async fn simulate(seed: u64, nodes: Nodes, disk: Disk) -> Outcome {
         faults,
         deaths: run.deaths,
         forks: count(chain.forks.len()),
+        rewinds: disturbed.as_ref().map_or(0, |rows| rows.rewinds),
         events: count(undisturbed.events()),
     }
 }
 
 fn shape(chance: &mut Chance) -> Shape {
-    let block_seconds = chance.pick(&[Some(2), Some(2), Some(12), None, None]);
+    let finality_blocks = chance.between(5, 30);
     Shape {
-        before: chance.between(40, 160),
-        after: chance.between(8, 40),
-        block_seconds,
-        finality_blocks: chance.between(4, 40),
-        forks: chance.between(0, 6),
+        before: chance.between(34, 70),
+        after: chance.between(finality_blocks, 2 * finality_blocks + 12),
+        // On a quick chain a process is seldom at the head; on a slow one it has the time to store what will be left.
+        block_seconds: chance.pick(&[Some(2), Some(12), Some(12), Some(60), None]),
+        finality_blocks,
+        forks: chance.between(1, 8),
     }
 }
 
@@ -142,17 +148,17 @@ fn completeness(seed: u64, nodes: Nodes) -> Completeness {
 
 /// The rows of a run that reads the whole chain at once, with nothing in its way.
 async fn undisturbed(chain: &Arc<Chain>, shape: Shape) -> Rows {
-    let stage = Arc::new(Stage::new(chain.clone(), Weather::calm(), true));
+    let stage = Arc::new(Stage::calm(chain.clone()));
     let disk = Disk::new();
     let db = stage.held(disk.open()).await.expect("a fresh database opens");
     let options = FollowOptions {
         log_range_blocks_max: 10_000,
         ranges_in_flight_max: 1,
         commit_events_max: 1_000_000,
-        ..options(shape, Completeness::Receipts, &mut Chance::new(0, 0))
+        ..options(shape, Completeness::Off, &mut Chance::new(0, 0))
     };
     let life = async {
-        let mut follower = open(&stage, db.clone().through(stage.clone()), options).await?;
+        let mut follower = open(&stage, db.clone().through(stage.clone()), options, shape).await?;
         follower.sync(Target::Head, &|_| {}).await
     };
     match stage.live(life, None, PATIENCE).await {
@@ -169,8 +175,9 @@ async fn open(
     stage: &Arc<Stage>,
     db: Db,
     options: FollowOptions,
+    shape: Shape,
 ) -> Result<Follower, accrual_indexer::IndexError> {
-    let poll_interval = Duration::from_secs(options.block_seconds.unwrap_or(3));
+    let poll_interval = Duration::from_secs(shape.pace_seconds());
     let rpc = RpcOptions { poll_interval, ..RpcOptions::default() };
     let source = RpcSource::over(RpcNodes::connected(wire::clients(stage), || 500), rpc);
     Follower::open(source, db, pools(), campaigns(), options).await
@@ -208,19 +215,19 @@ struct Run {
 impl Run {
     /// Process after process in bad weather, then the last in good; what is stored in the end.
     async fn run_to_the_end(&mut self) -> Result<Rows, String> {
-        let mut lives = 0;
-        while self.stage.elapsed() < self.end {
+        let (mut lives, pace) = (0, self.shape.pace_seconds());
+        while self.stage.chain_elapsed() < self.end {
             lives += 1;
-            let left = self.end - self.stage.elapsed();
-            let is_last = lives == LIVES_MAX || self.chance.permille(120);
-            let steps_max = self.chance.pick(&[30, 150, 800]);
+            let left = self.end - self.stage.chain_elapsed();
+            let is_last = lives == LIVES_MAX || self.chance.permille(150);
+            let steps_max = self.chance.pick(&[60, 400, 1500]);
             let steps = (!is_last).then(|| self.chance.between(1, steps_max));
             let time =
-                if is_last { left } else { left.min(Duration::from_secs(self.chance.between(1, 600))) };
+                if is_last { left } else { left.min(Duration::from_secs(self.chance.between(1, 60 * pace))) };
             self.one_life(steps, time).await?;
-            if self.chance.permille(500) {
+            if self.chance.permille(400) {
                 // Nobody is there to see what happens on the chain.
-                sleep(Duration::from_secs(self.chance.between(1, 90))).await;
+                sleep(Duration::from_secs(self.chance.between(1, 12 * pace))).await;
             }
         }
         self.stage.weather(Weather::clear_up);
@@ -234,7 +241,7 @@ impl Run {
         let stage = self.stage.clone();
         let shutdown = CancellationToken::new();
         let has_begun = Cell::new(false);
-        let life = follow(&stage, &db, &options, &shutdown, &has_begun);
+        let life = follow(&stage, &db, &options, self.shape, &shutdown, &has_begun);
         let is_told = self.chance.permille(300);
         let ended = if is_told {
             let told = async {
@@ -269,7 +276,7 @@ impl Run {
             let (stage, shutdown) = (self.stage.clone(), CancellationToken::new());
             let has_begun = Cell::new(false);
             let life = async {
-                let following = follow(&stage, &db, &options, &shutdown, &has_begun);
+                let following = follow(&stage, &db, &options, self.shape, &shutdown, &has_begun);
                 tokio::select! { biased; () = following => {}, () = self.arrives(&db, &has_begun) => {} }
             };
             let ended = stage.live(life, None, PATIENCE).await;
@@ -302,6 +309,7 @@ async fn follow(
     stage: &Arc<Stage>,
     db: &Db,
     options: &FollowOptions,
+    shape: Shape,
     shutdown: &CancellationToken,
     has_begun: &Cell<bool>,
 ) {
@@ -310,12 +318,12 @@ async fn follow(
         let opened = tokio::select! {
             biased;
             () = shutdown.cancelled() => return,
-            opened = open(stage, db, options.clone()) => opened,
+            opened = open(stage, db, options.clone(), shape) => opened,
         };
         match opened {
             Ok(mut follower) => {
                 has_begun.set(true);
-                follower.follow(shutdown, &|_| {}).await;
+                follower.follow(shutdown, &|progress| stage.stored(progress.block.0)).await;
             }
             Err(_) => {
                 // What it says names the database's folder, which is another one in each run.

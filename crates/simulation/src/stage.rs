@@ -14,6 +14,7 @@ use accrual_store::steps::{Fate, Step, Steps};
 use tokio::time::Instant;
 
 use crate::chain::{Chain, View};
+use crate::waits::Waits;
 use crate::weather::Weather;
 
 /// The simulated world around one process after the other.
@@ -29,6 +30,7 @@ pub(crate) struct Stage {
 #[derive(Debug)]
 struct State {
     weather: Weather,
+    waits: Waits,
     steps_left: Option<u64>,
     is_dead: bool,
     steps: u64,
@@ -65,9 +67,20 @@ pub(crate) enum End<T> {
 }
 
 impl Stage {
-    pub(crate) fn new(chain: std::sync::Arc<Chain>, weather: Weather, is_told_at_once: bool) -> Self {
+    /// In weather, with a chain that grows and waits.
+    pub(crate) fn new(chain: std::sync::Arc<Chain>, weather: Weather, waits: Waits) -> Self {
+        Self::of(chain, weather, waits, false)
+    }
+
+    /// Nothing goes wrong, and the whole chain is there.
+    pub(crate) fn calm(chain: std::sync::Arc<Chain>) -> Self {
+        Self::of(chain, Weather::calm(), Waits::default(), true)
+    }
+
+    fn of(chain: std::sync::Arc<Chain>, weather: Weather, waits: Waits, is_told_at_once: bool) -> Self {
         let state = State {
             weather,
+            waits,
             steps_left: None,
             is_dead: false,
             steps: 0,
@@ -88,14 +101,31 @@ impl Stage {
         self.begun.elapsed()
     }
 
+    /// How much of the chain's time has passed.
+    pub(crate) fn chain_elapsed(&self) -> Duration {
+        let now = self.elapsed();
+        let mut state = self.state();
+        let steps = state.steps;
+        state.waits.passed(now, steps)
+    }
+
+    fn chain_seconds(&self) -> u64 {
+        self.chain.begins_seconds() + self.chain_elapsed().as_secs()
+    }
+
+    /// A process has stored a block.
+    pub(crate) fn stored(&self, block: u64) {
+        let fork = self.chain.view(self.chain_seconds(), 0).fork;
+        self.state().waits.stored(block, fork);
+    }
+
     /// What a node sees now.
     pub(crate) fn view(&self, node: usize, behind_seconds: u64) -> View {
         if self.is_told_at_once {
             return self.chain.whole();
         }
         let late = self.state().weather.nodes[node].late_seconds;
-        let now = self.chain.begins_seconds() + self.elapsed().as_secs();
-        self.chain.view(now - behind_seconds, late)
+        self.chain.view(self.chain_seconds() - behind_seconds, late)
     }
 
     pub(crate) fn weather<T>(&self, with: impl FnOnce(&mut Weather) -> T) -> T {

@@ -28,6 +28,10 @@ pub struct Sums {
     pub deaths: u64,
     /// Branches that left the chain.
     pub forks: u64,
+    /// How often blocks that were stored left the chain and were taken back.
+    pub rewinds: u64,
+    /// Seeds in which that happened.
+    pub rewound: u64,
     /// Events in the end.
     pub events: u64,
 }
@@ -77,6 +81,8 @@ impl Sums {
         self.steps += outcome.steps;
         self.deaths += outcome.deaths;
         self.forks += outcome.forks;
+        self.rewinds += outcome.rewinds;
+        self.rewound += u64::from(outcome.rewinds > 0);
         self.events += outcome.events;
         for (name, count) in outcome.faults {
             *self.faults.entry(name).or_default() += count;
@@ -99,8 +105,13 @@ impl fmt::Display for Sums {
         )?;
         writeln!(
             f,
-            "{faults} faults, {} deaths between two steps, {} branches left the chain, {} events compared",
-            self.deaths, self.forks, self.events
+            "{faults} faults, {} deaths between two steps, {} events compared, {} branches left the chain",
+            self.deaths, self.events, self.forks
+        )?;
+        writeln!(
+            f,
+            "stored blocks were taken back {} times, in {} of the seeds",
+            self.rewinds, self.rewound
         )?;
         for (name, count) in &self.faults {
             writeln!(f, "{count:>10}  {name}")?;

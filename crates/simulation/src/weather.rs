@@ -296,6 +296,7 @@ fn storm(chance: &mut Chance, nodes: usize, end: Duration) -> Storm {
 /// Some time before `end`.
 fn stretch(chance: &mut Chance, end: Duration) -> (Duration, Duration) {
     let from = chance.between(0, end.as_secs());
-    let lasts = chance.pick(&[5, 30, 120, 900]);
+    // From a moment to all that is left.
+    let lasts = (end.as_secs() / chance.pick(&[60, 20, 6, 1])).max(1);
     (Duration::from_secs(from), Duration::from_secs((from + chance.between(1, lasts)).min(end.as_secs())))
 }

@@ -8,7 +8,7 @@ use crate::db::on;
 use crate::{Db, StoreError, account_days, events};
 
 /// The tables that can be shown: name, columns with the key first, and how many of them are the key.
-const TABLES: [(&str, &[&str], usize); 47] = [
+const TABLES: [(&str, &[&str], usize); 48] = [
     (
         "chain",
         &[
@@ -74,6 +74,7 @@ const TABLES: [(&str, &[&str], usize); 47] = [
     ),
     ("workers", &["worker_id", "host", "takes_all", "started_at_ms", "seen_at_ms"], 1),
     ("rolled_up", &["campaign_id", "before_at"], 1),
+    ("rolled_up_pools", &["pool_id", "before_at"], 1),
     ("leases", &["name", "worker_id", "token", "since_ms"], 1),
     (
         "nodes",

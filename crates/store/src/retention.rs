@@ -1,14 +1,15 @@
 //! What is kept for how long, where not for ever: hours become days, and old snapshots go.
 //!
 //! Events, audit and money are never among it. Sums of calls stay what they were; an account's figure at the end of each
-//! day, and at the hour at which its campaign ends, stays as it was; snapshots only save time.
+//! day, and at the hour at which its campaign ends, stays as it was, and so does each midnight's row of a pool and its
+//! campaigns, which holds sums since the beginning; snapshots only save time.
 
 use accrual_rewards::id::{CampaignId, PoolId};
 use accrual_rewards::unit::UnixSeconds;
 
 use crate::cell::{Row, bound};
 use crate::db::{Tx, on, within};
-use crate::{Db, StoreError, account_days};
+use crate::{Db, StoreError, account_days, series};
 
 const DAY_SECONDS: u64 = 86_400;
 /// So many rows are rolled up in one transaction.
@@ -111,6 +112,54 @@ pub async fn accounts_by_day_before(
     let before: Option<i64> = on!(db, pool => sqlx::query_scalar(BY_DAY_BEFORE)
         .bind(campaign.as_str()).fetch_optional(pool).await)?;
     let row = Row { db, table: "rolled_up", key: campaign };
+    before.map(|before| row.number("before_at", before).map(UnixSeconds)).transpose()
+}
+
+const NOTE_POOL: &str = "
+    insert into rolled_up_pools (pool_id, before_at) values ($1, $2)
+    on conflict (pool_id) do update set before_at = excluded.before_at
+    where rolled_up_pools.before_at < excluded.before_at";
+
+const FORGET_HOURS: [&str; 2] = [
+    "delete from pool_points where pool_id = $1 and at < $2 and at % 86400 <> 0",
+    "delete from campaign_points where pool_id = $1 and at < $2 and at % 86400 <> 0",
+];
+
+/// Of the hours of `pool` and its campaigns before the day that lies `days` before its newest hour, keeps each midnight's.
+/// A row holds the state at its hour and sums since the beginning, so a day between two of them flows what its hours did.
+/// How many hours went.
+///
+/// Counted from the newest hour, so that a pool that stands still loses nothing more.
+///
+/// # Errors
+/// [`StoreError::Damaged`], or the database's own.
+pub async fn roll_up_pool(db: &Db, pool: &PoolId, days: u32) -> Result<u64, StoreError> {
+    let newest = series::get(db, pool).await?.and_then(|row| row.at).unwrap_or_default();
+    let before = bound(newest.0.saturating_sub(u64::from(days) * DAY_SECONDS) / DAY_SECONDS * DAY_SECONDS);
+    let mut tx = db.begin().await?;
+    let mut gone = 0;
+    for text in FORGET_HOURS {
+        gone += within!(&mut tx, conn => sqlx::query(text)
+            .bind(pool.as_str()).bind(before).execute(conn).await.map(|done| done.rows_affected()))?;
+    }
+    if gone > 0 {
+        within!(&mut tx, conn => sqlx::query(NOTE_POOL)
+            .bind(pool.as_str()).bind(before).execute(conn).await.map(|_| ()))?;
+    }
+    tx.commit().await?;
+    Ok(gone)
+}
+
+const POOL_BY_DAY_BEFORE: &str = "select before_at from rolled_up_pools where pool_id = $1";
+
+/// The instant before which only days are kept of `pool` and its campaigns; `None` where every hour is.
+///
+/// # Errors
+/// [`StoreError::Damaged`], or the database's own.
+pub async fn pool_by_day_before(db: &Db, pool: &PoolId) -> Result<Option<UnixSeconds>, StoreError> {
+    let before: Option<i64> = on!(db, conn => sqlx::query_scalar(POOL_BY_DAY_BEFORE)
+        .bind(pool.as_str()).fetch_optional(conn).await)?;
+    let row = Row { db, table: "rolled_up_pools", key: pool };
     before.map(|before| row.number("before_at", before).map(UnixSeconds)).transpose()
 }
 

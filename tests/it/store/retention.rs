@@ -6,7 +6,7 @@ use accrual_rehearsal::Rng;
 use accrual_rewards::id::CampaignId;
 use accrual_rewards::unit::{Amount, BlockNumber, UnixSeconds};
 use accrual_store::replicas::Beat;
-use accrual_store::series::{self, AccountPointRow, SeriesRows};
+use accrual_store::series::{self, AccountPointRow, CampaignPointRow, Hours, PoolPointRow, SeriesRows};
 use accrual_store::usage::{self, Batch, HourRow};
 use accrual_store::{account_days, dump, replicas, retention, snapshots};
 use accrual_tests::db::{Fresh, on_each_engine};
@@ -131,6 +131,59 @@ async fn hours_of_accounts_become_days_and_the_ends_of_days_stay() {
             retention::roll_up_accounts(db, &campaign, ends_at, UnixSeconds(106 * DAY)).await.unwrap();
         assert_eq!(again, 0);
         assert_eq!(retention::accounts_by_day_before(db, &campaign).await.unwrap(), by_day, "never back");
+    })
+    .await;
+}
+
+/// Each midnight's row stays as it was, which is all that is asked of days; nothing goes of the last days or of other pools.
+#[tokio::test]
+async fn hours_of_pools_become_days_and_every_midnight_stays() {
+    const ALL: Hours = Hours { from: UnixSeconds(0), to: UnixSeconds(u64::MAX) };
+    on_each_engine(async |fresh| {
+        let db = &fresh.db;
+        register(db, &["a", "b"]).await;
+        assert_eq!(retention::roll_up_pool(db, &pool("a"), 7).await.unwrap(), 0, "nothing is stored");
+        for (id, campaign) in [("a", "c"), ("b", "d")] {
+            let hours =
+                (100 * 24 + 2..=110 * 24 + 7).map(|hour| (UnixSeconds(hour * 3_600), hour.to_string()));
+            let pools = hours.clone().map(|(at, body)| {
+                let block_number = BlockNumber(at.0 / 2);
+                PoolPointRow { at, block_number, body }
+            });
+            let campaign: CampaignId = campaign.parse().unwrap();
+            let of = |(at, body)| CampaignPointRow { campaign: campaign.clone(), at, body };
+            let campaigns = hours.map(of).collect();
+            let rows = SeriesRows { pools: pools.collect(), campaigns, accounts: Vec::new() };
+            series::put(db, &pool(id), &rows, Some("f")).await.unwrap();
+        }
+        let told = async |id: &str, campaign: &str, step: u64| {
+            let pools = series::pool_points(db, &pool(id), ALL, step, 999).await.unwrap();
+            let campaign = campaign.parse().unwrap();
+            (pools, series::campaign_points(db, &campaign, ALL, step, 999).await.unwrap())
+        };
+        let (days, hours, others) =
+            (told("a", "c", DAY).await, told("a", "c", 3_600).await, told("b", "d", 3_600).await);
+        let newest = series::get(db, &pool("a")).await.unwrap();
+        assert_eq!(retention::pool_by_day_before(db, &pool("a")).await.unwrap(), None);
+
+        let gone = retention::roll_up_pool(db, &pool("a"), 7).await.unwrap();
+        println!("{gone} of {} rows went", hours.0.len() + hours.1.len());
+        assert_eq!(gone, 2 * (22 + 23 + 23), "all but the midnights before day 103");
+        assert_eq!(told("a", "c", DAY).await, days);
+        let by_day = UnixSeconds(103 * DAY);
+        let is_kept = |at: UnixSeconds| at >= by_day || at.0 % DAY == 0;
+        let (mut pools, mut campaigns) = hours;
+        pools.retain(|row| is_kept(row.at));
+        campaigns.retain(|row| is_kept(row.at));
+        assert_eq!(told("a", "c", 3_600).await, (pools, campaigns));
+        assert_eq!(told("b", "d", 3_600).await, others);
+        assert_eq!(series::get(db, &pool("a")).await.unwrap(), newest);
+        assert_eq!(retention::pool_by_day_before(db, &pool("a")).await.unwrap(), Some(by_day));
+        assert_eq!(retention::pool_by_day_before(db, &pool("b")).await.unwrap(), None);
+
+        assert_eq!(retention::roll_up_pool(db, &pool("a"), 7).await.unwrap(), 0, "again is nothing");
+        assert_eq!(retention::roll_up_pool(db, &pool("a"), 9).await.unwrap(), 0);
+        assert_eq!(retention::pool_by_day_before(db, &pool("a")).await.unwrap(), Some(by_day), "never back");
     })
     .await;
 }

@@ -24,8 +24,14 @@ pub(super) async fn follow(config: &Config, db: &Db, shutdown: CancellationToken
         };
         match done {
             Ok(gone) => {
-                let Gone { account_hours, usage_hours, snapshots } = gone;
-                tracing::info!(account_hours, usage_hours, snapshots, "rolled up and thinned out");
+                let Gone { account_hours, pool_hours, usage_hours, snapshots } = gone;
+                tracing::info!(
+                    account_hours,
+                    pool_hours,
+                    usage_hours,
+                    snapshots,
+                    "rolled up and thinned out"
+                );
             }
             Err(error) => tracing::warn!(%error, "what is old is kept for another hour"),
         }
@@ -40,12 +46,14 @@ pub(super) async fn follow(config: &Config, db: &Db, shutdown: CancellationToken
 #[derive(Default)]
 struct Gone {
     account_hours: u64,
+    pool_hours: u64,
     usage_hours: u64,
     snapshots: u64,
 }
 
 async fn once(config: &Config, db: &Db, now: UnixSeconds) -> Result<Gone, StoreError> {
-    let Retention { account_hours_days, usage_hours_days, snapshots_per_pool } = config.retention;
+    let Retention { account_hours_days, pool_hours_days, usage_hours_days, snapshots_per_pool } =
+        config.retention;
     let before = |days: u32| UnixSeconds(now.0.saturating_sub(u64::from(days) * DAY_SECONDS));
     let mut gone = Gone::default();
     if let Some(days) = account_hours_days {
@@ -53,6 +61,11 @@ async fn once(config: &Config, db: &Db, now: UnixSeconds) -> Result<Gone, StoreE
             let ends_at = campaign.window.ends_at;
             gone.account_hours +=
                 retention::roll_up_accounts(db, &campaign.id, ends_at, before(days)).await?;
+        }
+    }
+    if let Some(days) = pool_hours_days {
+        for entry in &config.pools {
+            gone.pool_hours += retention::roll_up_pool(db, &entry.pool.id, days).await?;
         }
     }
     if let Some(days) = usage_hours_days {

@@ -128,12 +128,14 @@ fn standby(file: &file::Database, written: &Written) -> Checked<Option<Standby>>
     Ok(Some(Standby { url, lag_max: Duration::from_secs(u64::from(file.read_lag_seconds_max)) }))
 }
 
-/// Bills are made of a month's hours, and servers that were cut off add calls of days ago.
+/// Bills are made of a month's hours, and servers that were cut off add calls of days ago. Rates are told of a week's hours.
 fn retention(file: &file::Retention, written: &Written) -> Checked<Retention> {
     let kept = |count: u32| Some(count).filter(|count| *count > 0);
-    for (key, days, days_min) in
-        [("account_hours_days", file.account_hours_days, 7), ("usage_hours_days", file.usage_hours_days, 32)]
-    {
+    for (key, days, days_min) in [
+        ("account_hours_days", file.account_hours_days, 7),
+        ("pool_hours_days", file.pool_hours_days, 7),
+        ("usage_hours_days", file.usage_hours_days, 32),
+    ] {
         if kept(days).is_some_and(|days| days < days_min) {
             let what = format!("is {days}: 0 keeps all, else at least {days_min}");
             return Err(written.error(&format!("retention.{key}"), what));
@@ -141,6 +143,7 @@ fn retention(file: &file::Retention, written: &Written) -> Checked<Retention> {
     }
     Ok(Retention {
         account_hours_days: kept(file.account_hours_days),
+        pool_hours_days: kept(file.pool_hours_days),
         usage_hours_days: kept(file.usage_hours_days),
         snapshots_per_pool: kept(file.snapshots_per_pool),
     })

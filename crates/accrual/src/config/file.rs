@@ -100,6 +100,7 @@ pub(crate) struct Index {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Retention {
     pub(crate) account_hours_days: u32,
+    pub(crate) pool_hours_days: u32,
     pub(crate) usage_hours_days: u32,
     pub(crate) snapshots_per_pool: u32,
 }

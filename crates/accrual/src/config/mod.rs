@@ -72,6 +72,8 @@ pub(crate) struct Config {
 pub(crate) struct Retention {
     /// Hours of accounts in campaigns that are older become days.
     pub(crate) account_hours_days: Option<u32>,
+    /// Hours of pools and campaigns that are older become days.
+    pub(crate) pool_hours_days: Option<u32>,
     /// Hours of calls that are older become days.
     pub(crate) usage_hours_days: Option<u32>,
     /// So many of the newest snapshots stay.

@@ -7,6 +7,7 @@ use accrual_rewards::campaign::Campaign;
 use accrual_rewards::id::PoolId;
 use accrual_rewards::series::{CampaignPoint, PoolPoint};
 use accrual_rewards::unit::{Amount, UnixSeconds};
+use accrual_store::retention;
 use accrual_store::series::{self, Hours};
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
@@ -63,8 +64,9 @@ pub(crate) async fn campaign(
     let pool = api.book().newest(pool_of(&api, &campaign.pool)?)?;
     // Hours whose figures could not be known are not stored, and would pass for hours in which nothing was earned.
     pool.report(&campaign.id)?;
-    let span =
+    let mut span =
         asked.span(&api, &pool, &format!("campaign/{id}"), window(campaign, asked.interval.seconds()))?;
+    span.skip_days(retention::pool_by_day_before(api.db(), &campaign.pool).await?);
     let told = Told::read(&api, campaign, &pool, &span).await?;
     let page = told.page(&span)?;
     let sources = told.newest.clone();
