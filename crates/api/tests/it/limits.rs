@@ -507,7 +507,7 @@ async fn a_key_that_is_used_after_its_end_is_told_with_its_name() {
     let told: Vec<_> = told.iter().filter(|row| row[1] == "key.auth_failures").collect();
     assert_eq!(told.len(), 1, "{told:?}");
     let body = told[0].join(" ");
-    for word in [key.id().as_str(), "key_revoked", "desk"] {
+    for word in [key.id().as_str(), "key_revoked", "\"calls\":20"] {
         assert!(body.contains(word), "{word} in {body}");
     }
 }
