@@ -505,7 +505,8 @@ fn each_of_five_keys_has_its_own_end() {
             home.create(&accrual_access::change::Purpose { expires_at, ..Home::purpose() }).unwrap()
         })
         .collect();
-    for (now, ended) in [(0, 0), (HOUR - 1, 0), (HOUR, 1), (2 * HOUR, 2), (4 * HOUR, 4), (5 * HOUR - 1, 4), (5 * HOUR, 5)]
+    for (now, ended) in
+        [(0, 0), (HOUR - 1, 0), (HOUR, 1), (2 * HOUR, 2), (4 * HOUR, 4), (5 * HOUR - 1, 4), (5 * HOUR, 5)]
     {
         home.now = now;
         let served: Vec<bool> = keys.iter().map(|key| home.call(key).is_served()).collect();

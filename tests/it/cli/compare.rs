@@ -504,7 +504,8 @@ async fn a_server_compares_by_itself_and_tells_when_it_is_beyond() {
 
     // Whoever watches the metrics sees it at the next look.
     let metrics = base.replace(&format!("v1/campaigns/{CAMPAIGN}/reconciliation"), "metrics");
-    let gauge = |name: &str, value: &Value| format!("accrual_merkl_{name}{{campaign=\"{CAMPAIGN}\"}} {value}");
+    let gauge =
+        |name: &str, value: &Value| format!("accrual_merkl_{name}{{campaign=\"{CAMPAIGN}\"}} {value}");
     let gauges = [gauge("difference_ppm", &first["difference_ppm"]), gauge("beyond", &1.into())];
     assert!(first["difference_ppm"].as_u64().unwrap() > 1_000, "{first}");
     let seen = async {

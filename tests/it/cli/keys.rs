@@ -69,7 +69,10 @@ async fn a_key_is_shown_once_serves_and_ends() {
     let callers = ok(&["keys", "preview", id, "--format", "json"]).await;
     let callers: Value = serde_json::from_str(&callers.stdout).unwrap();
     assert_eq!(callers.as_array().unwrap().len(), 1, "{callers}");
-    assert_eq!((&callers[0]["network"], &callers[0]["endpoint"]), (&json!("127.0.0.0/24"), &json!("GET /v1/campaigns")));
+    assert_eq!(
+        (&callers[0]["network"], &callers[0]["endpoint"]),
+        (&json!("127.0.0.0/24"), &json!("GET /v1/campaigns"))
+    );
     assert_eq!(callers[0]["calls"], 1, "what is refused is no use: {callers}");
     assert!(ok(&["keys", "preview", id]).await.stdout.contains("127.0.0.0/24"));
 }
@@ -94,15 +97,23 @@ async fn one_command_prints_the_evidence_and_one_the_calendar() {
     };
     let (ann, bob) = (create("ann", "asked for").await, create("bob", "=a cell that acts").await);
     ok(&["keys", "pause", &ann, "--reason", "odd traffic"]).await;
+    ok(&["keys", "resume", &ann, "--reason", "a load test"]).await;
 
     let rows: Value = serde_json::from_str(&ok(&["keys", "list", "--format", "json"]).await).unwrap();
     let row = |id: &str| rows.as_array().unwrap().iter().find(|row| row["id"] == id).unwrap().clone();
     for (id, client, action, reason) in
-        [(&ann, "ann", "key.pause", "odd traffic"), (&bob, "bob", "key.create", "=a cell that acts")]
+        [(&ann, "ann", "key.resume", "a load test"), (&bob, "bob", "key.create", "=a cell that acts")]
     {
         let row = row(id);
-        assert_eq!((&row["client"], &row["age_days"], &row["generation"]), (&json!(client), &json!(0), &json!(0)));
-        assert_eq!((&row["last_action"], &row["last_action_reason"]), (&json!(action), &json!(reason)), "{row}");
+        assert_eq!(
+            (&row["client"], &row["age_days"], &row["generation"]),
+            (&json!(client), &json!(0), &json!(0))
+        );
+        assert_eq!(
+            (&row["last_action"], &row["last_action_reason"]),
+            (&json!(action), &json!(reason)),
+            "{row}"
+        );
         assert!(row["last_action_by"].as_str().unwrap().starts_with("cli:"), "{row}");
         assert!(row["last_action_at"].is_string() && row["created_at"].is_string(), "{row}");
     }
@@ -113,7 +124,10 @@ async fn one_command_prints_the_evidence_and_one_the_calendar() {
     let due: Value = serde_json::from_str(&ok(&["keys", "calendar", "--format", "json"]).await).unwrap();
     let keys: Vec<&str> = due.as_array().unwrap().iter().map(|row| row["key"].as_str().unwrap()).collect();
     assert_eq!(keys, [bob.as_str(), ann.as_str()], "30 days before 90: {due}");
-    assert_eq!((&due[0]["delivered_to"], &due[1]["delivered_to"]), (&json!("file:/run/bob.key"), &Value::Null));
+    assert_eq!(
+        (&due[0]["delivered_to"], &due[1]["delivered_to"]),
+        (&json!("file:/run/bob.key"), &Value::Null)
+    );
     for (place, days) in [(0, 30), (1, 90)] {
         let at = |value: &Value| value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_second();
         let created = at(&row(keys[place])["created_at"]);

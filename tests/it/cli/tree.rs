@@ -217,7 +217,8 @@ async fn a_files_root_is_held_against_the_one_that_the_chain_pays_by() {
     for (live, says) in [(root, "live: yes, "), (other, "live: no, ")] {
         let config = config::head(&super::sqlite_url(folder.path()), 8453, &node(live).await);
         let config = config::write_text(folder.path(), &config);
-        let asked = binary::run(&["tree", "check", binary::text(&file), "--config", binary::text(&config)]).await;
+        let asked =
+            binary::run(&["tree", "check", binary::text(&file), "--config", binary::text(&config)]).await;
         assert_eq!(asked.code, 0, "{}", asked.stderr);
         assert!(asked.stdout.contains(says), "{}", asked.stdout);
         assert!(live != other || asked.stdout.contains(&other.to_string()), "{}", asked.stdout);

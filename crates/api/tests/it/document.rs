@@ -436,12 +436,14 @@ async fn each_call_has_its_scope() {
     let (mut held, mut with_any) = (BTreeSet::new(), BTreeSet::new());
     for (path, method, operation) in operations(&document) {
         if operation["security"] == json!([]) {
-            let start = ["/v1/sign_in", "/v1/", "/v4/", "/mcp"].into_iter().find(|start| path.starts_with(start));
+            let start =
+                ["/v1/sign_in", "/v1/", "/v4/", "/mcp"].into_iter().find(|start| path.starts_with(start));
             assert!(matches!(start, None | Some("/v1/sign_in")), "{method} {path} is open to all");
             continue;
         }
         let method: Method = method.to_uppercase().parse().unwrap();
-        let ask = async |key: &str| rig.send(method.clone(), &filled(path), &[("x-api-key", key)], None).await;
+        let ask =
+            async |key: &str| rig.send(method.clone(), &filled(path), &[("x-api-key", key)], None).await;
         let nobody = rig.send(method.clone(), &filled(path), &[], None).await;
         assert_eq!(nobody.status, 401, "{method} {path}: {}", nobody.text);
         let Some(scope) = operation["x-scope"].as_str() else {
@@ -459,7 +461,8 @@ async fn each_call_has_its_scope() {
         held.insert(scope);
     }
     assert_eq!(with_any, BTreeSet::from(WITH_ANY_KEY));
-    let unused: Vec<&str> = Scope::ALL.map(Scope::as_str).into_iter().filter(|name| !held.contains(name)).collect();
+    let unused: Vec<&str> =
+        Scope::ALL.map(Scope::as_str).into_iter().filter(|name| !held.contains(name)).collect();
     assert_eq!(unused, ["export"], "no call needs it yet");
 }
 

@@ -131,6 +131,24 @@ async fn alone_nobody_is_waited_for() {
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
 }
 
+/// Calls that are refused cost the database a question a second at most.
+#[tokio::test]
+async fn where_there_was_nothing_it_is_asked_again_after_a_second() {
+    let world = World::of_plan(1_000, 10).await;
+    let other = world.server();
+    other.keys.beat().await.unwrap();
+    world.calls(&other, 10, NOW_MS).await;
+    world.rig.set_now(START + 30);
+    let server = world.server();
+    server.keys.beat().await.unwrap();
+    let asked_ms = NOW_MS + 30_000;
+    assert!(world.call(&server, asked_ms).await.is_err(), "the other has all");
+    let (client, holder) = (&world.client.client_id, other.keys.replica_id());
+    allowances::keep_slots(&world.rig.db, client, holder, 1).await.unwrap();
+    assert!(world.call(&server, asked_ms + 999).await.is_err(), "nobody has asked since");
+    assert!(world.call(&server, asked_ms + 1_000).await.is_ok());
+}
+
 #[tokio::test]
 async fn without_the_database_what_is_held_is_served_for_as_long_as_its_lease() {
     let world = World::of_plan(1_000, 10).await;
