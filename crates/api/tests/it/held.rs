@@ -162,7 +162,7 @@ async fn who_has_no_slots_reserves_no_calls_ahead() {
     let now_ms = NOW_MS + 30_000;
     assert!(world.call(&server, now_ms).await.is_err(), "the other has all slots");
     let reserved = world.reserved(MONTH_AT).await;
-    assert!(10 < reserved && reserved < 20, "{reserved}: a part of what is left, less than a minute's worth");
+    assert!(reserved < 40, "{reserved}: there is more to be had");
     server.limits.tidy_once(&server.keys, now_ms).await;
     assert_eq!(world.reserved(MONTH_AT).await, reserved, "what it could not serve it leaves to others");
 }
