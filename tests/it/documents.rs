@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use accrual_tests::binary;
+use serde_json::Value;
 
 const DOCUMENTS: [&str; 10] = [
     "README.md",
@@ -345,4 +346,29 @@ fn no_file_names_a_package_registry() {
         }
     }
     assert!(looked > 100, "{looked} files were looked through");
+}
+
+/// Whatever may be done to a key over HTTP can be done on the command line.
+#[tokio::test]
+async fn each_step_of_a_keys_life_has_a_call_and_a_command() {
+    let help = binary::run(&["keys", "--help"]).await.stdout;
+    let document: Value = serde_json::from_str(&binary::run(&["openapi"]).await.stdout).unwrap();
+    let steps = document["components"]["schemas"]["Step"]["enum"].as_array().unwrap();
+    let mut commands: BTreeSet<String> =
+        steps.iter().map(|step| step.as_str().unwrap().replace('_', "-")).collect();
+    let paths = document["paths"].as_object().unwrap().keys();
+    let paths = paths.filter(|path| path.starts_with("/v1/keys/{id}") || path.starts_with("/v1/clients/"));
+    for path in paths {
+        commands.extend(match path.rsplit('/').next().unwrap() {
+            "{id}" => vec!["show".to_owned(), "edit".to_owned()],
+            "{step}" => Vec::new(),
+            "rotation" => vec!["rotate".to_owned()],
+            "emergency_rotation" => vec!["emergency".to_owned()],
+            other => vec![other.to_owned()],
+        });
+    }
+    assert!(commands.len() > 12, "{commands:?}");
+    for command in commands {
+        assert!(help.contains(&format!("\n  {command} ")), "there is no `accrual keys {command}`:\n{help}");
+    }
 }

@@ -136,6 +136,24 @@ async fn a_revoke_is_everywhere_within_the_bound() {
         let took = begun.elapsed();
         println!("{engine}: a revoke was on {SERVERS} servers after {took:?}");
         assert!(took < BOUND, "{took:?}");
+        // The emergency form: each key of the client is replaced in one call, on whatever server.
+        let leaked = [key(&servers[1], "c").await, key(&servers[1], "c").await];
+        let begun = Instant::now();
+        let replaced = servers[1].api.keys().emergency("c", &Asker::default()).await.unwrap();
+        assert_eq!(replaced.len(), leaked.len());
+        for server in &servers {
+            for leaked in &leaked {
+                while status(&http, &server.url("/v1/campaigns"), &text(leaked)).await != 401 {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            }
+            for (_, fresh) in &replaced {
+                assert_eq!(status(&http, &server.url("/v1/campaigns"), &text(fresh)).await, 200);
+            }
+        }
+        let took = begun.elapsed();
+        println!("{engine}: an emergency was on {SERVERS} servers after {took:?}");
+        assert!(took < BOUND, "{took:?}");
         let everywhere = async {
             loop {
                 match replicas::key_change(&fresh.db, epoch).await.unwrap() {
@@ -147,6 +165,13 @@ async fn a_revoke_is_everywhere_within_the_bound() {
         let change =
             tokio::time::timeout(BOUND, everywhere).await.expect("it is written down within the bound");
         assert!(change.everywhere_at_ms.unwrap() >= change.made_at_ms);
+        // Whoever notices it tells it, at its next look.
+        let told = async {
+            while !is_propagation_told(&http, &servers).await {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(BOUND, told).await.expect("the metric says how long changes take");
         for server in servers {
             server.stop().await;
         }
@@ -156,6 +181,18 @@ async fn a_revoke_is_everywhere_within_the_bound() {
         );
         fresh.remove().await;
     }
+}
+
+/// Whether the servers' metrics have the time of a change's arrival, both here and everywhere.
+async fn is_propagation_told(http: &reqwest::Client, servers: &[Server]) -> bool {
+    let mut told = String::new();
+    for server in servers {
+        told += &http.get(server.url("/metrics")).send().await.unwrap().text().await.unwrap();
+    }
+    ["here", "everywhere"].into_iter().all(|place| {
+        let counted = format!("accrual_key_propagation_seconds_count{{place=\"{place}\"}} ");
+        told.lines().filter_map(|line| line.strip_prefix(&counted)).any(|count| count != "0")
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -225,4 +225,16 @@ async fn the_audit_is_held_against_its_notes(fresh: &Fresh, config: &Path, heads
     let checked = binary::run(&noted).await;
     assert_eq!(checked.code, 1, "{}", checked.stdout);
     assert!(checked.stderr.contains("the audit was cut off: it ends at entry "), "{}", checked.stderr);
+
+    // One row that somebody changed is named, and so is the gap that a row leaves.
+    let breaks = [
+        ("update audit set reason = 'nothing' where seq = 5", "the audit breaks at entry 5: its content"),
+        ("delete from audit where seq = 3", "the audit breaks at entry 3: the next row there is entry 4"),
+    ];
+    for (statement, words) in breaks {
+        fresh.raw(statement).await;
+        let checked = binary::run(&plain).await;
+        assert_eq!(checked.code, 1, "{}", checked.stdout);
+        assert!(checked.stderr.contains(words), "{statement}: {}", checked.stderr);
+    }
 }

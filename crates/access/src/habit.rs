@@ -1,4 +1,4 @@
-//! What a key does against its own habit: plain counts and a mean, no model. `docs/keys.md` explains both rules to operators.
+//! What a key does against its own habit: plain counts and a mean, no model. `docs/keys.md` explains each rule to operators.
 
 use accrual_rewards::unit::UnixSeconds;
 
@@ -8,6 +8,8 @@ pub const HABIT_SECONDS: u64 = 7 * 86_400;
 const TIMES: u64 = 10;
 /// Fewer calls than these are never unusual.
 const CALLS_MIN: u64 = 100;
+/// Fewer refusals than these are never unusual.
+const REFUSED_MIN: u64 = 50;
 const HOUR_SECONDS: u64 = 3_600;
 
 /// Whether `calls` in one hour are far above a key's habit: at least 100, and at least ten times the mean of its last
@@ -18,6 +20,23 @@ pub fn is_rate_unusual(calls: u64, week: &[u64]) -> bool {
     // calls >= TIMES * sum / hours, without the division.
     let above = calls.saturating_mul(hours) >= sum.saturating_mul(TIMES);
     calls >= CALLS_MIN && above
+}
+
+/// Calls of a key, and how many of them were refused for what the caller had asked: 4xx but 429.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// All calls.
+    pub calls: u64,
+    /// Those that were refused.
+    pub refused: u64,
+}
+
+/// Whether the refusals of one hour are far above a key's habit: at least 50, at least half of the hour's calls, and of
+/// the last week's calls less than a tenth were refused.
+pub fn is_share_unusual(hour: Share, week: Share) -> bool {
+    let is_half = hour.refused.saturating_mul(2) >= hour.calls;
+    let was_rare = week.refused.saturating_mul(10) < week.calls;
+    hour.refused >= REFUSED_MIN && is_half && was_rare
 }
 
 /// The networks that a key with a habit was first used from at or after `since`. `seen` holds each network with its first
@@ -60,6 +79,22 @@ mod tests {
         ];
         for (calls, week, expected) in cases {
             assert_eq!(is_rate_unusual(calls, week), expected, "{calls} after {week:?}");
+        }
+    }
+
+    #[test]
+    fn half_of_the_calls_refused_where_it_was_less_than_a_tenth() {
+        let cases = [
+            ("as many as it takes", (100, 50), (1_000, 99), true),
+            ("one less than fifty", (98, 49), (1_000, 0), false),
+            ("one less than half", (101, 50), (1_000, 0), false),
+            ("all of them", (50, 50), (1, 0), true),
+            ("a tenth was refused before", (100, 50), (1_000, 100), false),
+            ("no call before", (100, 100), (0, 0), false),
+        ];
+        let share = |(calls, refused)| Share { calls, refused };
+        for (name, hour, week, expected) in cases {
+            assert_eq!(is_share_unusual(share(hour), share(week)), expected, "{name}");
         }
     }
 

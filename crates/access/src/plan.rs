@@ -248,6 +248,27 @@ mod tests {
         }
     }
 
+    /// Calls a month and a minute, history, the price of a call beyond, the marketplace's name: as published.
+    #[test]
+    fn the_published_offer() {
+        let plans = published().unwrap();
+        let offer = [
+            ("free", 5_000, 20, History::Days(30), None, "BASIC"),
+            ("advanced", 20_000, 60, History::Months(3), Some(5_000), "PRO"),
+            ("premium", 100_000, 180, History::Years(3), Some(5_000), "ULTRA"),
+            ("vip", 500_000, 600, History::Unlimited, Some(5_000), "MEGA"),
+        ];
+        let told = plans.iter().map(|row| {
+            let marketplace = row.marketplace_name.as_deref().unwrap_or_default();
+            let (month, minute) = (row.calls_per_month, row.calls_per_minute);
+            (row.name.as_str(), month, minute, row.history, row.overage_microusd, marketplace)
+        });
+        let (mut told, mut offer) = (told.collect::<Vec<_>>(), offer.to_vec());
+        told.sort_by_key(|row| row.1);
+        offer.sort_by_key(|row| row.1);
+        assert_eq!(told, offer);
+    }
+
     #[test]
     fn a_row_is_good_from_its_first_instant_up_to_its_end() {
         let plans =

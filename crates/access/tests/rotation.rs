@@ -493,3 +493,29 @@ fn an_emergency_replaces_every_key_of_the_client() {
     );
     assert_eq!(home.key(&second).replaced_by.as_ref(), fresh.iter().find(|id| home.key(id).generation == 2));
 }
+
+/// As a region takes a new key each week: five are accepted at most, and each ends at its own instant, whatever the others do.
+#[test]
+fn each_of_five_keys_has_its_own_end() {
+    let mut home = Home::new();
+    home.accepted_max = 5;
+    let keys: Vec<_> = (1..=5)
+        .map(|number| {
+            let expires_at = Some(at(number * HOUR));
+            home.create(&accrual_access::change::Purpose { expires_at, ..Home::purpose() }).unwrap()
+        })
+        .collect();
+    for (now, ended) in
+        [(0, 0), (HOUR - 1, 0), (HOUR, 1), (2 * HOUR, 2), (4 * HOUR, 4), (5 * HOUR - 1, 4), (5 * HOUR, 5)]
+    {
+        home.now = now;
+        let served: Vec<bool> = keys.iter().map(|key| home.call(key).is_served()).collect();
+        assert_eq!(served, (0..5).map(|index| index >= ended).collect::<Vec<_>>(), "at {now}");
+        if ended > 0 && ended < 5 {
+            let mut next = home.clone();
+            assert!(next.create(&Home::purpose()).is_ok(), "at {now} there is a place");
+        }
+    }
+    home.now = 0;
+    assert_eq!(home.create(&Home::purpose()), Err(Refused::TooManyKeys { held: 5, max: 5 }));
+}

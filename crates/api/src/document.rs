@@ -69,6 +69,7 @@ use crate::v4;
         routes::history::campaign::campaign,
         routes::treasury::one,
         routes::treasury::of_token,
+        routes::payouts::get,
         routes::pools::list,
         routes::pools::one,
         routes::history::pool::pool,

@@ -24,8 +24,8 @@ use crate::limits::Cost;
 use crate::listed::{Access, Group, Routes, get, post};
 use crate::mcp;
 use crate::routes::{
-    accounts, accruals, audit, campaigns, docs, health, history, keys, liquidity, overview, page, pools,
-    proofs, reconciliation, rotation, sign_in, simulate, status, stream, treasury, usage, webhooks,
+    accounts, accruals, audit, campaigns, docs, health, history, keys, liquidity, overview, page, payouts,
+    pools, proofs, reconciliation, rotation, sign_in, simulate, status, stream, treasury, usage, webhooks,
 };
 use crate::v4;
 use accrual_access::scope::Scope;
@@ -70,6 +70,7 @@ pub(crate) fn groups() -> Vec<Group> {
         .route("/v1/campaigns/{id}/history", get(history::campaign))
         .route("/v1/campaigns/{id}/treasury", get(treasury::one))
         .route("/v1/treasury", get(treasury::of_token))
+        .route("/v1/payouts", get(payouts::get))
         .route("/v1/simulate", get(simulate::list))
         .route("/v1/pools", get(pools::list))
         .route("/v1/pools/{id}", get(pools::one))

@@ -32,6 +32,7 @@ pub mod ledger;
 pub mod math;
 mod minimum;
 pub mod ownership;
+pub mod pace;
 pub mod pool;
 pub mod price;
 pub mod reconcile;

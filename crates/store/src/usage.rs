@@ -189,7 +189,32 @@ pub async fn of_key(
     key_id: &str,
     since: UnixSeconds,
 ) -> Result<Vec<(UnixSeconds, u64)>, StoreError> {
-    let rows: Vec<(i64, i64)> = on!(db, pool => sqlx::query_as(OF_KEY)
+    by_hour(db, OF_KEY, key_id, since).await
+}
+
+const REFUSED_OF_KEY: &str = "
+    select at, calls from usage_hours
+    where key_id = $1 and at >= $2 and status >= 400 and status < 500 and status <> 429 order by at";
+
+/// A key's calls by hour since `since` that were refused for what they asked: 4xx but 429.
+///
+/// # Errors
+/// [`StoreError::Damaged`], or the database's own.
+pub async fn refused_of_key(
+    db: &Db,
+    key_id: &str,
+    since: UnixSeconds,
+) -> Result<Vec<(UnixSeconds, u64)>, StoreError> {
+    by_hour(db, REFUSED_OF_KEY, key_id, since).await
+}
+
+async fn by_hour(
+    db: &Db,
+    statement: &'static str,
+    key_id: &str,
+    since: UnixSeconds,
+) -> Result<Vec<(UnixSeconds, u64)>, StoreError> {
+    let rows: Vec<(i64, i64)> = on!(db, pool => sqlx::query_as(statement)
         .bind(key_id).bind(bound(since.0)).fetch_all(pool).await)?;
     let row = Row { db, table: "usage_hours", key: key_id };
     let mut hours: Vec<(UnixSeconds, u64)> = Vec::new();

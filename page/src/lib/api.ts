@@ -20,7 +20,7 @@ export class Failure extends Error {
 
 /** Calls a minute that the key's plan has, once an answer has told. */
 export const minuteQuota = store<number | null>(null);
-/** When the key that is used ends, if it ends soon: the server says so on each answer. */
+/** When the key that is used ends, if it ends soon: the server says so on each answer to it, and no more once it does not. */
 export const keyEnds = store<string | null>(null);
 
 export interface Call {
@@ -75,8 +75,10 @@ export function change<T>(path: string, body: unknown = {}, method: "POST" | "PA
 
 function note(answer: Response) {
   const minute = answer.headers.get("ratelimit-policy")?.match(/"minute";q=(\d+)/)?.[1];
-  if (minute) minuteQuota.set(Number(minute));
-  if (answer.headers.has("accrual-key-state")) keyEnds.set(answer.headers.get("accrual-key-ends"));
+  if (!minute) return;
+  minuteQuota.set(Number(minute));
+  // Only an answer to a key has limits: another says nothing of whether the key ends.
+  keyEnds.set(answer.headers.get("accrual-key-ends"));
 }
 
 async function told(answer: Response): Promise<Failure> {

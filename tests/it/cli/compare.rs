@@ -502,6 +502,24 @@ async fn a_server_compares_by_itself_and_tells_when_it_is_beyond() {
     let (_, own) = ask(&format!("?account={large}"), &may).await;
     assert_eq!(serde_json::from_str::<Value>(&own).unwrap()["data"].as_array().unwrap().len(), 1);
 
+    // Whoever watches the metrics sees it at the next look.
+    let metrics = base.replace(&format!("v1/campaigns/{CAMPAIGN}/reconciliation"), "metrics");
+    let gauge =
+        |name: &str, value: &Value| format!("accrual_merkl_{name}{{campaign=\"{CAMPAIGN}\"}} {value}");
+    let gauges = [gauge("difference_ppm", &first["difference_ppm"]), gauge("beyond", &1.into())];
+    assert!(first["difference_ppm"].as_u64().unwrap() > 1_000, "{first}");
+    let seen = async {
+        loop {
+            let told = super::demo::get(&metrics, None).await.1;
+            if gauges.iter().all(|gauge| told.lines().any(|line| line == gauge)) {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(std::time::Duration::from_secs(60), seen).await;
+    in_time.unwrap_or_else(|_| panic!("the metrics tell {gauges:?}"));
+
     let ended = api.terminate().await;
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let url = super::sqlite_url(stage.folder.path()).parse().unwrap();

@@ -8,6 +8,7 @@ use accrual_tests::binary::{self, command};
 use accrual_tests::config;
 use accrual_tests::played::play;
 use reqwest::StatusCode;
+use serde_json::{Value, json};
 
 /// `keys.propagation_seconds_max` unless configured.
 const BOUND: Duration = Duration::from_secs(5);
@@ -43,11 +44,15 @@ async fn a_key_is_shown_once_serves_and_ends() {
 
     assert!(ok(&["keys", "revoke", id]).await.stdout.contains("revoked"));
     let refused = async {
+        let mut served = 1;
         while status(&url, &key).await != StatusCode::UNAUTHORIZED {
+            served += 1;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+        served
     };
-    tokio::time::timeout(BOUND, refused).await.expect("a revoked one no longer, within the bound");
+    let refused = tokio::time::timeout(BOUND, refused).await;
+    let served: u64 = refused.expect("a revoked one no longer, within the bound");
     assert_eq!(status(&url, other.trim()).await, StatusCode::OK, "nobody else is touched");
     assert!(ok(&["keys", "revoke", id]).await.stdout.contains("was revoked before"));
     let listed = ok(&["keys", "list"]).await;
@@ -62,6 +67,75 @@ async fn a_key_is_shown_once_serves_and_ends() {
     assert!(!holds(ended.stderr.as_bytes(), secret), "no secret in the log");
     for (name, bytes) in all_files(folder.path()) {
         assert!(!holds(&bytes, secret), "the secret is in {name}");
+    }
+
+    // What its calls left behind: who made them, and the evidence of its life.
+    let callers = ok(&["keys", "preview", id, "--format", "json"]).await;
+    let callers: Value = serde_json::from_str(&callers.stdout).unwrap();
+    assert_eq!(callers.as_array().unwrap().len(), 1, "{callers}");
+    assert_eq!(
+        (&callers[0]["network"], &callers[0]["endpoint"]),
+        (&json!("127.0.0.0/24"), &json!("GET /v1/campaigns"))
+    );
+    assert_eq!(callers[0]["calls"], served, "what is refused is no use: {callers}");
+    assert!(ok(&["keys", "preview", id]).await.stdout.contains("127.0.0.0/24"));
+}
+
+/// Who did what to each key last, when and why, and how old it is: what an auditor asks for, in one command. And when each
+/// is due, soonest first.
+#[tokio::test]
+async fn one_command_prints_the_evidence_and_one_the_calendar() {
+    let folder = tempfile::tempdir().unwrap();
+    let head = config::head(&super::sqlite_url(folder.path()), 8453, "http://127.0.0.1:1");
+    let rule = "client = \"bob\"\nevery_days = 30\ndeliver = \"file:/run/bob.key\"\n";
+    let text = format!("{head}[keys]\nage_days_max = 90\n[[keys.rotate]]\n{rule}");
+    let path = config::write_text(folder.path(), &text);
+    let config = ["--config", binary::text(&path)];
+    let ok = async |arguments: &[&str]| {
+        let ended = binary::run(&[arguments, &config].concat()).await;
+        assert_eq!(ended.code, 0, "{arguments:?}: {}", ended.stderr);
+        ended.stdout
+    };
+    let create = async |client: &str, reason: &str| {
+        ok(&["keys", "create", "--client", client, "--reason", reason]).await[9..21].to_owned()
+    };
+    let (ann, bob) = (create("ann", "asked for").await, create("bob", "=a cell that acts").await);
+    ok(&["keys", "pause", &ann, "--reason", "odd traffic"]).await;
+    ok(&["keys", "resume", &ann, "--reason", "a load test"]).await;
+
+    let rows: Value = serde_json::from_str(&ok(&["keys", "list", "--format", "json"]).await).unwrap();
+    let row = |id: &str| rows.as_array().unwrap().iter().find(|row| row["id"] == id).unwrap().clone();
+    for (id, client, action, reason) in
+        [(&ann, "ann", "key.resume", "a load test"), (&bob, "bob", "key.create", "=a cell that acts")]
+    {
+        let row = row(id);
+        assert_eq!(
+            (&row["client"], &row["age_days"], &row["generation"]),
+            (&json!(client), &json!(0), &json!(0))
+        );
+        assert_eq!(
+            (&row["last_action"], &row["last_action_reason"]),
+            (&json!(action), &json!(reason)),
+            "{row}"
+        );
+        assert!(row["last_action_by"].as_str().unwrap().starts_with("cli:"), "{row}");
+        assert!(row["last_action_at"].is_string() && row["created_at"].is_string(), "{row}");
+    }
+    let csv = ok(&["keys", "list", "--format", "csv"]).await;
+    let line = csv.lines().find(|line| line.starts_with(&bob)).unwrap();
+    assert!(line.ends_with(",'=a cell that acts"), "{line}");
+
+    let due: Value = serde_json::from_str(&ok(&["keys", "calendar", "--format", "json"]).await).unwrap();
+    let keys: Vec<&str> = due.as_array().unwrap().iter().map(|row| row["key"].as_str().unwrap()).collect();
+    assert_eq!(keys, [bob.as_str(), ann.as_str()], "30 days before 90: {due}");
+    assert_eq!(
+        (&due[0]["delivered_to"], &due[1]["delivered_to"]),
+        (&json!("file:/run/bob.key"), &Value::Null)
+    );
+    for (place, days) in [(0, 30), (1, 90)] {
+        let at = |value: &Value| value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_second();
+        let created = at(&row(keys[place])["created_at"]);
+        assert_eq!(at(&due[place]["due_at"]) - created, days * 86_400, "{due}");
     }
 }
 

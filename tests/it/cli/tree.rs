@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use accrual_recording::NodeOptions;
-use accrual_rewards::tree::Claim;
+use accrual_rewards::tree::{Claim, Tree};
 use accrual_rewards::unit::Amount;
 use accrual_tests::binary::{self, Ended};
+use accrual_tests::config;
 use accrual_tests::played::play;
-use alloy::primitives::{Address, B256};
+use alloy::primitives::{Address, B256, U256};
+use axum::{Json, Router};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 const CAMPAIGN: &str = "rehearsal-usd-tkn";
 
@@ -81,9 +84,9 @@ async fn what_was_changed_in_a_file_is_found() {
     let claim = |byte, units: u64| Claim {
         account: Address::repeat_byte(byte),
         token: Address::repeat_byte(7),
-        amount: Amount(alloy::primitives::U256::from(units)),
+        amount: Amount(U256::from(units)),
     };
-    let tree = accrual_rewards::tree::Tree::new([claim(1, 10), claim(2, 20), claim(3, 30)]).unwrap();
+    let tree = Tree::new([claim(1, 10), claim(2, 20), claim(3, 30)]).unwrap();
     let rows: Vec<Value> = tree
         .proofs()
         .map(|proof| json!({ "user": proof.claim.account, "token": proof.claim.token, "amount": proof.claim.amount, "proof": proof.path }))
@@ -177,4 +180,47 @@ fn recorded() -> Option<PathBuf> {
     let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("shared"));
     let folders = std::env::var_os("ACCRUAL_SHARED").map(PathBuf::from).into_iter().chain(above);
     folders.map(|folder| folder.join("data/merkl_rewards/100")).find(|folder| folder.exists())
+}
+
+/// A node of a chain with a Distributor that pays by `root`.
+async fn node(root: B256) -> String {
+    let answer = move |Json(asked): Json<Value>| async move {
+        let one = |asked: &Value| {
+            let result = match asked["method"].as_str() {
+                Some("eth_chainId") => json!("0x2105"),
+                Some("eth_call") => json!(root),
+                _ => Value::Null,
+            };
+            json!({ "jsonrpc": "2.0", "id": asked["id"], "result": result })
+        };
+        Json(match asked.as_array() {
+            Some(all) => all.iter().map(one).collect(),
+            None => one(&asked),
+        })
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await.unwrap() });
+    url
+}
+
+#[tokio::test]
+async fn a_files_root_is_held_against_the_one_that_the_chain_pays_by() {
+    let folder = tempfile::tempdir().unwrap();
+    let (account, token) = (Address::repeat_byte(1), Address::repeat_byte(2));
+    let claim = Claim { account, token, amount: Amount(U256::from(7)) };
+    let root = Tree::new([claim]).unwrap().root().unwrap();
+    let row = json!({ "user": account, "token": token, "amount": "7", "proof": [] });
+    let file = folder.path().join("tree.json");
+    std::fs::write(&file, json!({ "root": root, "claims": [row] }).to_string()).unwrap();
+    let other = B256::repeat_byte(9);
+    for (live, says) in [(root, "live: yes, "), (other, "live: no, ")] {
+        let config = config::head(&super::sqlite_url(folder.path()), 8453, &node(live).await);
+        let config = config::write_text(folder.path(), &config);
+        let asked =
+            binary::run(&["tree", "check", binary::text(&file), "--config", binary::text(&config)]).await;
+        assert_eq!(asked.code, 0, "{}", asked.stderr);
+        assert!(asked.stdout.contains(says), "{}", asked.stdout);
+        assert!(live != other || asked.stdout.contains(&other.to_string()), "{}", asked.stdout);
+    }
 }

@@ -25,6 +25,9 @@ export async function rotation(world) {
   load.swap(second);
   await counted(one, "new");
   assert.deepEqual(load.refused, [], "nobody is refused who swaps in time");
+  const holder = await world.page("/", { held: first });
+  const notice = holder.locator(".banner.idle", { hasText: "This key is being exchanged and ends" });
+  await notice.waitFor();
 
   await one.getByRole("button", { name: "Roll back" }).click();
   load.swap(first);
@@ -32,6 +35,10 @@ export async function rotation(world) {
   await one.getByRole("group", { name: "Roll back" }).getByRole("button", { name: "Roll back" }).click();
   await until(async () => (await status(world.url, second)) === 401, "what is rolled back is refused");
   assert.equal(await status(world.url, first), 200, "the old one lives on");
+  // Its holder's page says so no more, from its next answer on.
+  await holder.getByRole("link", { name: "Usage", exact: true }).click();
+  await notice.waitFor({ state: "detached" });
+  await holder.close();
 
   await one.getByRole("button", { name: "Exchange", exact: true }).click();
   const third = await secret(one);

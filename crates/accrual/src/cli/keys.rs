@@ -14,6 +14,8 @@ pub(crate) enum Keys {
     Calendar(Calendar),
     /// All that is known of a key and of its rotation.
     Show(OneKey),
+    /// Lists who used a key in the last seven days: who has not moved to its successor, or would have to.
+    Preview(Preview),
     /// Changes what a key may do, whence, until when, or its note.
     Edit(Edit),
     /// Begins the exchange of a key for a new one, which is shown once.
@@ -44,6 +46,17 @@ pub(crate) enum Keys {
 pub(crate) struct Calendar {
     #[command(flatten)]
     pub(crate) with: WithConfig,
+    /// How the list is written, to standard output.
+    #[arg(long, value_enum, default_value_t = super::Format::Table)]
+    pub(crate) format: super::Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Preview {
+    #[command(flatten)]
+    pub(crate) with: WithConfig,
+    /// The key's id: the third part of the key.
+    pub(crate) key_id: String,
     /// How the list is written, to standard output.
     #[arg(long, value_enum, default_value_t = super::Format::Table)]
     pub(crate) format: super::Format,

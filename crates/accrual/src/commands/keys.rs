@@ -2,6 +2,7 @@
 
 mod calendar;
 mod list;
+mod preview;
 
 use accrual_access::address_guard::AddressGuard;
 use accrual_access::change::{Edit, Purpose, Refused};
@@ -29,6 +30,7 @@ pub(super) async fn keys(command: Keys) -> Outcome {
         Keys::List(args) => list::list(args).await,
         Keys::Calendar(args) => calendar::calendar(args).await,
         Keys::Show(args) => show(args).await,
+        Keys::Preview(args) => preview::preview(args).await,
         Keys::Edit(args) => edit(args).await,
         Keys::Rotate(args) => rotate(args).await,
         Keys::Start(args) => step(args.one, Step::Start { overlap_seconds: args.overlap_seconds }).await,
@@ -270,7 +272,11 @@ async fn show(args: OneKey) -> Outcome {
 }
 
 fn key_id(args: &OneKey) -> Result<KeyId, Failure> {
-    args.key_id.parse().map_err(|error| Failure::usage(format!("{error}")))
+    id(&args.key_id)
+}
+
+fn id(text: &str) -> Result<KeyId, Failure> {
+    text.parse().map_err(|error| Failure::usage(format!("{error}")))
 }
 
 fn scopes(names: &[String]) -> Result<Scopes, Failure> {

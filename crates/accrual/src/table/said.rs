@@ -81,6 +81,31 @@ mod tests {
     use super::*;
     use accrual_api::announced::PartView;
 
+    /// The lines of June 2025: both sums that do not come out by themselves are explained.
+    const JUNE: &str = "\
+announced      16,790,000 TMAI, worth 11000 USD, TVL 86400 USD, APR 150 %
+               that budget over that TVL is 332 % a year, where 150 % were announced
+               its worth makes 0.000655 USD for one TMAI
+together       16,790,000 + 14,920,000 + 5,600,000 = 37,310,000 TMAI
+               which is 38,463,917 deposited less Merkl's 3 %; announced were 38,000,000 or more
+               weth-tmai-2025-06: 332 % by its own figures, 150 % announced
+               Uniswap v3 USDC-TMAI: 1284 % by its own figures, 200 % announced
+               Balancer 95/5 WETH-TMAI: 1015 % by its own figures, 200 % announced
+";
+
+    #[test]
+    fn the_configuration_that_ships_says_what_was_published_and_explains_it() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/tmai-2025-06.toml");
+        let config = crate::config::Config::load(path.as_ref()).unwrap();
+        let campaign = &config.campaigns[0];
+        let token = config.tokens.iter().find(|token| token.address == campaign.reward_token).unwrap();
+        let followed = config.campaigns.iter().filter_map(|one| Some((one, config.announced.get(&one.id)?)));
+        let (own, all) = (&config.announced[&campaign.id], config.announcement.as_ref());
+        let view = AnnouncedView::new(campaign, own, Some(token.decimals), all, followed);
+        assert_eq!(view.budget_differs, Some(false));
+        assert_eq!(said(&view, token.decimals, &token.symbol), JUNE);
+    }
+
     #[test]
     fn the_lines_explain_themselves() {
         let units = |millions: u64| -> Option<Amount> {

@@ -8,6 +8,7 @@ mod fresh;
 mod habits;
 mod heads;
 mod keeping;
+mod preview;
 mod renew;
 mod view;
 
@@ -30,6 +31,7 @@ use crate::clock::Clock;
 use crate::deliver::Deliver;
 
 pub use fresh::Freshness;
+pub use preview::CallerView;
 pub use view::{KeyView, RotationView};
 
 /// What is configured of keys.

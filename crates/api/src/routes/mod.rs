@@ -13,6 +13,7 @@ pub(crate) mod liquidity;
 pub(crate) mod overview;
 pub(crate) mod page;
 mod paging;
+pub(crate) mod payouts;
 pub(crate) mod pools;
 pub(crate) mod proofs;
 pub(crate) mod rates;

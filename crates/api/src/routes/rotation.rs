@@ -3,7 +3,6 @@
 use accrual_access::key::KeyId;
 use accrual_access::rotation::{Kind, OVERLAP_SECONDS_DEFAULT, QUIET_SECONDS_DEFAULT, Terms};
 use accrual_rewards::unit::UnixSeconds;
-use accrual_store::usage::{self, CallerRow};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -16,11 +15,9 @@ use super::keys::{Data, Shown, key_id, never_kept, shown};
 use crate::app::Api;
 use crate::body::{Body, bad};
 use crate::error::ApiError;
-use crate::keys::{RotationView, Step, own_terms};
+use crate::keys::{CallerView, RotationView, Step, own_terms};
 use crate::params::{self, Params};
 use crate::view::Rfc3339;
-
-const WEEK_SECONDS: u64 = 7 * 86_400;
 
 /// How a key is exchanged.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -82,36 +79,6 @@ pub(crate) struct StepBody {
     seconds: Option<u64>,
     /// Why, for the audit.
     reason: Option<String>,
-}
-
-/// Somebody who uses a key.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct CallerView {
-    /// From where: a /24 of IPv4, a /48 of IPv6.
-    network: String,
-    /// What its User-Agent header said.
-    agent: String,
-    /// What was called: method and path.
-    endpoint: String,
-    /// When it was first seen.
-    first_at: Rfc3339,
-    /// When it was last seen.
-    last_at: Rfc3339,
-    /// How many calls it made.
-    calls: u64,
-}
-
-impl CallerView {
-    fn of(row: CallerRow) -> Self {
-        Self {
-            network: row.network,
-            agent: row.agent,
-            endpoint: row.endpoint,
-            first_at: Rfc3339(row.first_at),
-            last_at: Rfc3339(row.last_at),
-            calls: row.calls,
-        }
-    }
 }
 
 /// One key of an emergency.
@@ -233,9 +200,7 @@ pub(crate) async fn preview(
 ) -> Result<Json<Data<Vec<CallerView>>>, ApiError> {
     params.done()?;
     let key = api.keys().get(&key_id(&id)?).await?;
-    let since = UnixSeconds(api.settings().clock.now().0.saturating_sub(WEEK_SECONDS));
-    let callers = usage::callers(api.db(), key.id.as_str(), since).await?;
-    Ok(Json(Data { data: callers.into_iter().map(CallerView::of).collect() }))
+    Ok(Json(Data { data: api.keys().preview(&key.id).await? }))
 }
 
 /// Take a rotation one step on

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use accrual_api::app::SecurityContact;
+use accrual_api::scope::Scope;
 use accrual_api::serve;
 use accrual_rewards::unit::UnixSeconds;
 use axum::http::Method;
@@ -417,4 +418,105 @@ async fn the_snippet_in_rust_compiles() {
     let example = include_str!("../../examples/snippet.rs");
     let (_, code) = example.split_once("\n\n").unwrap();
     assert_eq!(code, snippet, "examples/snippet.rs is what the reference writes");
+}
+
+/// What may be called without a scope: one's own key and bill, with any key.
+const WITH_ANY_KEY: [&str; 3] = ["/v1/keys/self", "/v1/usage", "/v1/usage/invoice"];
+
+/// Every call takes the scope that is described and no other will do; what needs none is named here.
+#[tokio::test]
+async fn each_call_has_its_scope() {
+    let rig = Rig::new(1).await;
+    let document = document(&rig).await;
+    let mut keys = Vec::new();
+    for scope in Scope::ALL {
+        let others: Vec<Scope> = Scope::ALL.into_iter().filter(|one| *one != scope).collect();
+        keys.push((scope.as_str(), rig.new_key(&[scope]).await, rig.new_key(&others).await));
+    }
+    let (mut held, mut with_any) = (BTreeSet::new(), BTreeSet::new());
+    for (path, method, operation) in operations(&document) {
+        if operation["security"] == json!([]) {
+            let start =
+                ["/v1/sign_in", "/v1/", "/v4/", "/mcp"].into_iter().find(|start| path.starts_with(start));
+            assert!(matches!(start, None | Some("/v1/sign_in")), "{method} {path} is open to all");
+            continue;
+        }
+        let method: Method = method.to_uppercase().parse().unwrap();
+        let ask =
+            async |key: &str| rig.send(method.clone(), &filled(path), &[("x-api-key", key)], None).await;
+        let nobody = rig.send(method.clone(), &filled(path), &[], None).await;
+        assert_eq!(nobody.status, 401, "{method} {path}: {}", nobody.text);
+        let Some(scope) = operation["x-scope"].as_str() else {
+            with_any.insert(path);
+            continue;
+        };
+        let (_, only, others) = keys.iter().find(|(name, ..)| *name == scope).unwrap();
+        let refused = ask(others).await;
+        assert_eq!(refused.status, 403, "{method} {path} without {scope}: {}", refused.text);
+        // A stream's answer has no end.
+        if path != "/v1/stream" {
+            let served = ask(only).await;
+            assert!(![401, 403, 405].contains(&served.status.as_u16()), "{method} {path}: {}", served.text);
+        }
+        held.insert(scope);
+    }
+    assert_eq!(with_any, BTreeSet::from(WITH_ANY_KEY));
+    let unused: Vec<&str> =
+        Scope::ALL.map(Scope::as_str).into_iter().filter(|name| !held.contains(name)).collect();
+    assert_eq!(unused, ["export"], "no call needs it yet");
+}
+
+/// Documents that tell which call to make.
+const GUIDES: [&str; 4] =
+    ["docs/keys.md", "docs/secret-managers.md", "docs/runbooks/key-leak.md", "examples/clients/README.md"];
+
+/// Each `/v1/..` of a text, with the method that stands before it.
+fn told_calls(text: &str) -> Vec<(Option<String>, String)> {
+    let calls = text.match_indices("/v1/").map(|(at, _)| {
+        let is_path = |c: char| c.is_ascii_alphanumeric() || "/_{}$".contains(c);
+        let path: String = text[at..].chars().take_while(|c| is_path(*c)).collect();
+        let before = text[..at].trim_end_matches(['`', ' ']).rsplit([' ', '`', '\n', '|', '(']).next();
+        let methods = ["GET", "POST", "PATCH", "DELETE"];
+        let method = before.filter(|word| methods.contains(word)).map(str::to_lowercase);
+        (method, path.trim_end_matches('/').to_owned())
+    });
+    calls.collect()
+}
+
+/// Whether `path` is one of the form `form`, whose steps are `steps`.
+fn has_form(path: &str, form: &str, steps: &[&str]) -> bool {
+    let (path, form) = (path.split('/').collect::<Vec<_>>(), form.split('/').collect::<Vec<_>>());
+    path.len() == form.len()
+        && path.iter().zip(form).all(|(part, place)| match place {
+            "{step}" => steps.contains(part),
+            _ => place.starts_with('{') || *part == place,
+        })
+}
+
+#[tokio::test]
+async fn the_guides_tell_of_calls_that_there_are() {
+    let document = document(&Rig::new(1).await).await;
+    let steps = document["components"]["schemas"]["Step"]["enum"].as_array().unwrap();
+    let steps: Vec<&str> = steps.iter().map(|step| step.as_str().unwrap()).collect();
+    let mut held = 0;
+    for guide in GUIDES {
+        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(guide);
+        let text = std::fs::read_to_string(file).unwrap();
+        for (method, path) in told_calls(&text) {
+            let is_there = operations(&document).into_iter().any(|(form, one, _)| {
+                has_form(&path, form, &steps) && method.as_ref().is_none_or(|method| method == one)
+            });
+            assert!(is_there, "{guide} tells of {method:?} {path}");
+            held += 1;
+        }
+        // `POST .../rotation/cancel` is short for a path that was written in full before.
+        for (at, _) in text.match_indices(".../") {
+            let part: String =
+                text[at + 4..].chars().take_while(|c| c.is_ascii_lowercase() || "/_".contains(*c)).collect();
+            let path = format!("/v1/keys/x/{part}");
+            let is_there = operations(&document).into_iter().any(|(form, ..)| has_form(&path, form, &steps));
+            assert!(is_there, "{guide} tells of .../{part}");
+        }
+    }
+    assert!(held > 15, "{held}");
 }

@@ -105,9 +105,10 @@ async fn a_first_call_waits_for_slots_that_another_server_gives_back() {
     third.keys.beat().await.unwrap();
     while world.call(&second, now_ms).await.is_ok() {}
     while world.call(&first, now_ms).await.is_ok() {}
-    for (name, at_least, at_most) in [("first", 3, 30), ("second", 0, 3)] {
+    // A second later the database is asked once more, and not waited for.
+    for (name, later_ms, at_least, at_most) in [("first", 0, 3, 30), ("second", 1_000, 0, 3)] {
         let begun = Instant::now();
-        let refused = world.call(&third, now_ms).await;
+        let refused = world.call(&third, now_ms + later_ms).await;
         let took = begun.elapsed().as_secs();
         assert!(matches!(refused, Err(Exceeded::Minute { .. })), "{name}: {refused:?}");
         assert!(at_least <= took && took < at_most, "its {name} call took {took} s");
@@ -129,6 +130,41 @@ async fn alone_nobody_is_waited_for() {
     let refused = world.call(&alone, NOW_MS + 30_000).await;
     assert!(matches!(refused, Err(Exceeded::Minute { .. })), "{refused:?}");
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+}
+
+/// Calls that are refused cost the database a question a second at most.
+#[tokio::test]
+async fn where_there_was_nothing_it_is_asked_again_after_a_second() {
+    let world = World::of_plan(1_000, 10).await;
+    let other = world.server();
+    other.keys.beat().await.unwrap();
+    world.calls(&other, 10, NOW_MS).await;
+    world.rig.set_now(START + 30);
+    let server = world.server();
+    server.keys.beat().await.unwrap();
+    let asked_ms = NOW_MS + 30_000;
+    assert!(world.call(&server, asked_ms).await.is_err(), "the other has all");
+    let (client, holder) = (&world.client.client_id, other.keys.replica_id());
+    allowances::keep_slots(&world.rig.db, client, holder, 1).await.unwrap();
+    assert!(world.call(&server, asked_ms + 999).await.is_err(), "nobody has asked since");
+    assert!(world.call(&server, asked_ms + 1_000).await.is_ok());
+}
+
+#[tokio::test]
+async fn who_has_no_slots_reserves_no_calls_ahead() {
+    let world = World::of_plan(40, 10).await;
+    let other = world.server();
+    other.keys.beat().await.unwrap();
+    world.calls(&other, 10, NOW_MS).await;
+    world.rig.set_now(START + 30);
+    let server = world.server();
+    server.keys.beat().await.unwrap();
+    let now_ms = NOW_MS + 30_000;
+    assert!(world.call(&server, now_ms).await.is_err(), "the other has all slots");
+    let reserved = world.reserved(MONTH_AT).await;
+    assert!(reserved < 40, "{reserved}: there is more to be had");
+    server.limits.tidy_once(&server.keys, now_ms).await;
+    assert_eq!(world.reserved(MONTH_AT).await, reserved, "what it could not serve it leaves to others");
 }
 
 #[tokio::test]

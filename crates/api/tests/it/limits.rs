@@ -394,6 +394,15 @@ async fn a_key_that_does_what_it_never_did_is_told() {
         rig.get_from("/v1/campaigns", key.expose_secret(), "203.0.113.9", None).await;
     }
     assert_eq!((unusual().await, unusual().await), (2, 2), "a hundred calls in an hour, told once");
+    // A deploy that asks for what is not there: half of the next hour's calls are refused.
+    rig.set_now(START + 8 * 86_400 + 3_600);
+    for _ in 0..49 {
+        rig.get_from("/v1/pools/none", key.expose_secret(), "203.0.113.9", None).await;
+        rig.get_from("/v1/campaigns", key.expose_secret(), "203.0.113.9", None).await;
+    }
+    assert_eq!(unusual().await, 2, "49 are not many");
+    rig.get_from("/v1/pools/none", key.expose_secret(), "203.0.113.9", None).await;
+    assert_eq!((unusual().await, unusual().await), (3, 3), "50 of 99, told once");
 }
 
 #[tokio::test]
@@ -481,4 +490,24 @@ async fn a_servers_slots_outlive_it_by_their_minute() {
         served.iter().map(|first| served.iter().filter(|at| (*first..first + 60).contains(*at)).count());
     assert!(fullest.max().unwrap() <= 10, "{served:?}");
     assert!(served.len() > 10, "{served:?}");
+}
+
+#[tokio::test]
+async fn a_key_that_is_used_after_its_end_is_told_with_its_name() {
+    let rig = rig(1_000, 1_000, None).await;
+    let key = rig.issue("desk", &[Scope::ReadPublic]).await;
+    let edit = accrual_api::keys::KeyEdit::Revoke;
+    rig.api.keys().edit(key.id(), &edit, &Asker::default()).await.unwrap();
+    for _ in 0..20 {
+        let answer = call(&rig, key.reveal().expose_secret(), "/v1/campaigns").await;
+        assert_eq!(answer.code(), "key_revoked");
+    }
+    rig.write_uses().await;
+    let told = accrual_store::dump::table(&rig.db, "notices").await.unwrap();
+    let told: Vec<_> = told.iter().filter(|row| row[1] == "key.auth_failures").collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    let body = told[0].join(" ");
+    for word in [key.id().as_str(), "key_revoked", "\"calls\":20"] {
+        assert!(body.contains(word), "{word} in {body}");
+    }
 }

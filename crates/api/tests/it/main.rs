@@ -22,6 +22,7 @@ mod limits;
 mod mcp;
 mod names;
 mod overview;
+mod payouts;
 mod peppers;
 mod problems;
 mod proofs;
