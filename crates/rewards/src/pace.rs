@@ -38,7 +38,7 @@ mod tests {
     #[test]
     fn the_middle_and_the_longest_of_the_newest_intervals() {
         let at = |hours: &[u64]| hours.iter().map(|hour| UnixSeconds(hour * 3_600)).collect::<Vec<_>>();
-        let hours = |intervals_count, usual, longest| {
+        let hours = |intervals_count, usual: u64, longest: u64| {
             Some(Pace { intervals_count, usual_seconds: usual * 3_600, longest_seconds: longest * 3_600 })
         };
         let cases: [(&str, &[u64], Option<Pace>); 6] = [
