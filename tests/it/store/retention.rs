@@ -171,7 +171,7 @@ async fn hours_of_pools_become_days_and_every_midnight_stays() {
         assert_eq!(gone, 2 * (22 + 23 + 23), "all but the midnights before day 103");
         assert_eq!(told("a", "c", DAY).await, days);
         let by_day = UnixSeconds(103 * DAY);
-        let is_kept = |at: UnixSeconds| at >= by_day || at.0 % DAY == 0;
+        let is_kept = |at: UnixSeconds| at >= by_day || at.0.is_multiple_of(DAY);
         let (mut pools, mut campaigns) = hours;
         pools.retain(|row| is_kept(row.at));
         campaigns.retain(|row| is_kept(row.at));
