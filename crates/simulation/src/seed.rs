@@ -49,7 +49,7 @@ pub struct Outcome {
 }
 
 /// How long the last process may take to come to the chain's end in calm weather.
-const PATIENCE: Duration = Duration::from_secs(1800);
+const PATIENCE: Duration = Duration::from_secs(900);
 /// More lives than this in one simulation is a process that dies at every start.
 const LIVES_MAX: u32 = 40;
 
@@ -218,12 +218,11 @@ impl Run {
         let (mut lives, pace) = (0, self.shape.pace_seconds());
         while self.stage.chain_elapsed() < self.end {
             lives += 1;
-            let left = self.end - self.stage.chain_elapsed();
             let is_last = lives == LIVES_MAX || self.chance.permille(150);
             let steps_max = self.chance.pick(&[60, 400, 1500]);
             let steps = (!is_last).then(|| self.chance.between(1, steps_max));
-            let time =
-                if is_last { left } else { left.min(Duration::from_secs(self.chance.between(1, 60 * pace))) };
+            // A slow node takes minutes to tell a process all that it asks before it begins.
+            let time = Duration::from_secs(if is_last { 3600 } else { self.chance.between(1, 1200) });
             self.one_life(steps, time).await?;
             if self.chance.permille(400) {
                 // Nobody is there to see what happens on the chain.
@@ -242,6 +241,15 @@ impl Run {
         let shutdown = CancellationToken::new();
         let has_begun = Cell::new(false);
         let life = follow(&stage, &db, &options, self.shape, &shutdown, &has_begun);
+        let end = self.end;
+        let over = async {
+            while stage.chain_elapsed() < end {
+                sleep(Duration::from_secs(5)).await;
+            }
+        };
+        let life = async {
+            tokio::select! { biased; () = life => {}, () = over => {} }
+        };
         let is_told = self.chance.permille(300);
         let ended = if is_told {
             let told = async {
@@ -260,7 +268,7 @@ impl Run {
         self.deaths += u64::from(ended == End::Died);
         stage.held(db.close()).await;
         match ended {
-            End::TimeUp if is_told => Err("told to stop, it went on for half an hour".to_owned()),
+            End::TimeUp if is_told => Err("told to stop, it went on for a quarter of an hour".to_owned()),
             _ => Ok(()),
         }
     }
@@ -283,7 +291,7 @@ impl Run {
             let found = stage.held(Rows::read(&db, &pools(), &campaigns())).await;
             stage.held(db.close()).await;
             if ended != End::Ended(()) {
-                return Err("half an hour of calm weather, and it is not at the chain's end".to_owned());
+                return Err("a quarter of an hour of calm weather, and it is not at the chain's end".to_owned());
             }
             rows = Some(found.map_err(|error| format!("its rows cannot be read: {error}"))?);
         }
