@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -37,7 +38,16 @@ pub async fn serve(
 ///
 /// # Errors
 /// As [`serve`].
-pub async fn serve_within(
+pub fn serve_within(
+    api: Api,
+    listener: TcpListener,
+    limits: ConnectionLimits,
+    shutdown: CancellationToken,
+) -> BoxFuture<'static, Result<(), ApiServeError>> {
+    boxed(work(api, listener, limits, shutdown))
+}
+
+async fn work(
     api: Api,
     listener: TcpListener,
     limits: ConnectionLimits,
@@ -46,26 +56,32 @@ pub async fn serve_within(
     let stop = shutdown.child_token();
     // After the last answer: what is counted and served until then must still be written.
     let drained = CancellationToken::new();
-    let follow = api.book().follow(api.settings().poll_interval, stop.clone());
-    let watch_standby = api.book().watch_standby(stop.clone());
-    let answer = async {
+    let follow = boxed(api.book().follow(api.settings().poll_interval, stop.clone()));
+    let watch_standby = boxed(api.book().watch_standby(stop.clone()));
+    let answer = boxed(async {
         let served = answer_until(&api, listener, limits, stop.clone()).await;
         // A listener that failed takes the book's follower with it.
         stop.cancel();
         drained.cancel();
         served
-    };
-    let follow_keys = api.keys().follow(stop.clone());
+    });
+    let follow_keys = boxed(api.keys().follow(stop.clone()));
     let courier = webhooks::courier(&api);
-    let keep_keys = api.keys().keep_up(courier.clone(), stop.clone());
+    let keep_keys = boxed(api.keys().keep_up(courier.clone(), stop.clone()));
     let clock = &api.settings().clock;
-    let keep_uses = api.usage().follow(api.db(), api.keys().replica_id(), || clock.now(), drained.clone());
-    let keep_limits = api.limits().tidy(api.keys(), clock, drained.clone());
-    let tell_others = webhooks::work(&api, courier, stop.clone());
-    let look = api.looker().follow(&api, stop.clone());
+    let replica_id = api.keys().replica_id();
+    let keep_uses = boxed(api.usage().follow(api.db(), replica_id, || clock.now(), drained.clone()));
+    let keep_limits = boxed(api.limits().tidy(api.keys(), clock, drained.clone()));
+    let tell_others = boxed(webhooks::work(&api, courier, stop.clone()));
+    let look = boxed(api.looker().follow(&api, stop.clone()));
     let keys = async { tokio::join!(follow_keys, keep_keys, keep_uses, keep_limits) };
     let (served, (), (), _, (), ()) = tokio::join!(answer, follow, watch_standby, keys, tell_others, look);
     Ok(served?)
+}
+
+/// On the heap: all of it within one future is more than a thread's stack where nothing is optimised.
+fn boxed<'a, T>(part: impl Future<Output = T> + Send + 'a) -> BoxFuture<'a, T> {
+    Box::pin(part)
 }
 
 async fn answer_until(

@@ -291,7 +291,9 @@ impl Run {
             let found = stage.held(Rows::read(&db, &pools(), &campaigns())).await;
             stage.held(db.close()).await;
             if ended != End::Ended(()) {
-                return Err("a quarter of an hour of calm weather, and it is not at the chain's end".to_owned());
+                return Err(
+                    "a quarter of an hour of calm weather, and it is not at the chain's end".to_owned()
+                );
             }
             rows = Some(found.map_err(|error| format!("its rows cannot be read: {error}"))?);
         }
