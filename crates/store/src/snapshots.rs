@@ -69,7 +69,8 @@ pub async fn delete_all(db: &Db, pool: &PoolId) -> Result<(), StoreError> {
 // Only up to the checkpoint: the blocks may have been taken back while the state was folded.
 const PUT: &str = "
     insert into snapshots (pool_id, fingerprint, block_number, part, state)
-    select $1, $2, $3, $4, $5 where exists (select 1 from checkpoints where pool_id = $1 and block_number >= $3)";
+    select $1, $2, $3, $4, $5 where exists (select 1 from checkpoints where pool_id = $1 and block_number >= $3)
+    on conflict (pool_id, fingerprint, block_number, part) do update set state = excluded.state";
 
 /// Stores a state that was folded outside of a batch, over one of the same place; whether it was kept, which
 /// it is not when it lies above the pool's checkpoint.
@@ -84,13 +85,15 @@ pub async fn put(db: &Db, pool: &PoolId, snapshot: &Snapshot) -> Result<bool, St
 }
 
 const INSERT: &str = "
-    insert into snapshots (pool_id, fingerprint, block_number, part, state) values ($1, $2, $3, $4, $5)";
+    insert into snapshots (pool_id, fingerprint, block_number, part, state) values ($1, $2, $3, $4, $5)
+    on conflict (pool_id, fingerprint, block_number, part) do update set state = excluded.state";
 
 /// Stores one state of a batch, over one of the same place.
 pub(crate) async fn insert(tx: &mut Tx<'_>, pool: &PoolId, snapshot: &Snapshot) -> Result<(), StoreError> {
     write(tx, INSERT, pool, snapshot).await.map(|_| ())
 }
 
+// What is written may be shorter than what stood there. Two who write at once write the same.
 const DELETE: &str = "delete from snapshots where pool_id = $1 and fingerprint = $2 and block_number = $3";
 
 async fn write(
