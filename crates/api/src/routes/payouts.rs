@@ -56,9 +56,9 @@ pub(crate) struct PayoutsView {
     /// From when on it counts, unless it is disputed: the end of its window.
     newest_root_counts_at: Option<Rfc3339>,
     /// Whether a dispute is open: until it is decided, claims go by the root before.
-    is_disputed: bool,
+    is_disputed: Option<bool>,
     /// How many intervals between roots the three below are by: the newest, 12 at most.
-    intervals_count: usize,
+    intervals_count: Option<usize>,
     /// The middle one of these intervals.
     usual_interval_seconds: Option<u64>,
     /// The longest of them.
@@ -94,8 +94,8 @@ impl PayoutsView {
             newest_root_at: newest_at.map(Rfc3339),
             // 0 is what the contract has after a root was taken back: then it counts already.
             newest_root_counts_at: trees.dispute_ends_at().filter(|at| at.0 > 0).or(newest_at).map(Rfc3339),
-            is_disputed: trees.is_disputed(),
-            intervals_count: pace.map_or(0, |pace| pace.intervals_count),
+            is_disputed: Some(trees.is_disputed()),
+            intervals_count: Some(pace.map_or(0, |pace| pace.intervals_count)),
             usual_interval_seconds: pace.map(|pace| pace.usual_seconds),
             longest_interval_seconds: pace.map(|pace| pace.longest_seconds),
             next_root_expected_at: newest_at.zip(pace).and_then(next).map(|at| Rfc3339(UnixSeconds(at))),
