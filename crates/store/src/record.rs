@@ -14,7 +14,7 @@ use crate::series::{self, AccountPointRow, CampaignPointRow, PoolPointRow, Serie
 use crate::{Checkpoint, Db, StoreError, account_days, checkpoints, events};
 
 /// Raised when the layout of the rows changes, so that older ones are made again.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 /// Makes a pool's rows as its events are folded in.
 #[derive(Debug, Clone)]

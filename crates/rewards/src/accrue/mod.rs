@@ -148,7 +148,7 @@ impl CampaignAccrual {
     }
 
     /// The stakes that have a share by the version that holds at the newest move, in range or not, each with its
-    /// eligible liquidity, rounded down.
+    /// eligible liquidity after that move, rounded down.
     pub fn eligible(&self) -> impl Iterator<Item = (StakeIndex, Liquidity)> + '_ {
         let holds =
             self.segments.iter().rev().find(|segment| segment.terms.stretch.window.starts_at <= self.at);

@@ -20,6 +20,7 @@
 //! With `swap_weighted`, a run without a trade, or in which no eligible liquidity earned a fee, pays nobody: its emission
 //! waits for the next run that does, also past an override.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use alloy_primitives::{U256, U512};
@@ -170,9 +171,16 @@ impl Run {
         }
     }
 
-    /// The holders as the newest complete block left them.
-    pub(super) fn scout(&self) -> &Holders {
-        &self.scout
+    /// The holders as the newest move left them. Where the newest block changed any, they are a copy: the scout has yet to
+    /// go through it.
+    pub(super) fn holders_now(&self, terms: &Terms) -> Cow<'_, Holders> {
+        let newest = self.blocks.last().map_or(&[][..], |block| &block.moves);
+        if newest.iter().all(|what| matches!(what, Move::Pool(_))) {
+            return Cow::Borrowed(&self.scout);
+        }
+        let mut holders = self.scout.clone();
+        newest.iter().for_each(|what| fold(&mut holders, terms, what));
+        Cow::Owned(holders)
     }
 
     /// What waits for a run with a swap.

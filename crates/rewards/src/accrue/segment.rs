@@ -1,5 +1,7 @@
 //! One version of a campaign: what it pays, from when to when, and to whom so far.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::board::{Board, Divisors, Growths, Payment};
@@ -76,8 +78,15 @@ impl Segment {
     }
 
     /// See [`super::CampaignAccrual::eligible`].
-    pub(super) fn eligible(&self) -> impl Iterator<Item = (StakeIndex, Liquidity)> + '_ {
-        self.run.as_ref().map_or(&self.holders, Run::scout).eligible()
+    pub(super) fn eligible(&self) -> Box<dyn Iterator<Item = (StakeIndex, Liquidity)> + '_> {
+        let now = match &self.run {
+            Some(run) => run.holders_now(&self.terms),
+            None => Cow::Borrowed(&self.holders),
+        };
+        match now {
+            Cow::Borrowed(holders) => Box::new(holders.eligible()),
+            Cow::Owned(holders) => Box::new(holders.eligible().collect::<Vec<_>>().into_iter()),
+        }
     }
 
     /// What waits for a run with a swap.

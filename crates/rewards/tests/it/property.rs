@@ -6,8 +6,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use accrual_rewards::accrue::{CampaignAccrual, Figures};
+use accrual_rewards::campaign::{Campaign, Scoring};
 use accrual_rewards::id::Holding;
 use accrual_rewards::report::by_account;
+use accrual_rewards::series::{Hours, points};
 use accrual_rewards::tracker::PoolTracker;
 use accrual_rewards::unit::{Amount, UnixSeconds};
 use alloy_primitives::{Address, U256};
@@ -158,6 +160,36 @@ fn asking_changes_nothing() {
             }
         }
         assert_eq!(asked, silent);
+    });
+}
+
+/// The scorings by run are told a block late whom they pay; who is eligible is not.
+#[test]
+fn who_is_eligible_does_not_depend_on_the_scoring() {
+    check(300, prop_oneof![histories(60, false), histories(60, true)], |history| {
+        let by_run = |scoring| Campaign {
+            id: format!("{scoring:?}").to_lowercase().parse().expect("a name"),
+            scoring,
+            run_seconds: Some(600),
+            ..history.campaign.clone()
+        };
+        let others = [Scoring::SwapWeighted, Scoring::TimeWeighted].map(by_run);
+        let campaigns = others.into_iter().chain([history.campaign.clone()]);
+        let mut tracker = PoolTracker::new(history.tracker().pool().clone(), campaigns);
+        let mut hours = Hours::default();
+        for event in &history.events {
+            tracker.apply(event).expect("the pool is honest");
+            let told = hours.points(&tracker, event.block_at).expect("not the past").expect("it has begun");
+            assert_eq!(
+                points(&tracker, event.block_at).expect("not the past"),
+                Some(told),
+                "what stands still is known"
+            );
+            let [swaps, time, block] = tracker.campaigns() else { panic!("three campaigns") };
+            let expected: Vec<_> = block.eligible().collect();
+            assert_eq!(swaps.eligible().collect::<Vec<_>>(), expected);
+            assert_eq!(time.eligible().collect::<Vec<_>>(), expected);
+        }
     });
 }
 

@@ -1,5 +1,6 @@
 //! Rows by the hour: which are due, what they say, and what lies between two.
 
+use accrual_rewards::campaign::{Campaign, Scoring};
 use accrual_rewards::ledger::Totals;
 use accrual_rewards::price::{Quotes, Source, Sources, usd};
 use accrual_rewards::series::{Hours, Points, PoolPoint, boundaries, daily, points};
@@ -78,6 +79,26 @@ fn rows_known_by_hand() {
     let hour = rows[3].campaigns[0].since(&rows[2].campaigns[0]).unwrap();
     assert_eq!((hour.emitted, hour.earned), (units(3600 * ONE), units(3600 * ONE)));
     assert!(rows[2].campaigns[0].since(&rows[3].campaigns[0]).is_err(), "time does not run backwards");
+}
+
+#[test]
+fn who_left_with_the_newest_block_is_not_eligible() {
+    let scorings = [Scoring::PerBlock, Scoring::SwapWeighted, Scoring::TimeWeighted];
+    let campaigns = scorings.map(|scoring| Campaign {
+        id: format!("{scoring:?}").to_lowercase().parse().unwrap(),
+        scoring,
+        run_seconds: (scoring != Scoring::PerBlock).then_some(7200),
+        ..campaign(3600, 360_000)
+    });
+    let wide = range(-600, 600);
+    let mut small = Small::new(campaigns.to_vec(), Vec::new(), 3000, 0);
+    small.add(ALICE, wide, 1_000_000).at(3700).add(BOB, wide, 3_000_000);
+    small.at(8000).remove(BOB, wide, 3_000_000).at(15_000).swap(10);
+    for row in rows(&small, campaigns.to_vec()).iter().filter(|row| row.pool.at.0 > 8000) {
+        for campaign in &row.campaigns {
+            assert_eq!(campaign.eligible, row.pool.held_in_range, "{} at {}", campaign.campaign, campaign.at);
+        }
+    }
 }
 
 #[test]
