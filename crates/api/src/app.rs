@@ -29,6 +29,7 @@ use crate::limits::Limits;
 use crate::live::{Live, StreamLimits};
 use crate::mcp::McpSettings;
 use crate::metrics;
+use crate::routes::history::PastHours;
 use crate::sign_in::SignIn;
 use crate::status::Looker;
 use crate::usage::Usage;
@@ -164,6 +165,7 @@ struct Inner {
     limits: Limits,
     usage: Usage,
     kept: Kept,
+    past_hours: PastHours,
     live: Live,
     looker: Looker,
     settings: Settings,
@@ -207,6 +209,7 @@ impl Api {
             limits,
             usage,
             kept: Kept::default(),
+            past_hours: PastHours::default(),
             live: Live::default(),
             looker: Looker::default(),
             settings,
@@ -239,6 +242,11 @@ impl Api {
     /// Answers as finished bytes, of the newest block.
     pub(crate) fn kept(&self) -> &Kept {
         &self.0.kept
+    }
+
+    /// Rows of charts that do not change any more.
+    pub(crate) fn past_hours(&self) -> &PastHours {
+        &self.0.past_hours
     }
 
     /// What streams are told.

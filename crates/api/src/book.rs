@@ -374,6 +374,11 @@ impl State {
         &self.tokens
     }
 
+    /// The same, to be kept.
+    pub(crate) fn shared_tokens(&self) -> Arc<Tokens> {
+        Arc::clone(&self.tokens)
+    }
+
     /// The lowest checkpoint: the block up to which all indexed pools are complete.
     pub fn lowest(&self) -> Option<Moment> {
         self.pools.values().map(|pool| pool.moment).min_by_key(|moment| moment.number)

@@ -29,6 +29,7 @@ use crate::campaign::{Campaign, Window};
 use crate::ledger::Ledger;
 use crate::ledger::concentrated::Position;
 use crate::math::amounts::{Rounding, holdings};
+use crate::math::power_of_ten;
 use crate::tracker::PoolTracker;
 use crate::unit::{Amount, Liquidity, TickRange, UnixSeconds};
 
@@ -257,11 +258,6 @@ pub fn value(priced: Priced) -> Option<Usd> {
     let product: U512 = units.0.widening_mul(U256::from(mantissa));
     let scaled = product.checked_mul(power_of_ten(USD_PLACES))?;
     Some(Usd(scaled / power_of_ten(u32::from(decimals) + price_usd.scale())))
-}
-
-/// `10^places`, for up to 154 places.
-fn power_of_ten(places: u32) -> U512 {
-    U512::from(10).pow(U512::from(places))
 }
 
 impl Usd {

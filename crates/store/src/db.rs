@@ -21,6 +21,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// has locked is wanted by others.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(3);
 const SQLITE_READERS_MAX: u32 = 4;
+/// So many rows are handed over at most before whoever reads them has taken the first: a list is read without turns between two
+/// threads for every fiftieth.
+const SQLITE_ROWS_BUFFERED: usize = 1_024;
 const POSTGRES_CONNECTIONS_MAX: u32 = 8;
 
 /// An open database. Clones share the connections.
@@ -329,10 +332,11 @@ fn sqlite_options(url: &DbUrl, mode: Mode) -> SqliteConnectOptions {
         .create_if_missing(mode == Mode::Write)
         .read_only(mode == Mode::Read)
         .busy_timeout(BUSY_TIMEOUT)
+        .row_buffer_size(SQLITE_ROWS_BUFFERED)
         .foreign_keys(true)
         // In a write-ahead log, NORMAL may lose the newest commits when the power fails; FULL does not.
         .synchronous(SqliteSynchronous::Full)
-        // 64 MiB, in KiB: the keys of a batch stay in memory while it is written.
+        // 16 MiB, in KiB: the keys of a batch stay in memory while it is written.
         .pragma("cache_size", "-16384")
         .disable_statement_logging()
 }

@@ -1,5 +1,6 @@
 //! Calls a second, beside a bare handler with the same bytes, and the time of a call at half of that.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,8 +78,12 @@ impl Run {
         self.bare.push(closed(server, &bare).await);
         server.set_blocks(true);
         let served = closed(server, &ours).await;
-        let mut took = open(&ours, served.per_second / 2).await;
+        let calls = open(&ours, served.per_second / 2).await;
         self.ours.push(served);
+        if std::env::var_os("LOAD_SLOW").is_some() {
+            tell_slow(&calls);
+        }
+        let mut took: Vec<Duration> = calls.into_iter().map(|(_, took)| took).collect();
         took.sort_unstable();
         self.p50.push(took[took.len() / 2]);
         self.p99.push(took[took.len() * 99 / 100]);
@@ -145,7 +150,7 @@ async fn closed(server: &Server, target: &Target) -> Served {
 
 /// Calls begin at fixed instants, whether those before are answered or not. What a call took counts from the instant at
 /// which it should have begun, so that a server that falls behind is not spared.
-async fn open(target: &Target, per_second: u64) -> Vec<Duration> {
+async fn open(target: &Target, per_second: u64) -> Vec<(Duration, Duration)> {
     let (begin, mut tasks) = (Instant::now() + WARM, Vec::new());
     let step = move |count: u64| Duration::from_nanos(1_000_000_000 * count / per_second.max(1));
     let mut connections = Vec::new();
@@ -163,7 +168,7 @@ async fn open(target: &Target, per_second: u64) -> Vec<Duration> {
                 }
                 tokio::time::sleep_until(begin + due).await;
                 connection.ask(request).await;
-                took.push((begin + due).elapsed());
+                took.push((due, (begin + due).elapsed()));
             }
             took
         }));
@@ -173,6 +178,17 @@ async fn open(target: &Target, per_second: u64) -> Vec<Duration> {
         all.extend(task.await.expect("it ends"));
     }
     all
+}
+
+/// With `LOAD_SLOW`: in which hundredths of a second calls that took more than 5 ms should have begun, how many, and the slowest.
+fn tell_slow(calls: &[(Duration, Duration)]) {
+    let mut slow: BTreeMap<u128, (u32, Duration)> = BTreeMap::new();
+    for (due, took) in calls.iter().filter(|(_, took)| took.as_millis() >= 5) {
+        let (count, slowest) = slow.entry(due.as_millis() / 10).or_default();
+        (*count, *slowest) = (*count + 1, (*slowest).max(*took));
+    }
+    let told = slow.iter().map(|(at, (count, slowest))| format!("{at}: {count}, {} ms", slowest.as_millis()));
+    eprintln!("{} calls; {}", calls.len(), told.collect::<Vec<_>>().join("; "));
 }
 
 /// `median (lowest to highest)`.

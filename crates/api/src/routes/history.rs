@@ -4,10 +4,12 @@
 
 pub(crate) mod account;
 pub(crate) mod campaign;
+mod past;
 pub(crate) mod pool;
 
 pub(crate) use account::account;
 pub(crate) use campaign::campaign;
+pub(crate) use past::PastHours;
 pub(crate) use pool::{dollars_of, pool};
 
 use std::collections::BTreeMap;

@@ -95,6 +95,37 @@ async fn a_pool_by_the_hour() {
     assert_eq!(rows(&days)[0]["trades_count"], totals.trades);
 }
 
+/// Hours that are over are told once and kept: not past what they were made of.
+#[tokio::test]
+async fn hours_that_are_made_anew_are_told_anew() {
+    let rig = rig().await;
+    let campaigns = rig.api.book().campaigns().to_vec();
+    let (trade, newest) = (FIRST_BLOCK + 1_300, FIRST_BLOCK + 1_200 + 4 * HOUR_BLOCKS + 900);
+    let path = "/v1/pools/usdc-tmai/history";
+    let before = rows(&rig.get(path).await.json());
+    assert_eq!(before[1]["tick"], 20, "{}", before[1]);
+    // Another block, and the hours stay.
+    rig.extend(Some((newest, 0)), newest + 1, 0, &[]).await;
+    rig.api.book().refresh().await.unwrap();
+    let later = rows(&rig.get(path).await.json());
+    assert_eq!(later[..5], before[..5]);
+    assert_ne!(later[5], before[5], "the hour that runs");
+    // The trade leaves the chain for one to another price, and as many hours are stored as before.
+    rig.rewind(FIRST_BLOCK + 1, 0).await;
+    rig.extend(Some((FIRST_BLOCK + 1, 0)), trade, 1, &[event(trade, 0, trade_to(Tick(30)))]).await;
+    rig.extend(Some((trade, 1)), newest + 1, 1, &[]).await;
+    record::rewrite(&rig.db, &pool(), &campaigns).await.unwrap();
+    rig.api.book().refresh().await.unwrap();
+    let after = rows(&rig.get(path).await.json());
+    assert_eq!(after.len(), before.len());
+    assert_eq!(after[1]["tick"], 30, "{}", after[1]);
+    // More than was kept, and less.
+    let two = rows(&rig.get(&format!("{path}?limit=2")).await.json());
+    assert_eq!(two, after[..2]);
+    let until = rows(&rig.get(&format!("{path}?to=2025-06-04T03:00:00Z")).await.json());
+    assert_eq!(until, after[..2]);
+}
+
 #[tokio::test]
 async fn pages_make_up_the_whole() {
     let rig = rig().await;

@@ -5,6 +5,7 @@
 //! since it is made of the price and not of ticks.
 
 use std::collections::VecDeque;
+use std::sync::LazyLock;
 
 use alloy_primitives::{U256, U512};
 use serde::{Deserialize, Serialize};
@@ -178,17 +179,20 @@ impl LogPrice {
     pub fn to_price(self) -> (U256, i64) {
         let fraction = self.0 & ((1 << LOG_BITS) - 1);
         let mut mantissa_x128 = U256::ONE << 128;
-        let mut root_x128 = U256::ONE << 129;
-        for bit in (0..LOG_BITS).rev() {
-            // 2 to the 1/2, 1/4, 1/8 ...: each the square root of the one before.
-            root_x128 = square_root_x128(root_x128);
+        for (bit, root_x128) in (0..LOG_BITS).rev().zip(ROOTS_X128.iter()) {
             if fraction >> bit & 1 == 1 {
-                mantissa_x128 = U256::from((U512::from(mantissa_x128) * U512::from(root_x128)) >> 128_usize);
+                mantissa_x128 = U256::from((U512::from(mantissa_x128) * U512::from(*root_x128)) >> 128_usize);
             }
         }
         (mantissa_x128, self.0 >> LOG_BITS)
     }
 }
+
+/// 2 to the 1/2, 1/4, 1/8 ...: each the square root of the one before.
+static ROOTS_X128: LazyLock<Vec<U256>> = LazyLock::new(|| {
+    let roots = std::iter::successors(Some(U256::ONE << 129), |root_x128| Some(square_root_x128(*root_x128)));
+    roots.skip(1).take(LOG_BITS.try_into().expect("a few bits")).collect()
+});
 
 /// `sqrt(x)` of a number of 128 fractional bits below 4, rounded down.
 fn square_root_x128(x: U256) -> U256 {

@@ -20,6 +20,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::id::PoolId;
+use crate::math;
 use crate::unit::{SignedAmount, UnixSeconds};
 
 /// Where a token's price comes from.
@@ -304,7 +305,7 @@ fn parts(price: LogPrice, decimals0: u8, decimals1: u8) -> Option<(Wide, Wide)> 
 }
 
 fn power_of_ten(decimals: u8) -> Option<Wide> {
-    (decimals <= DECIMALS_MAX).then(|| Wide::from(10).pow(Wide::from(decimals)))
+    (decimals <= DECIMALS_MAX).then(|| math::power_of_ten(u32::from(decimals)))
 }
 
 /// `numerator / denominator` with as many decimals as a [`Decimal`] holds, rounded down; `None` past its bounds and

@@ -1,11 +1,12 @@
 //! `GET /v1/pools/{id}/history`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use accrual_rewards::apr::{AprUnknown, Held, Usd, reward_percent, yearly_percent};
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::id::PoolId;
-use accrual_rewards::series::{CampaignPoint, PoolPoint};
+use accrual_rewards::series::{CampaignPoint, PoolPoint, Timed};
 use accrual_rewards::unit::{Amount, Tick, UnixSeconds};
 use accrual_store::series::{self, Hours};
 use accrual_store::{Db, retention};
@@ -17,9 +18,10 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Asked, HistoryList, Page, Reasons, Span, last_weeks, parsed, respond};
+use super::past::{Chart, Past};
+use super::{Asked, HistoryList, Reasons, Span, last_weeks, parsed, respond};
 use crate::app::Api;
-use crate::book::PoolState;
+use crate::book::{self, PoolState};
 use crate::csv::{CsvRow, cell, in_tokens};
 use crate::error::ApiError;
 use crate::horizon::Horizon;
@@ -65,10 +67,12 @@ pub(crate) async fn pool(
     let pool = api.book().newest(info)?;
     let mut span = asked.span(&api, &pool, &format!("pool/{id}"), last_weeks(pool.moment.at))?;
     span.skip_days(retention::pool_by_day_before(api.db(), &info.pool.id).await?);
-    let told = Told::read(&api, &pool, &span).await?;
-    let page = told.page(&span)?;
-    let sources = told.newest.clone();
-    respond(&api, &headers, &asked, span, &pool, page, sources).await
+    let book = api.book().state();
+    let told = Told::by(&api, &pool, &book);
+    let past = told.past(&span).await?;
+    let running = told.running(past.last.as_ref(), span.step)?;
+    let page = span.page(&past.rows, running.as_ref(), |_, row, _| Ok(row.clone()))?;
+    respond(&api, &headers, &asked, span, &pool, page, told.newest).await
 }
 
 /// A pool at the end of an interval, and what flowed in it.
@@ -126,76 +130,123 @@ pub(crate) struct PoolHistoryRow {
     price_sources: Option<Sources>,
 }
 
-type Sources = BTreeMap<String, Option<String>>;
+pub(super) type Sources = BTreeMap<String, Option<String>>;
 
-/// All rows that an answer is made of.
+/// A row that many answers may be made of.
+#[derive(Debug, Clone)]
+pub(super) struct Shared(Arc<PoolHistoryRow>);
+
+impl Serialize for Shared {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl CsvRow for Shared {
+    const HEADER: &'static [&'static str] = PoolHistoryRow::HEADER;
+
+    fn cells(&self) -> Vec<String> {
+        self.0.cells()
+    }
+}
+
+impl Timed for Shared {
+    fn at(&self) -> UnixSeconds {
+        self.0.at.0
+    }
+}
+
+/// What all rows of an answer have in common.
 struct Told<'a> {
     api: &'a Api,
     pool: &'a PoolState,
-    rows: Vec<PoolPoint>,
-    running: Option<PoolPoint>,
-    /// Other pools that prices are made of, by hour.
-    others: BTreeMap<UnixSeconds, Vec<(PoolId, PoolPoint)>>,
-    campaigns: Vec<(&'a Campaign, BTreeMap<UnixSeconds, CampaignPoint>)>,
+    book: &'a book::State,
+    /// The pool's own campaigns.
+    campaigns: Vec<&'a Campaign>,
     tokens: Vec<Address>,
+    /// The tokens whose sources are told, as texts.
+    sourced: Vec<(Address, String)>,
     newest: Sources,
 }
 
+/// The state at a row's time, beside the pool's own.
+struct Around<'a> {
+    prices: Prices<'a>,
+    /// Of each campaign that has begun.
+    campaigns: Vec<(&'a Campaign, &'a CampaignPoint)>,
+    complete: bool,
+}
+
 impl<'a> Told<'a> {
-    async fn read(api: &'a Api, pool: &'a PoolState, span: &Span) -> Result<Self, ApiError> {
+    fn by(api: &'a Api, pool: &'a PoolState, book: &'a book::State) -> Self {
         let id = &pool.info.pool.id;
-        let db = api.book().covering(pool).await?;
-        let rows = stored(db, id, span).await?;
-        let read = Hours { from: span.hours().from, to: rows.last().map_or(span.to, |row| row.at) };
-        let own = |campaign: &&'a Campaign| campaign.pool == *id;
-        let mut campaigns: Vec<(&Campaign, BTreeMap<_, _>)> = Vec::new();
-        for campaign in api.book().campaigns().iter().filter(own) {
-            let found = series::campaign_points(db, &campaign.id, read, span.step, span.rows_max()).await?;
-            let points = found.iter().map(|row| Ok((row.at, parsed::<CampaignPoint>(&row.body)?)));
-            campaigns.push((campaign, points.collect::<Result<_, ApiError>>()?));
-        }
         let tokens = api.tokens_of(id);
-        let rewards = campaigns.iter().map(|(campaign, _)| campaign.reward_token);
-        let mut others: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for other in pools_behind(api, tokens.iter().copied().chain(rewards)) {
-            if other == *id {
-                continue;
-            }
-            for point in stored(db, &other, span).await? {
-                others.entry(point.at).or_default().push((other.clone(), point));
+        let campaigns: Vec<&Campaign> =
+            api.book().campaigns().iter().filter(|campaign| campaign.pool == *id).collect();
+        let rewards = campaigns.iter().map(|campaign| campaign.reward_token);
+        let sourced: BTreeSet<Address> = tokens.iter().copied().chain(rewards).collect();
+        let sourced: Vec<_> = sourced.into_iter().map(|token| (token, token.to_checksum(None))).collect();
+        let newest = sources(&sourced, &Prices::now(api, book, pool.moment.at));
+        Self { api, pool, book, campaigns, tokens, sourced, newest }
+    }
+
+    /// The rows of hours that are over: as they were told before, where nothing has changed since.
+    async fn past(&self, span: &Span) -> Result<Arc<Past>, ApiError> {
+        let id = &self.pool.info.pool.id;
+        let db = self.api.book().covering(self.pool).await?;
+        let mut others = pools_behind(self.api, self.sourced.iter().map(|(token, _)| *token));
+        others.remove(id);
+        let with = (self.book.shared_tokens(), self.newest.clone());
+        let chart = Chart::of(db, id, &others, span, with).await?;
+        let kept = self.api.past_hours();
+        if let Some(past) = chart.as_ref().and_then(|chart| kept.get(chart)) {
+            return Ok(past);
+        }
+        let past = Arc::new(self.read(db, &others, span).await?);
+        if let Some(chart) = chart {
+            kept.put(chart, &past);
+        }
+        Ok(past)
+    }
+
+    async fn read(&self, db: &Db, others: &BTreeSet<PoolId>, span: &Span) -> Result<Past, ApiError> {
+        let id = &self.pool.info.pool.id;
+        let points = stored(db, id, span).await?;
+        let read = Hours { from: span.hours().from, to: points.last().map_or(span.to, |row| row.at) };
+        let mut campaigns: BTreeMap<UnixSeconds, Vec<(&Campaign, CampaignPoint)>> = BTreeMap::new();
+        for campaign in &self.campaigns {
+            for row in series::campaign_points(db, &campaign.id, read, span.step, span.rows_max()).await? {
+                campaigns.entry(row.at).or_default().push((campaign, parsed(&row.body)?));
             }
         }
-        let mut told = Self { api, pool, rows, running: None, others, campaigns, tokens, newest: [].into() };
-        told.newest = told.newest_sources();
-        told.run_on()?;
-        Ok(told)
+        let mut quotes: BTreeMap<UnixSeconds, Vec<(&PoolId, PoolPoint)>> = BTreeMap::new();
+        for other in others {
+            for point in stored(db, other, span).await? {
+                quotes.entry(point.at).or_default().push((other, point));
+            }
+        }
+        let (mut rows, mut before) = (Vec::new(), None);
+        for point in &points {
+            if point.at >= span.first {
+                let others = quotes.get(&point.at).into_iter().flatten().map(|(id, point)| (*id, point));
+                let prices = Prices::at_hour(self.api, std::iter::once((id, point)).chain(others), point.at);
+                let begun = campaigns.get(&point.at).into_iter().flatten();
+                let campaigns = begun.map(|(campaign, point)| (*campaign, point)).collect();
+                let around = Around { prices, campaigns, complete: true };
+                rows.push(Shared(Arc::new(self.row(before, point, span.step, &around)?)));
+            }
+            before = Some(point);
+        }
+        Ok(Past { rows, last: before.cloned() })
     }
 
     /// The running hour, from the book.
-    fn run_on(&mut self) -> Result<(), ApiError> {
-        let Some(now) = self.pool.running()? else { return Ok(()) };
-        for (campaign, hours) in &mut self.campaigns {
-            if let Some(point) = now.campaign(campaign) {
-                hours.insert(point.at, point.clone());
-            }
-        }
-        self.running = Some(now.pool);
-        Ok(())
-    }
-
-    fn page(&self, span: &Span) -> Result<Page<PoolHistoryRow>, ApiError> {
-        span.page(&self.rows, self.running.as_ref(), |before, point, complete| {
-            self.row(before, point, span.step, complete)
-        })
-    }
-
-    fn prices(&self, point: &PoolPoint, complete: bool) -> Prices<'_> {
-        if !complete {
-            return Prices::now(self.api, &self.api.book().state(), point.at);
-        }
-        let own = std::iter::once((&self.pool.info.pool.id, point));
-        let others = self.others.get(&point.at).into_iter().flatten().map(|(id, point)| (id, point));
-        Prices::at_hour(self.api, own.chain(others), point.at)
+    fn running(&self, before: Option<&PoolPoint>, step: u64) -> Result<Option<Shared>, ApiError> {
+        let Some(now) = self.pool.running()? else { return Ok(None) };
+        let begun = self.campaigns.iter().filter_map(|campaign| Some((*campaign, now.campaign(campaign)?)));
+        let prices = Prices::now(self.api, self.book, now.pool.at);
+        let around = Around { prices, campaigns: begun.collect(), complete: false };
+        Ok(Some(Shared(Arc::new(self.row(before, &now.pool, step, &around)?))))
     }
 
     fn row(
@@ -203,10 +254,10 @@ impl<'a> Told<'a> {
         before: Option<&PoolPoint>,
         point: &PoolPoint,
         step: u64,
-        complete: bool,
+        around: &Around<'_>,
     ) -> Result<PoolHistoryRow, ApiError> {
         let id = &self.pool.info.pool.id;
-        let prices = self.prices(point, complete);
+        let Around { prices, complete, .. } = around;
         let mut reasons = Reasons::new();
         let flow = Flow::between(before, point)
             .map_err(|error| ApiError::internal_at(point.block_number, &error))?;
@@ -219,12 +270,12 @@ impl<'a> Told<'a> {
             (Some(Err(none)), _) | (Some(Ok(_)), Err(none)) => Err(none.as_str()),
             (None, _) => Err("fees_unknown"),
         };
-        let sources = self.sources(&prices);
+        let sources = sources(&self.sourced, prices);
         let token_usd = |place: usize| prices.usd(*self.tokens.get(place)?).ok().map(|quote| quote.usd);
         Ok(PoolHistoryRow {
             at: Rfc3339(point.at),
             interval_seconds: seconds,
-            complete,
+            complete: *complete,
             block_number: point.block_number.0,
             price: point.price_x192.and_then(|price| spot(self.api, id, price)),
             token0_price_usd: token_usd(0),
@@ -245,7 +296,7 @@ impl<'a> Told<'a> {
                 None => known(&mut reasons, "fees_usd", Err("fees_unknown")),
             },
             fees_units: flow.fees,
-            reward_percent: known(&mut reasons, "reward_percent", self.reward_percent(&prices, point.at)),
+            reward_percent: known(&mut reasons, "reward_percent", around.reward_percent(point.at)),
             fee_percent: known(&mut reasons, "fee_percent", fee_percent),
             positions_count: point.positions,
             wallets_count: point.wallets,
@@ -254,14 +305,15 @@ impl<'a> Told<'a> {
             price_sources: Some(sources).filter(|sources| *sources != self.newest),
         })
     }
+}
 
+impl Around<'_> {
     /// The rates of the campaigns that run at `at`, added up.
-    fn reward_percent(&self, prices: &Prices<'_>, at: UnixSeconds) -> Result<Decimal, &'static str> {
+    fn reward_percent(&self, at: UnixSeconds) -> Result<Decimal, &'static str> {
         let mut sum = None;
-        for (campaign, points) in &self.campaigns {
-            let Some(point) = points.get(&at) else { continue };
-            let reward = prices.priced(campaign.reward_token).ok();
-            let eligible = prices.worth(&campaign.pool, &point.eligible).ok();
+        for (campaign, point) in &self.campaigns {
+            let reward = self.prices.priced(campaign.reward_token).ok();
+            let eligible = self.prices.worth(&campaign.pool, &point.eligible).ok();
             match reward_percent(campaign, reward, eligible, at) {
                 Ok(percent) => sum = Some(sum.unwrap_or(Decimal::ZERO) + percent),
                 Err(AprUnknown::NotRunning) => {}
@@ -270,17 +322,11 @@ impl<'a> Told<'a> {
         }
         sum.ok_or("no_campaign_running")
     }
+}
 
-    fn sources(&self, prices: &Prices<'_>) -> Sources {
-        let rewards = self.campaigns.iter().map(|(campaign, _)| campaign.reward_token);
-        let tokens = self.tokens.iter().copied().chain(rewards);
-        tokens.map(|token| (token.to_checksum(None), source_of(prices, token))).collect()
-    }
-
-    /// Those that most rows share: the newest.
-    fn newest_sources(&self) -> Sources {
-        self.sources(&Prices::now(self.api, &self.api.book().state(), self.pool.moment.at))
-    }
+/// Where each of these tokens' prices comes from.
+fn sources(tokens: &[(Address, String)], prices: &Prices<'_>) -> Sources {
+    tokens.iter().map(|(token, text)| (text.clone(), source_of(prices, *token))).collect()
 }
 
 async fn stored(db: &Db, pool: &PoolId, span: &Span) -> Result<Vec<PoolPoint>, ApiError> {
