@@ -1,6 +1,6 @@
-//! Calls a second, beside a bare handler with the same bytes, and the time of a call at half of that.
+//! Calls a second, beside a bare handler with the same bytes, and the time of a call at half of that: of ours, and of the bare
+//! handler at the same rate, which tells what the machine adds.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +41,7 @@ struct Run {
     ours: Vec<Served>,
     p50: Vec<Duration>,
     p99: Vec<Duration>,
+    bare_p99: Vec<Duration>,
 }
 
 /// Prints a line for each call.
@@ -51,9 +52,9 @@ pub(crate) async fn measure(fresh: &Fresh) {
         fresh.engine
     );
     println!(
-        "| call | bytes | bare, calls/s | accrual, calls/s | of bare, % | server's time a call, us: bare, accrual | at half load: p50, ms | p99, ms |"
+        "| call | bytes | bare, calls/s | accrual, calls/s | of bare, % | server's time a call, us: bare, accrual | at half load: p50, ms | p99, ms | p99 of bare, ms |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|");
     for (route, path) in CALLS {
         let mut run = Run::default();
         for _ in 0..RUNS {
@@ -78,13 +79,11 @@ impl Run {
         self.bare.push(closed(server, &bare).await);
         server.set_blocks(true);
         let served = closed(server, &ours).await;
-        let calls = open(&ours, served.per_second / 2).await;
+        let took = open(&ours, served.per_second / 2).await;
+        server.set_blocks(false);
+        let bare_took = open(&bare, served.per_second / 2).await;
         self.ours.push(served);
-        if std::env::var_os("LOAD_SLOW").is_some() {
-            tell_slow(&calls);
-        }
-        let mut took: Vec<Duration> = calls.into_iter().map(|(_, took)| took).collect();
-        took.sort_unstable();
+        self.bare_p99.push(bare_took[bare_took.len() * 99 / 100]);
         self.p50.push(took[took.len() / 2]);
         self.p99.push(took[took.len() * 99 / 100]);
     }
@@ -99,7 +98,7 @@ impl Run {
             format!("{} ({} to {})", thousandths(median), thousandths(low), thousandths(high))
         };
         println!(
-            "| `{route}` | {} | {} | {} | {} | {}, {} | {} | {} |",
+            "| `{route}` | {} | {} | {} | {} | {}, {} | {} | {} | {} |",
             self.ours[0].answer_bytes,
             of(&self.bare, |one| one.per_second),
             of(&self.ours, |one| one.per_second),
@@ -108,6 +107,7 @@ impl Run {
             of(&self.ours, |one| one.busy_micros),
             millis(&self.p50),
             millis(&self.p99),
+            millis(&self.bare_p99),
         );
     }
 }
@@ -149,8 +149,8 @@ async fn closed(server: &Server, target: &Target) -> Served {
 }
 
 /// Calls begin at fixed instants, whether those before are answered or not. What a call took counts from the instant at
-/// which it should have begun, so that a server that falls behind is not spared.
-async fn open(target: &Target, per_second: u64) -> Vec<(Duration, Duration)> {
+/// which it should have begun, so that a server that falls behind is not spared. Quickest first.
+async fn open(target: &Target, per_second: u64) -> Vec<Duration> {
     let (begin, mut tasks) = (Instant::now() + WARM, Vec::new());
     let step = move |count: u64| Duration::from_nanos(1_000_000_000 * count / per_second.max(1));
     let mut connections = Vec::new();
@@ -168,7 +168,7 @@ async fn open(target: &Target, per_second: u64) -> Vec<(Duration, Duration)> {
                 }
                 tokio::time::sleep_until(begin + due).await;
                 connection.ask(request).await;
-                took.push((due, (begin + due).elapsed()));
+                took.push((begin + due).elapsed());
             }
             took
         }));
@@ -177,18 +177,8 @@ async fn open(target: &Target, per_second: u64) -> Vec<(Duration, Duration)> {
     for task in tasks {
         all.extend(task.await.expect("it ends"));
     }
+    all.sort_unstable();
     all
-}
-
-/// With `LOAD_SLOW`: in which hundredths of a second calls that took more than 5 ms should have begun, how many, and the slowest.
-fn tell_slow(calls: &[(Duration, Duration)]) {
-    let mut slow: BTreeMap<u128, (u32, Duration)> = BTreeMap::new();
-    for (due, took) in calls.iter().filter(|(_, took)| took.as_millis() >= 5) {
-        let (count, slowest) = slow.entry(due.as_millis() / 10).or_default();
-        (*count, *slowest) = (*count + 1, (*slowest).max(*took));
-    }
-    let told = slow.iter().map(|(at, (count, slowest))| format!("{at}: {count}, {} ms", slowest.as_millis()));
-    eprintln!("{} calls; {}", calls.len(), told.collect::<Vec<_>>().join("; "));
 }
 
 /// `median (lowest to highest)`.
