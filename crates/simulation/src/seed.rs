@@ -19,7 +19,7 @@ use crate::chain::{Chain, Shape};
 use crate::chance::Chance;
 use crate::disk::Disk;
 use crate::node::CHAIN_ID;
-use crate::rows::Rows;
+use crate::rows::{Rows, SNAPSHOT_EVENTS};
 use crate::stage::{End, Stage};
 use crate::waits::Waits;
 use crate::weather::{Nodes, Weather};
@@ -195,7 +195,7 @@ fn options(shape: Shape, completeness: Completeness, chance: &mut Chance) -> Fol
         block_seconds: shape.block_seconds.or(chance.pick(&[None, Some(7)])),
         ranges_in_flight_max: chance.pick(&[1, 2, 4]),
         commit_events_max: chance.pick(&[1, 10, 100]),
-        snapshot_events: 25,
+        snapshot_events: SNAPSHOT_EVENTS,
         completeness,
         // When something was seen is compared nowhere.
         now: || UnixSeconds(1_750_000_000),

@@ -51,7 +51,7 @@ fn fold(pool: &Pool, campaign: &Campaign, events: &[PlacedEvent]) {
     let (mut rows, mut states, mut bytes) = (0, 0, 0);
     for event in events {
         let started = Instant::now();
-        let snapshot = rebuild::due_snapshot(&tracker, &fingerprint, event, SNAPSHOT_EVENTS);
+        let snapshot = rebuild::due_snapshot(&tracker, &fingerprint, event.block_number, SNAPSHOT_EVENTS);
         let kept = Instant::now();
         recorder.reach(&tracker, event.block_at);
         let reached = Instant::now();

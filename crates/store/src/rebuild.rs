@@ -4,7 +4,6 @@
 //! campaigns, the layout of the state), so a changed configuration never meets an old one.
 
 use accrual_rewards::campaign::Campaign;
-use accrual_rewards::event::PlacedEvent;
 use accrual_rewards::id::PoolId;
 use accrual_rewards::ledger::LedgerError;
 use accrual_rewards::tracker::{Pool, PoolTracker};
@@ -123,7 +122,8 @@ async fn fold_again(
         let Some(last) = page.last() else { return Ok(tracker.events()) };
         after = Some(last.block_number);
         for event in &page {
-            if let Some(snapshot) = due_snapshot(&tracker, &fingerprint, event, snapshot_events) {
+            if let Some(snapshot) = due_snapshot(&tracker, &fingerprint, event.block_number, snapshot_events)
+            {
                 snapshots::put(db, &pool.id, &snapshot).await?;
             }
             tracker.apply(event)?;
@@ -131,7 +131,7 @@ async fn fold_again(
     }
 }
 
-/// The snapshot that falls due before `next` is folded in, if any.
+/// The snapshot that falls due before an event of the block `next` is folded in, if any.
 ///
 /// Snapshots stand at the end of the block in which the count of events passed a multiple of a step: `every`, and with many
 /// positions so much more of it that no state is written for fewer events than it is worth. That depends on the chain
@@ -139,10 +139,10 @@ async fn fold_again(
 pub fn due_snapshot(
     tracker: &PoolTracker,
     fingerprint: &str,
-    next: &PlacedEvent,
+    next: BlockNumber,
     every: u64,
 ) -> Option<Snapshot> {
-    let block_number = tracker.last_block().filter(|last| *last < next.block_number)?;
+    let block_number = tracker.last_block().filter(|last| *last < next)?;
     let step = step(tracker.ledger().positions().len(), every);
     if tracker.events() / step == tracker.events_before_last_block() / step {
         return None;

@@ -136,8 +136,12 @@ impl State {
         snapshot_events: u64,
     ) -> Result<Option<Snapshot>, LedgerError> {
         let followed = &mut self.followed[pool];
-        let snapshot =
-            rebuild::due_snapshot(&followed.tracker, &followed.fingerprint, event, snapshot_events);
+        let snapshot = rebuild::due_snapshot(
+            &followed.tracker,
+            &followed.fingerprint,
+            event.block_number,
+            snapshot_events,
+        );
         followed.recorder.reach(&followed.tracker, event.block_at);
         followed.tracker.apply(event)?;
         Ok(snapshot)
