@@ -107,7 +107,8 @@ impl Running {
                     return line;
                 }
             }
-            panic!("it ended without saying {word:?}");
+            let words = (&mut self.stderr).await.unwrap_or_default();
+            panic!("it ended without saying {word:?}: {words}");
         };
         timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("it did not say {word:?} in time"))
     }

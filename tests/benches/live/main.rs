@@ -51,7 +51,9 @@ async fn measure(played: &Played, subscribes: bool) {
     let folder = tempfile::tempdir().expect("a folder");
     let config = write(folder.path(), played, url);
     let (server, api) = run(&config).await;
-    let create = ["keys", "create", "--client", "bench", "--plan", "vip", "--config", binary::text(&config)];
+    let may = ["--plan", "vip", "--scopes", "read:public,stream"];
+    let create =
+        [&["keys", "create", "--client", "bench", "--config", binary::text(&config)][..], &may].concat();
     let key = binary::run(&create).await.stdout.trim().to_owned();
     let mut stream = Stream::open(&api, &key).await;
     stream.until(shown).await;
@@ -118,7 +120,7 @@ fn write(folder: &Path, played: &Played, node: &str) -> std::path::PathBuf {
 }
 
 async fn run(config: &Path) -> (Running, String) {
-    let mut server = binary::start(command(&["run", "--config", binary::text(config), "--progress", "off"]));
+    let mut server = binary::start(command(&["run", "--config", binary::text(config)]));
     let line = server.line_with("API and page: ").await;
     (server, line.split_once("page: ").expect("its address").1.to_owned())
 }
