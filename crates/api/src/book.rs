@@ -111,27 +111,29 @@ impl Book {
         Self { reading, chain_id, block_seconds, pools, campaigns, state, history, spares, aside }
     }
 
-    /// Follows the checkpoints until `shutdown`. Failures are logged once each, and tried again.
+    /// Follows the checkpoints until `shutdown`: at once where this process moves them, else by looking each `poll_interval`. Failures
+    /// are logged once each, and tried again.
     pub async fn follow(&self, poll_interval: Duration, shutdown: CancellationToken) {
         let mut told = None;
         loop {
-            let wait = match self.refresh().await {
+            let (wait, is_well) = match self.refresh().await {
                 Ok(()) => {
                     told = None;
-                    poll_interval
+                    (poll_interval, true)
                 }
-                Err(BookError::Moved) => poll_interval,
+                Err(BookError::Moved) => (poll_interval, false),
                 Err(error) => {
                     let text = error.to_string();
                     if told.as_ref() != Some(&text) {
                         tracing::warn!(error = %text, "the API serves its last state");
                     }
                     told = Some(text);
-                    RETRY
+                    (RETRY, false)
                 }
             };
             tokio::select! {
                 () = shutdown.cancelled() => return,
+                () = self.reading.db().moved(), if is_well => {}
                 () = tokio::time::sleep(wait) => {}
             }
         }

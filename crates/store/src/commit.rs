@@ -67,7 +67,9 @@ pub async fn extend(db: &Db, extension: &Extension<'_>) -> Result<(), StoreError
             series::settle(&mut tx, pool.pool, fingerprint).await?;
         }
     }
-    tx.commit().await
+    tx.commit().await?;
+    db.tell_moved();
+    Ok(())
 }
 
 fn assert_in_order(extension: &Extension<'_>) {
@@ -116,5 +118,7 @@ pub async fn rewind(db: &Db, chain_id: u64, pools: &[PoolId], to: &Header) -> Re
     distributor::take_back(&mut tx, chain_id, to).await?;
     blocks::delete_above(&mut tx, chain_id, to.number).await?;
     blocks::insert_all(&mut tx, chain_id, &[*to]).await?;
-    tx.commit().await
+    tx.commit().await?;
+    db.tell_moved();
+    Ok(())
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Database, Executor, Pool, Postgres, Sqlite, Transaction};
+use tokio::sync::Notify;
 
 use crate::leases::{self, Lease};
 use crate::steps::{self, Step, Steps};
@@ -45,6 +46,8 @@ pub struct Pools<P> {
     pub(crate) steps: Option<Arc<dyn Steps>>,
     /// What is made sure of in each transaction.
     pub(crate) leases: Arc<[Lease]>,
+    /// Tells within this process that checkpoints have moved.
+    pub(crate) moved: Arc<Notify>,
 }
 
 /// What the database is opened for.
@@ -116,6 +119,24 @@ impl Db {
         match self {
             Self::Sqlite(pools) => Self::Sqlite(Pools { steps: Some(steps), ..pools }),
             Self::Postgres(pools) => Self::Postgres(Pools { steps: Some(steps), ..pools }),
+        }
+    }
+
+    /// Waits until checkpoints have moved by this process, through this or a clone of it; what moved since the last wait is told
+    /// at once, to one who waits. Other processes are not noticed: whoever waits here looks by itself too.
+    pub async fn moved(&self) {
+        self.moves().notified().await;
+    }
+
+    /// To be called when checkpoints have moved.
+    pub(crate) fn tell_moved(&self) {
+        self.moves().notify_one();
+    }
+
+    fn moves(&self) -> &Notify {
+        match self {
+            Self::Sqlite(pools) => &pools.moved,
+            Self::Postgres(pools) => &pools.moved,
         }
     }
 
@@ -314,7 +335,15 @@ async fn open_sqlite(url: &DbUrl, mode: Mode) -> Result<Db, StoreError> {
             .max_connections(SQLITE_READERS_MAX)
             .connect_lazy_with(options.pragma("query_only", "on")),
     };
-    Ok(Db::Sqlite(Pools { writer, reader, url: url.clone(), mode, steps: None, leases: Arc::new([]) }))
+    Ok(Db::Sqlite(Pools {
+        writer,
+        reader,
+        url: url.clone(),
+        mode,
+        steps: None,
+        leases: Arc::new([]),
+        moved: Arc::default(),
+    }))
 }
 
 fn sqlite_options(url: &DbUrl, mode: Mode) -> SqliteConnectOptions {
@@ -368,7 +397,15 @@ async fn open_server(url: &DbUrl, text: &str, mode: Mode) -> Result<Db, StoreErr
         });
     let pool = pool.connect_lazy_with(options);
     let (writer, reader) = (pool.clone(), pool);
-    Ok(Db::Postgres(Pools { writer, reader, url: url.clone(), mode, steps: None, leases: Arc::new([]) }))
+    Ok(Db::Postgres(Pools {
+        writer,
+        reader,
+        url: url.clone(),
+        mode,
+        steps: None,
+        leases: Arc::new([]),
+        moved: Arc::default(),
+    }))
 }
 
 /// One connection, made and closed: a pool would retry a refused one for half a minute.

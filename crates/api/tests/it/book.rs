@@ -1,11 +1,13 @@
 //! The read model follows block by block what a fresh fold of the stored events gives, whoever still looks at older blocks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use accrual_api::book::PoolState;
 use accrual_rewards::series;
 use accrual_rewards::unit::BlockNumber;
 use accrual_store::rebuild;
+use tokio_util::sync::CancellationToken;
 
 use crate::rig::{FIRST_BLOCK, Rig, added, event, pool};
 
@@ -51,4 +53,23 @@ async fn each_block_is_what_a_fresh_fold_gives() {
         rig.extend(Some((number - 1, after)), number, 1, &[event(number, 0, added(9, 77))]).await;
         checked(&rig, number).await;
     }
+}
+
+#[tokio::test]
+async fn what_this_process_stores_is_told_without_a_look() {
+    let rig = Rig::new(3).await;
+    let stop = CancellationToken::new();
+    let (api, stopped) = (rig.api.clone(), stop.clone());
+    let following = tokio::spawn(async move { api.book().follow(Duration::from_secs(3_600), stopped).await });
+    for number in FIRST_BLOCK + 2..FIRST_BLOCK + 5 {
+        rig.extend(Some((number - 1, 0)), number, 0, &[]).await;
+        let told = async {
+            while rig.api.book().state().lowest().map(|moment| moment.number.0) != Some(number) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), told).await.expect("nobody waits for an hour");
+    }
+    stop.cancel();
+    following.await.unwrap();
 }
