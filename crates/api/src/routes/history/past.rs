@@ -72,7 +72,7 @@ impl Chart {
             stored.push(Stored { pool: pool.clone(), rewinds: checkpoint.rewinds, row });
         }
         let reach = stored[0].row.at;
-        let to = (!reach.is_some_and(|reach| reach <= span.to)).then_some(span.to);
+        let to = reach.is_none_or(|reach| reach > span.to).then_some(span.to);
         let (step, first, limit) = (span.step, span.first, span.limit);
         Ok(Some(Self { pool: pool.clone(), step, first, to, limit, stored, tokens, newest }))
     }
