@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 use tower::Service;
 
-use crate::chain::View;
+use crate::chain::{FIRST, View};
 use crate::node::{self, Manner};
 use crate::stage::Stage;
 use crate::weather::{Fault, Passage};
@@ -148,7 +148,7 @@ impl Wire {
             asked.params().and_then(|params| serde_json::from_str(params.get()).ok()).unwrap_or_default();
         let said = node::answer(&self.stage.chain, view, manner, asked.method(), &params);
         let said = match fault {
-            Some(fault) => self.spoil(asked.method(), said, view, manner, fault),
+            Some(fault) => self.spoil((asked.method(), &params), said, view, manner, fault),
             None => said,
         };
         let payload = match said {
@@ -161,7 +161,14 @@ impl Wire {
     }
 
     /// The answer with a fault in it, where the fault fits the question.
-    fn spoil(&self, method: &str, said: node::Said, view: View, manner: Manner, fault: Fault) -> node::Said {
+    fn spoil(
+        &self,
+        (method, params): (&str, &Value),
+        said: node::Said,
+        view: View,
+        manner: Manner,
+        fault: Fault,
+    ) -> node::Said {
         let spoilt = match (fault, method) {
             (Fault::LimitExceeded, _) => Err((-32005, "limit exceeded".to_owned())),
             (Fault::InternalError, _) => Err((-32603, "internal error".to_owned())),
@@ -170,8 +177,12 @@ impl Wire {
             (Fault::OtherChain, "eth_chainId") => Ok("\"0x1\"".to_owned()),
             (Fault::NoBlock, "eth_getBlockByNumber") => Ok("null".to_owned()),
             (Fault::OtherBlock, "eth_getBlockByNumber") => {
-                let height =
-                    self.stage.weather(|weather| weather.chance().between(view.finalized, view.head));
+                // What a node calls final is believed (docs/reliability.md): it may say so late, and never early.
+                let (low, high) = match params[0].as_str() {
+                    Some("safe" | "finalized") => (FIRST, view.finalized),
+                    _ => (view.finalized, view.head),
+                };
+                let height = self.stage.weather(|weather| weather.chance().between(low, high));
                 let params = json!([format!("{height:#x}"), false]);
                 node::answer(&self.stage.chain, view, manner, method, &params)
             }
