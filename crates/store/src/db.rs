@@ -50,6 +50,13 @@ pub struct Pools<P> {
     pub(crate) moved: Arc<Notify>,
 }
 
+impl<P> Pools<P> {
+    fn new(writer: P, reader: P, url: &DbUrl, mode: Mode) -> Self {
+        let (leases, moved) = (Arc::new([]), Arc::default());
+        Self { writer, reader, url: url.clone(), mode, steps: None, leases, moved }
+    }
+}
+
 /// What the database is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -335,15 +342,7 @@ async fn open_sqlite(url: &DbUrl, mode: Mode) -> Result<Db, StoreError> {
             .max_connections(SQLITE_READERS_MAX)
             .connect_lazy_with(options.pragma("query_only", "on")),
     };
-    Ok(Db::Sqlite(Pools {
-        writer,
-        reader,
-        url: url.clone(),
-        mode,
-        steps: None,
-        leases: Arc::new([]),
-        moved: Arc::default(),
-    }))
+    Ok(Db::Sqlite(Pools::new(writer, reader, url, mode)))
 }
 
 fn sqlite_options(url: &DbUrl, mode: Mode) -> SqliteConnectOptions {
@@ -397,15 +396,7 @@ async fn open_server(url: &DbUrl, text: &str, mode: Mode) -> Result<Db, StoreErr
         });
     let pool = pool.connect_lazy_with(options);
     let (writer, reader) = (pool.clone(), pool);
-    Ok(Db::Postgres(Pools {
-        writer,
-        reader,
-        url: url.clone(),
-        mode,
-        steps: None,
-        leases: Arc::new([]),
-        moved: Arc::default(),
-    }))
+    Ok(Db::Postgres(Pools::new(writer, reader, url, mode)))
 }
 
 /// One connection, made and closed: a pool would retry a refused one for half a minute.

@@ -76,6 +76,11 @@ impl Chart {
         let (step, first, limit) = (span.step, span.first, span.limit);
         Ok(Some(Self { pool: pool.clone(), step, first, to, limit, stored, tokens, newest }))
     }
+
+    /// Which rows, whatever they are made of.
+    fn stretch(&self) -> (&PoolId, u64, UnixSeconds, Option<UnixSeconds>, usize) {
+        (&self.pool, self.step, self.first, self.to, self.limit)
+    }
 }
 
 impl PastHours {
@@ -87,9 +92,7 @@ impl PastHours {
     pub(super) fn put(&self, chart: Chart, past: &Arc<Past>) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Of one stretch only what holds now is kept.
-        kept.retain(|(of, _)| {
-            (&of.pool, of.step, of.first, of.to) != (&chart.pool, chart.step, chart.first, chart.to)
-        });
+        kept.retain(|(of, _)| of.stretch() != chart.stretch());
         kept.push_front((chart, Arc::clone(past)));
         kept.truncate(KEPT);
     }

@@ -196,14 +196,16 @@ impl<'a> Told<'a> {
         let db = self.api.book().covering(self.pool).await?;
         let mut others = pools_behind(self.api, self.sourced.iter().map(|(token, _)| *token));
         others.remove(id);
-        let with = (self.book.shared_tokens(), self.newest.clone());
-        let chart = Chart::of(db, id, &others, span, with).await?;
+        let with = || (self.book.shared_tokens(), self.newest.clone());
+        let chart = Chart::of(db, id, &others, span, with()).await?;
         let kept = self.api.past_hours();
         if let Some(past) = chart.as_ref().and_then(|chart| kept.get(chart)) {
             return Ok(past);
         }
         let past = Arc::new(self.read(db, &others, span).await?);
-        if let Some(chart) = chart {
+        // Hours may have been made again while they were read.
+        let after = Chart::of(db, id, &others, span, with()).await?;
+        if let Some(chart) = chart.filter(|chart| after.as_ref() == Some(chart)) {
             kept.put(chart, &past);
         }
         Ok(past)
