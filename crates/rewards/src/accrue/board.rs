@@ -54,6 +54,15 @@ struct BoardTick {
     net: Sums,
     /// Growth on the side of the tick that the price is not on.
     outside: Growths,
+    /// How often the price crossed it.
+    crossings: u32,
+}
+
+/// Of a range that the price stands aside of: what stays as long as the price has stayed on that side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stillness {
+    lower_crossings: u32,
+    upper_crossings: u32,
 }
 
 /// What a part's emission is divided by now: the sums `D`, `D1` and `D0`.
@@ -142,6 +151,7 @@ impl Board {
         let upward = from < to;
         for (_, tick) in self.ticks.range_mut(between(low, high)) {
             tick.outside = self.global.less(&tick.outside);
+            tick.crossings = tick.crossings.wrapping_add(1);
             self.active = if upward { self.active.plus(&tick.net) } else { self.active.less(&tick.net) };
         }
     }
@@ -184,12 +194,30 @@ impl Board {
         let outside = if tick <= price_tick { self.global } else { Growths::default() };
         self.ticks.entry(tick).or_insert_with(|| {
             let sqrt = sqrt_ratio(tick).expect("the ledger refuses ranges that do not exist").0;
-            BoardTick { sqrt, inverse: inverse(sqrt), gross: Weight::ZERO, net: Sums::default(), outside }
+            BoardTick {
+                sqrt,
+                inverse: inverse(sqrt),
+                gross: Weight::ZERO,
+                net: Sums::default(),
+                outside,
+                crossings: 0,
+            }
         });
     }
 
     fn tick(&self, tick: Tick) -> &BoardTick {
         self.ticks.get(&tick).expect("a tick stays while a position that ends on it has liquidity")
+    }
+
+    /// Where the price stands aside of a range that has liquidity: as long as this stays, nothing grows inside. `None` where
+    /// something may grow.
+    pub(super) fn stillness(&self, range: TickRange) -> Option<Stillness> {
+        let price_tick = self.price.expect("liquidity comes after the first price").tick;
+        if self.out_of_range || (range.lower <= price_tick && price_tick < range.upper) {
+            return None;
+        }
+        let crossings = |tick| self.tick(tick).crossings;
+        Some(Stillness { lower_crossings: crossings(range.lower), upper_crossings: crossings(range.upper) })
     }
 
     /// Growth per weight of a stake in `range` that has liquidity: `P - a A1 - A0 / b`, and with

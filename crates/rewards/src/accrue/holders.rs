@@ -35,6 +35,8 @@ use past::Past;
 pub(super) struct Holders {
     pub(super) board: Board,
     stakes: Vec<Stake>,
+    /// Counts each stake's changes: as long as a count stays, all that the stake says does.
+    changes: Vec<u32>,
     vaults: BTreeMap<VaultIndex, Vault>,
     /// What was earned for those who own it no longer, or own it through a vault.
     past: Past,
@@ -66,8 +68,6 @@ struct Stake {
     /// Earned for an account up to then, in weighted seconds of the whole emission; a vault's is shared at once.
     #[serde(with = "compact")]
     earned: Growth,
-    /// Counts its changes: as long as it stays, all of the above does.
-    changes: u32,
 }
 
 /// A vault's shareholders and what its stakes earned for each of their shares.
@@ -106,6 +106,7 @@ impl Holders {
         Self {
             board,
             stakes: Vec::new(),
+            changes: Vec::new(),
             vaults: BTreeMap::new(),
             past: Past::default(),
             left_out: BTreeSet::new(),
@@ -123,6 +124,7 @@ impl Holders {
     ) {
         if self.stakes.len() <= index.as_usize() {
             self.stakes.resize_with(index.as_usize() + 1, Stake::nobodys);
+            self.changes.resize(index.as_usize() + 1, 0);
         }
         let owner = match owner {
             Owner::Account(account) if !admits(account) => NOBODY,
@@ -139,8 +141,8 @@ impl Holders {
         if self.stakes[index.as_usize()].owner != owner {
             self.hand_over(index, owner);
         }
+        self.changes[index.as_usize()] += 1;
         let stake = &mut self.stakes[index.as_usize()];
-        stake.changes += 1;
         (stake.range, stake.liquidity) = (range, liquidity);
         self.weigh_anew(index);
     }
@@ -242,7 +244,7 @@ impl Holders {
         }
         let growth = self.board.growth_inside(stake.range);
         let since = stake.since(&growth);
-        stake.changes += 1;
+        self.changes[index.as_usize()] += 1;
         stake.growth = growth;
         match stake.owner {
             Owner::Account(_) => stake.earned = stake.earned.wrapping_add(since),
@@ -353,8 +355,8 @@ impl Holders {
     }
 
     fn weigh(&mut self, index: StakeIndex, weight: Weight) {
+        self.changes[index.as_usize()] += 1;
         let stake = &mut self.stakes[index.as_usize()];
-        stake.changes += 1;
         let before = std::mem::replace(&mut stake.weight, weight);
         self.board.replace(stake.range, before, weight);
         if weight.is_zero() {
@@ -369,7 +371,7 @@ impl Holders {
     fn hand_over(&mut self, index: StakeIndex, owner: Owner) {
         let stake = &mut self.stakes[index.as_usize()];
         let earner = |account| Earner { stake: index, through: None, account };
-        stake.changes += 1;
+        self.changes[index.as_usize()] += 1;
         let before = std::mem::replace(&mut stake.owner, owner);
         match before {
             Owner::Account(account) if !stake.earned.is_zero() => {
@@ -399,6 +401,6 @@ impl Stake {
     fn nobodys() -> Self {
         let range = TickRange::default();
         let (weight, growth, earned) = (Weight::ZERO, Growth::ZERO, Growth::ZERO);
-        Self { owner: NOBODY, range, liquidity: Liquidity(0), weight, growth, earned, changes: 0 }
+        Self { owner: NOBODY, range, liquidity: Liquidity(0), weight, growth, earned }
     }
 }

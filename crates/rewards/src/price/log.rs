@@ -165,12 +165,10 @@ impl LogPrice {
         let mut log = whole << LOG_BITS;
         for bit in (0..LOG_BITS).rev() {
             let (low, high) = mantissa_x127.carrying_mul(mantissa_x127, 0);
-            if high.leading_zeros() == 0 {
-                mantissa_x127 = high;
-                log += 1 << bit;
-            } else {
-                mantissa_x127 = high << 1 | low >> 127;
-            }
+            // Counted and not branched on: which way it goes is what no processor can guess.
+            let (has_reached_2, left) = (high >> 127, 1 - (high >> 127));
+            mantissa_x127 = high << left | (low >> 127) * left;
+            log += i64::from(has_reached_2 == 1) << bit;
         }
         Some(Self(log))
     }
