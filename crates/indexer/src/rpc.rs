@@ -12,6 +12,7 @@
 
 mod ask;
 mod batch;
+mod bodies;
 mod direct;
 mod heads;
 mod health;

@@ -85,7 +85,11 @@ impl Batch {
             for event in &events {
                 self.snapshots[pool].extend(fold(pool, event)?);
             }
-            self.events[pool].extend(events);
+            if self.events[pool].is_empty() {
+                self.events[pool] = events;
+            } else {
+                self.events[pool].extend(events);
+            }
         }
         self.headers.extend(fetched.headers);
         self.through = Some(fetched.through);

@@ -4,6 +4,7 @@
 //! else together, so logs and batches of headers are asked for here. Everything else, and everything over a websocket,
 //! goes through the client. What goes wrong is told as the client would tell it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use alloy::transports::{RpcError, TransportError, TransportErrorKind};
@@ -12,6 +13,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
+
+use super::bodies::Bodies;
 
 /// Longer answers are refused, as if the node had called the question too wide.
 const ANSWER_BYTES_MAX: usize = 512 * 1024 * 1024;
@@ -26,6 +29,7 @@ const LONG_BYTES: usize = 64 * 1024;
 pub(super) struct Direct {
     url: String,
     client: OnceCell<reqwest::Client>,
+    bodies: Arc<Bodies>,
 }
 
 /// One answer in its envelope.
@@ -56,7 +60,7 @@ impl Direct {
     /// `None` where the URL is none of HTTP.
     pub(super) fn new(url: &str) -> Option<Self> {
         let is_http = url.starts_with("http://") || url.starts_with("https://");
-        is_http.then(|| Self { url: url.to_owned(), client: OnceCell::new() })
+        is_http.then(|| Self { url: url.to_owned(), client: OnceCell::new(), bodies: Arc::default() })
     }
 
     /// One question, and the result as what was asked for; an [`Option`] where it may be null, as beside an error of some nodes.
@@ -69,7 +73,7 @@ impl Direct {
         params: &Value,
     ) -> Result<T, TransportError> {
         let body = self.post(&question(0, method, params)).await?;
-        let reply: Reply<T> = read(body).await?;
+        let reply: Reply<T> = self.read(body).await?;
         reply.outcome()
     }
 
@@ -86,10 +90,10 @@ impl Direct {
             (0..).zip(params).map(|(id, params)| question(id, method, params)).collect();
         let body = self.post(&Value::Array(questions)).await?;
         if !is_list(&body) {
-            let Whole::Error { error } = read(body).await?;
+            let Whole::Error { error } = self.read(body).await?;
             return Err(RpcError::ErrorResp(error));
         }
-        let replies: Vec<Reply<T>> = read(body).await?;
+        let replies: Vec<Reply<T>> = self.read(body).await?;
         let mut results: Vec<Option<T>> = params.iter().map(|_| None).collect();
         for reply in replies {
             let place = reply.id.as_u64().and_then(|id| usize::try_from(id).ok());
@@ -113,7 +117,7 @@ impl Direct {
         let wait = seconds.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
         let length =
             response.content_length().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or_default();
-        let mut answer = Vec::with_capacity(length.min(ROOM_BYTES_MAX));
+        let mut answer = self.bodies.take(length.min(ROOM_BYTES_MAX));
         while let Some(part) = response.chunk().await.map_err(TransportErrorKind::custom)? {
             if answer.len() + part.len() > ANSWER_BYTES_MAX {
                 let message = format!("the answer is longer than {ANSWER_BYTES_MAX} bytes");
@@ -133,6 +137,33 @@ impl Direct {
             }
         }
     }
+
+    async fn read<T: DeserializeOwned + Send + 'static>(&self, body: Vec<u8>) -> Result<T, TransportError> {
+        if body.len() < LONG_BYTES {
+            return parse(&body);
+        }
+        let bodies = self.bodies.clone();
+        let parsing = tokio::task::spawn_blocking(move || {
+            let parsed = parse(&body);
+            if body.capacity() <= ROOM_BYTES_MAX {
+                bodies.give(body);
+            }
+            parsed
+        });
+        match parsing.await {
+            Ok(parsed) => parsed,
+            Err(ended) => std::panic::resume_unwind(ended.into_panic()),
+        }
+    }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, TransportError> {
+    // Checked once as a whole, instead of each of its texts.
+    let parsed = match std::str::from_utf8(body) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(body),
+    };
+    parsed.map_err(|error| RpcError::deser_err(error, String::from_utf8_lossy(&body[..body.len().min(200)])))
 }
 
 impl<T> Reply<T> {
@@ -153,26 +184,6 @@ fn question(id: u64, method: &str, params: &Value) -> Value {
 
 fn is_list(body: &[u8]) -> bool {
     body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
-}
-
-async fn read<T: DeserializeOwned + Send + 'static>(body: Vec<u8>) -> Result<T, TransportError> {
-    let parse = |body: Vec<u8>| {
-        // Checked once as a whole, instead of each of its texts.
-        let read = match std::str::from_utf8(&body) {
-            Ok(text) => serde_json::from_str(text),
-            Err(_) => serde_json::from_slice(&body),
-        };
-        read.map_err(|error| {
-            RpcError::deser_err(error, String::from_utf8_lossy(&body[..body.len().min(200)]))
-        })
-    };
-    if body.len() < LONG_BYTES {
-        return parse(body);
-    }
-    match tokio::task::spawn_blocking(move || parse(body)).await {
-        Ok(read) => read,
-        Err(ended) => std::panic::resume_unwind(ended.into_panic()),
-    }
 }
 
 #[cfg(test)]
