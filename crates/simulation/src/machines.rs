@@ -33,7 +33,7 @@ impl Machines {
     pub(crate) fn of(chance: &mut Chance, completeness: Completeness) -> Self {
         match completeness {
             Completeness::Off => chance.pick(&[Self::One, Self::LogsApart]),
-            _ => chance.pick(&[Self::One, Self::LogsApart, Self::Either]),
+            _ => chance.pick(&[Self::One, Self::LogsApart, Self::Either, Self::Either]),
         }
     }
 

@@ -202,14 +202,6 @@ impl Weather {
         let count = chance.pick(&[1, 1, 2, 3]);
         let mut nodes: Vec<Character> =
             (0..count).map(|_| character(&mut chance, late_seconds_max)).collect();
-        let mut habits = Chance::new(seed, 6);
-        for node in &mut nodes {
-            node.manner.repeats_logs = habits.permille(100);
-            node.machines = Machines::of(&mut habits, completeness);
-            if node.machines != Machines::One {
-                node.late_seconds = late_seconds_max / 2;
-            }
-        }
         let share = chance.pick(&[100, 400, 900]);
         let mut faults: Vec<Fault> = ALL.into_iter().filter(|_| chance.permille(share)).collect();
         // Most questions are for headers one by one, and loud faults bring the same question again: these would be rare.
@@ -223,13 +215,23 @@ impl Weather {
         let fault_permille =
             chance.pick(&[0, 10, 50, 150, 300]).max(if which == Nodes::Lying { 50 } else { 0 });
         let storms = (0..chance.between(0, 4)).map(|_| storm(&mut chance, count, end)).collect();
-        let behind = (0..chance.between(0, 3))
+        let behind: Vec<Behind> = (0..chance.between(0, 3))
             .map(|_| {
                 let (from, until) = stretch(&mut chance, end);
                 let seconds = chance.between(0, late_seconds_max / 2);
                 Behind { node: chance.index(count), from, until, seconds }
             })
             .collect();
+        let mut habits = Chance::new(seed, 6);
+        for (place, node) in nodes.iter_mut().enumerate() {
+            node.manner.repeats_logs = habits.permille(100);
+            node.machines = Machines::of(&mut habits, completeness);
+            if node.machines != Machines::One {
+                let of_node = behind.iter().filter(|behind| behind.node == place);
+                node.late_seconds =
+                    late_seconds_max - of_node.map(|behind| behind.seconds).max().unwrap_or(0);
+            }
+        }
         let db_permille = chance.pick(&[0, 0, 2, 10, 40]);
         let db_away = chance.permille(200).then(|| stretch(&mut chance, end));
         Self { chance, nodes, faults, fault_permille, storms, behind, db_permille, db_away, is_calm: false }
