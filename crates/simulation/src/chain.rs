@@ -85,6 +85,17 @@ pub(crate) struct View {
     pub(crate) finalized: u64,
 }
 
+/// What happens on a branch.
+#[derive(Debug, Clone, Copy)]
+enum Branch {
+    /// Something of its own.
+    Own,
+    /// For so many blocks what happens on the trunk, partly in another order.
+    Alike(u64),
+    /// Nothing.
+    Empty,
+}
+
 /// Where a branch begins and ends, by height.
 struct Planned {
     at_block: u64,
@@ -112,20 +123,29 @@ impl Chain {
                 let mut as_on_trunk = chance.clone();
                 let mut chance = Chance::new(seed, 1000 + salt);
                 let mut world = world.clone();
-                let alike = number + chance.pick(&[0, 0, 0, 2, 6]);
+                let manner = chance.pick(&[
+                    Branch::Own,
+                    Branch::Own,
+                    Branch::Alike(2),
+                    Branch::Alike(6),
+                    Branch::Empty,
+                ]);
                 let mut blocks: Vec<Block> = Vec::new();
-                for number in number + 1..=(fork.until + late).min(last) {
-                    let transactions = if number <= alike {
-                        in_another_order(play(&mut world, number, &mut as_on_trunk))
-                    } else {
-                        play(&mut world, number, &mut chance)
+                let at_block = number;
+                for number in at_block + 1..=(fork.until + late).min(last) {
+                    let transactions = match manner {
+                        Branch::Empty => Vec::new(),
+                        Branch::Alike(blocks) if number <= at_block + blocks => {
+                            in_another_order(play(&mut world, number, &mut as_on_trunk))
+                        }
+                        Branch::Own | Branch::Alike(_) => play(&mut world, number, &mut chance),
                     };
                     let parent = blocks.last().or(trunk.last());
                     let block = Block::new(parent, number, at(number) + later, salt, transactions);
                     blocks.push(block);
                 }
                 let (from_seconds, until_seconds) = (at(fork.from), at(fork.until));
-                forks.push(Fork { at_block: number, from_seconds, until_seconds, blocks });
+                forks.push(Fork { at_block, from_seconds, until_seconds, blocks });
             }
         }
         forks.sort_by_key(|fork| fork.from_seconds);
