@@ -14,8 +14,8 @@ pub(crate) enum Machines {
     One,
     /// What is asked in one request with logs comes to the second, everything else to the first.
     LogsApart,
-    /// Each question comes to either, also within one request.
-    Either,
+    /// Each question comes to either, also within one request: to the second so many times of a thousand.
+    Either(u64),
 }
 
 /// What a machine sees less than one that is up to date.
@@ -33,7 +33,7 @@ impl Machines {
     pub(crate) fn of(chance: &mut Chance, completeness: Completeness) -> Self {
         match completeness {
             Completeness::Off => chance.pick(&[Self::One, Self::LogsApart]),
-            _ => chance.pick(&[Self::One, Self::LogsApart, Self::Either, Self::Either]),
+            _ => chance.pick(&[Self::One, Self::LogsApart, Self::Either(150), Self::Either(500)]),
         }
     }
 
@@ -44,7 +44,7 @@ impl Machines {
         match self {
             Self::One => [late, late],
             Self::LogsApart => [up_to_date, late],
-            Self::Either => {
+            Self::Either(_) => {
                 let behind_seconds = late_seconds / 2;
                 [up_to_date, Lag { behind_seconds, late_seconds: late_seconds - behind_seconds }]
             }
@@ -56,7 +56,7 @@ impl Machines {
         match self {
             Self::One => 0,
             Self::LogsApart => usize::from(is_with_logs),
-            Self::Either => chance.index(2),
+            Self::Either(times) => usize::from(chance.permille(times)),
         }
     }
 }

@@ -187,7 +187,7 @@ async fn open(
 fn rpc(shape: Shape, seed: u64) -> RpcOptions {
     RpcOptions {
         poll_interval: Duration::from_secs(shape.pace_seconds()),
-        batch_max: Chance::new(seed, 7).pick(&[100, 100, 4, 1]),
+        batch_max: Chance::new(seed, 7).pick(&[100, 100, 100, 7, 2]),
         ..RpcOptions::default()
     }
 }

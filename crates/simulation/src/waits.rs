@@ -44,7 +44,7 @@ impl Waits {
             if let Some(at) = fork.until_seconds.checked_sub(begins + 1) {
                 waits.push_back(wait(at, fork.at_block + 1, Some(place), (100, 600)));
                 // The first second in which it is not, while some machines are on it still: nothing ends this wait early.
-                waits.push_back(wait(at + 1, u64::MAX, None, (40, 150)));
+                waits.push_back(wait(at + 1, u64::MAX, None, (20, 70)));
             }
         }
         Self { waits, stood: Duration::ZERO }
