@@ -127,6 +127,8 @@ pub struct Follower {
     recorded: Option<Heads>,
     contracts_asked_at: UnixSeconds,
     nodes: NodesKept,
+    /// Whether what is in memory may not be what the database holds.
+    is_unsure: bool,
 }
 
 impl Follower {
@@ -201,6 +203,7 @@ impl Follower {
             recorded: None,
             contracts_asked_at: UnixSeconds(0),
             nodes: NodesKept::default(),
+            is_unsure: false,
         }
     }
 
@@ -216,7 +219,7 @@ impl Follower {
     async fn go_on(&mut self, shutdown: &CancellationToken, progress: &(dyn Fn(Progress) + Sync)) {
         while !shutdown.is_cancelled() {
             let pause = async {
-                let synced = self.sync(Target::Head, progress).await;
+                let synced = self.sync_from_database(progress).await;
                 self.keep_nodes(true).await;
                 match synced {
                     Ok(_) => {
@@ -238,9 +241,6 @@ impl Follower {
                             }
                             _ => tracing::warn!(%error, "indexing paused"),
                         }
-                        if let Err(error) = self.reload().await {
-                            tracing::error!(%error, "the database does not answer");
-                        }
                         sleep(Duration::from_secs(1)).await;
                     }
                 }
@@ -250,6 +250,21 @@ impl Follower {
                 () = pause => {}
             }
         }
+    }
+
+    /// Up to the head, from where the database stands. What is in memory when something fails may hold events that were
+    /// never written, of blocks that leave the chain unseen: it is not gone on with, however often the database is asked.
+    async fn sync_from_database(
+        &mut self,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<BlockNumber, IndexError> {
+        if self.is_unsure {
+            self.reload().await?;
+        }
+        self.is_unsure = true;
+        let reached = self.sync(Target::Head, progress).await?;
+        self.is_unsure = false;
+        Ok(reached)
     }
 
     /// Brings every pool up to `target`, and answers the block that was reached.

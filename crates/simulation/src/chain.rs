@@ -3,14 +3,15 @@
 //! Headers are real ones: each names its parent by the hash of all its fields, with the bloom of its logs and the root
 //! of its receipts. A branch leaves the trunk above everything that was final when it ended.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use alloy::consensus::proofs::calculate_receipt_root;
 use alloy::consensus::{Eip658Value, Header, Receipt, ReceiptEnvelope, ReceiptWithBloom, TxReceipt};
-use alloy::primitives::{B256, Bloom, Log, keccak256};
+use alloy::primitives::{Address, B256, Bloom, Log, keccak256};
 
 use crate::chance::Chance;
-use crate::world::{POOLS, Transaction, World};
+use crate::world::{GAUGE, MANAGER, POOLS, STAKED, Transaction, World};
 
 /// The height of the first block.
 pub(crate) const FIRST: u64 = 1000;
@@ -72,6 +73,8 @@ pub(crate) struct Chain {
     pub(crate) late_seconds_max: u64,
     finality_blocks: u64,
     before: u64,
+    /// Whether each block comes so long after the one before.
+    pub(crate) is_even: bool,
 }
 
 /// What a node takes for the chain at a moment.
@@ -80,6 +83,17 @@ pub(crate) struct View {
     pub(crate) head: u64,
     pub(crate) fork: Option<usize>,
     pub(crate) finalized: u64,
+}
+
+/// What happens on a branch.
+#[derive(Debug, Clone, Copy)]
+enum Branch {
+    /// Something of its own.
+    Own,
+    /// For so many blocks what happens on the trunk, partly in another order.
+    Alike(u64),
+    /// Nothing.
+    Empty,
 }
 
 /// Where a branch begins and ends, by height.
@@ -106,23 +120,39 @@ impl Chain {
             trunk.push(block);
             for (salt, fork) in (1..).zip(&planned).filter(|(_, fork)| fork.at_block == number) {
                 let later = u64::from(shape.block_seconds.is_none());
+                let mut as_on_trunk = chance.clone();
                 let mut chance = Chance::new(seed, 1000 + salt);
                 let mut world = world.clone();
+                let manner = chance.pick(&[
+                    Branch::Own,
+                    Branch::Own,
+                    Branch::Alike(2),
+                    Branch::Alike(6),
+                    Branch::Empty,
+                ]);
                 let mut blocks: Vec<Block> = Vec::new();
-                for number in number + 1..=(fork.until + late).min(last) {
-                    let transactions = play(&mut world, number, &mut chance);
+                let at_block = number;
+                for number in at_block + 1..=(fork.until + late).min(last) {
+                    let transactions = match manner {
+                        Branch::Empty => Vec::new(),
+                        Branch::Alike(blocks) if number <= at_block + blocks => {
+                            in_another_order(play(&mut world, number, &mut as_on_trunk))
+                        }
+                        Branch::Own | Branch::Alike(_) => play(&mut world, number, &mut chance),
+                    };
                     let parent = blocks.last().or(trunk.last());
                     let block = Block::new(parent, number, at(number) + later, salt, transactions);
                     blocks.push(block);
                 }
                 let (from_seconds, until_seconds) = (at(fork.from), at(fork.until));
-                forks.push(Fork { at_block: number, from_seconds, until_seconds, blocks });
+                forks.push(Fork { at_block, from_seconds, until_seconds, blocks });
             }
         }
         forks.sort_by_key(|fork| fork.from_seconds);
         let late_seconds_max = late.saturating_sub(1) * shape.block_seconds.unwrap_or(VARIED_SECONDS.0);
         let (finality_blocks, before) = (shape.finality_blocks, shape.before);
-        Self { trunk, forks, late_seconds_max, finality_blocks, before }
+        let is_even = shape.block_seconds.is_some();
+        Self { trunk, forks, late_seconds_max, finality_blocks, before, is_even }
     }
 
     /// The trunk's last block.
@@ -225,6 +255,19 @@ fn play(world: &mut World, number: u64, chance: &mut Chance) -> Vec<Transaction>
         for _ in 0..chance.between(1, 3) {
             transactions.extend(world.act(chance));
         }
+    }
+    transactions
+}
+
+/// The same transactions, where none can see what another does: a branch mostly holds what the trunk does, elsewhere.
+fn in_another_order(mut transactions: Vec<Transaction>) -> Vec<Transaction> {
+    let of_contract = |transaction: &Transaction| {
+        let emitter = transaction.iter().map(|(emitter, _)| *emitter).find(|emitter| *emitter != MANAGER);
+        emitter.map(|emitter| if emitter == GAUGE { POOLS[STAKED] } else { emitter })
+    };
+    let contracts: Option<BTreeSet<Address>> = transactions.iter().map(of_contract).collect();
+    if contracts.is_some_and(|contracts| contracts.len() == transactions.len()) {
+        transactions.reverse();
     }
     transactions
 }

@@ -93,11 +93,12 @@ async fn simulate(seed: u64, nodes: Nodes, disk: Disk) -> Outcome {
     let undisturbed = undisturbed(&chain, shape).await;
     let over = chain.last().header.timestamp - chain.begins_seconds();
     let end = Duration::from_secs(over + chance.pick(&[5, 20, 120]));
-    let weather = Weather::new(seed, end, chain.late_seconds_max, nodes);
+    let completeness = completeness(seed, nodes);
+    let weather = Weather::new(seed, end, chain.late_seconds_max, nodes, completeness);
     let waits = Waits::of(&chain, &mut Chance::new(seed, 5));
     let stage = Arc::new(Stage::new(chain.clone(), weather, waits));
-    let completeness = completeness(seed, nodes);
-    let mut run = Run { chance, stage: stage.clone(), shape, completeness, disk, end, deaths: 0 };
+    let rpc = rpc(shape, seed);
+    let mut run = Run { chance, stage: stage.clone(), shape, rpc, completeness, disk, end, deaths: 0 };
     let disturbed = run.run_to_the_end().await;
     let (steps, faults, trace) = stage.sums();
     let mut hasher = DefaultHasher::new();
@@ -158,7 +159,8 @@ async fn undisturbed(chain: &Arc<Chain>, shape: Shape) -> Rows {
         ..options(shape, Completeness::Off, &mut Chance::new(0, 0))
     };
     let life = async {
-        let mut follower = open(&stage, db.clone().through(stage.clone()), options, shape).await?;
+        let rpc = RpcOptions::default();
+        let mut follower = open(&stage, db.clone().through(stage.clone()), options, rpc).await?;
         follower.sync(Target::Head, &|_| {}).await
     };
     match stage.live(life, None, PATIENCE).await {
@@ -175,12 +177,19 @@ async fn open(
     stage: &Arc<Stage>,
     db: Db,
     options: FollowOptions,
-    shape: Shape,
+    rpc: RpcOptions,
 ) -> Result<Follower, accrual_indexer::IndexError> {
-    let poll_interval = Duration::from_secs(shape.pace_seconds());
-    let rpc = RpcOptions { poll_interval, ..RpcOptions::default() };
     let source = RpcSource::over(RpcNodes::connected(wire::clients(stage), || 500), rpc);
     Follower::open(source, db, pools(), campaigns(), options).await
+}
+
+/// As many headers in a batch as a seed likes: of few, those of one range are not all asked for at the same moment.
+fn rpc(shape: Shape, seed: u64) -> RpcOptions {
+    RpcOptions {
+        poll_interval: Duration::from_secs(shape.pace_seconds()),
+        batch_max: Chance::new(seed, 7).pick(&[100, 100, 100, 7, 2]),
+        ..RpcOptions::default()
+    }
 }
 
 fn options(shape: Shape, completeness: Completeness, chance: &mut Chance) -> FollowOptions {
@@ -206,6 +215,7 @@ struct Run {
     chance: Chance,
     stage: Arc<Stage>,
     shape: Shape,
+    rpc: RpcOptions,
     completeness: Completeness,
     disk: Disk,
     end: Duration,
@@ -240,7 +250,7 @@ impl Run {
         let stage = self.stage.clone();
         let shutdown = CancellationToken::new();
         let has_begun = Cell::new(false);
-        let life = follow(&stage, &db, &options, self.shape, &shutdown, &has_begun);
+        let life = follow(&stage, &db, &options, &self.rpc, &shutdown, &has_begun);
         let end = self.end;
         let over = async {
             while stage.chain_elapsed() < end {
@@ -284,7 +294,7 @@ impl Run {
             let (stage, shutdown) = (self.stage.clone(), CancellationToken::new());
             let has_begun = Cell::new(false);
             let life = async {
-                let following = follow(&stage, &db, &options, self.shape, &shutdown, &has_begun);
+                let following = follow(&stage, &db, &options, &self.rpc, &shutdown, &has_begun);
                 tokio::select! { biased; () = following => {}, () = self.arrives(&db, &has_begun) => {} }
             };
             let ended = stage.live(life, None, PATIENCE).await;
@@ -319,7 +329,7 @@ async fn follow(
     stage: &Arc<Stage>,
     db: &Db,
     options: &FollowOptions,
-    shape: Shape,
+    rpc: &RpcOptions,
     shutdown: &CancellationToken,
     has_begun: &Cell<bool>,
 ) {
@@ -328,7 +338,7 @@ async fn follow(
         let opened = tokio::select! {
             biased;
             () = shutdown.cancelled() => return,
-            opened = open(stage, db, options.clone(), shape) => opened,
+            opened = open(stage, db, options.clone(), rpc.clone()) => opened,
         };
         match opened {
             Ok(mut follower) => {

@@ -14,6 +14,7 @@ use accrual_store::steps::{Fate, Step, Steps};
 use tokio::time::Instant;
 
 use crate::chain::{Chain, View};
+use crate::machines::Lag;
 use crate::waits::Waits;
 use crate::weather::Weather;
 
@@ -119,13 +120,15 @@ impl Stage {
         self.state().waits.stored(block, fork);
     }
 
-    /// What a node sees now.
-    pub(crate) fn view(&self, node: usize, behind_seconds: u64) -> View {
+    /// What both machines of a node see now.
+    pub(crate) fn views(&self, node: usize, behind_seconds: u64) -> [View; 2] {
         if self.is_told_at_once {
-            return self.chain.whole();
+            return [self.chain.whole(); 2];
         }
-        let late = self.state().weather.nodes[node].late_seconds;
-        self.chain.view(self.chain_seconds() - behind_seconds, late)
+        let (seconds, node) = (self.chain_seconds(), self.state().weather.nodes[node]);
+        let view =
+            |lag: Lag| self.chain.view(seconds - behind_seconds - lag.behind_seconds, lag.late_seconds);
+        node.machines.lags(node.late_seconds).map(view)
     }
 
     pub(crate) fn weather<T>(&self, with: impl FnOnce(&mut Weather) -> T) -> T {

@@ -2,6 +2,7 @@
 //!
 //! How long a process takes to come to the head is up to the weather, and branches would mostly come and go unseen. So the
 //! chain begins to grow, and most branches end, only once somebody has stored them, or has failed to for long enough.
+//! Right after such an end it stands for some steps too, so that somebody reads what late machines say.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -42,6 +43,8 @@ impl Waits {
             // The last second in which it is the chain.
             if let Some(at) = fork.until_seconds.checked_sub(begins + 1) {
                 waits.push_back(wait(at, fork.at_block + 1, Some(place), (100, 600)));
+                // The first second in which it is not, while some machines are on it still: nothing ends this wait early.
+                waits.push_back(wait(at + 1, u64::MAX, None, (20, 70)));
             }
         }
         Self { waits, stood: Duration::ZERO }

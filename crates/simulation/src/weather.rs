@@ -4,9 +4,11 @@
 
 use std::time::Duration;
 
+use accrual_indexer::complete::Completeness;
 use accrual_store::steps::Step;
 
 use crate::chance::Chance;
+use crate::machines::Machines;
 use crate::node::Manner;
 
 /// What a node does wrong with one question.
@@ -46,7 +48,7 @@ pub(crate) enum Fault {
     LogsTwice,
     /// Logs come in another order.
     LogsShuffled,
-    /// A log of a block that was not asked for.
+    /// Logs that were not asked for: of blocks beside, of another kind, or of a branch that is gone.
     LogsStray,
     /// Another block's header.
     OtherBlock,
@@ -95,6 +97,10 @@ const ALL: [Fault; 22] = [
     Nonsense,
     OtherChain,
 ];
+
+/// What an answer has wrong in it that is read as an answer.
+const IN_CONTENT: [Fault; 7] =
+    [BatchMissing, BatchTwice, BatchShuffled, LogsTwice, LogsShuffled, LogsStray, OtherBlock];
 
 impl Fault {
     /// Its name in reports.
@@ -152,6 +158,8 @@ struct Behind {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Character {
     pub(crate) manner: Manner,
+    /// What stands behind its address.
+    pub(crate) machines: Machines,
     /// For how long it stays on a branch that ended.
     pub(crate) late_seconds: u64,
     latency_max: Duration,
@@ -183,13 +191,23 @@ pub(crate) struct Passage {
 
 impl Weather {
     /// The weather of `seed` until `end`; nodes stay on a dead branch or behind for `late_seconds_max` together.
-    pub(crate) fn new(seed: u64, end: Duration, late_seconds_max: u64, which: Nodes) -> Self {
+    pub(crate) fn new(
+        seed: u64,
+        end: Duration,
+        late_seconds_max: u64,
+        which: Nodes,
+        completeness: Completeness,
+    ) -> Self {
         let mut chance = Chance::new(seed, 2);
         let count = chance.pick(&[1, 1, 2, 3]);
         let mut nodes: Vec<Character> =
             (0..count).map(|_| character(&mut chance, late_seconds_max)).collect();
         let share = chance.pick(&[100, 400, 900]);
         let mut faults: Vec<Fault> = ALL.into_iter().filter(|_| chance.permille(share)).collect();
+        // Most questions are for headers one by one, and loud faults bring the same question again: these would be rare.
+        let in_content: Vec<Fault> =
+            faults.iter().copied().filter(|fault| IN_CONTENT.contains(fault)).collect();
+        faults.extend(in_content.repeat(4));
         if which == Nodes::Lying {
             faults.extend([LogsMissing; 12]);
             nodes.iter_mut().for_each(|node| node.manner.empty_beyond_head = chance.permille(500));
@@ -197,13 +215,23 @@ impl Weather {
         let fault_permille =
             chance.pick(&[0, 10, 50, 150, 300]).max(if which == Nodes::Lying { 50 } else { 0 });
         let storms = (0..chance.between(0, 4)).map(|_| storm(&mut chance, count, end)).collect();
-        let behind = (0..chance.between(0, 3))
+        let behind: Vec<Behind> = (0..chance.between(0, 3))
             .map(|_| {
                 let (from, until) = stretch(&mut chance, end);
                 let seconds = chance.between(0, late_seconds_max / 2);
                 Behind { node: chance.index(count), from, until, seconds }
             })
             .collect();
+        let mut habits = Chance::new(seed, 6);
+        for (place, node) in nodes.iter_mut().enumerate() {
+            node.manner.repeats_logs = habits.permille(100);
+            node.machines = Machines::of(&mut habits, completeness);
+            if node.machines != Machines::One {
+                let of_node = behind.iter().filter(|behind| behind.node == place);
+                node.late_seconds =
+                    late_seconds_max - of_node.map(|behind| behind.seconds).max().unwrap_or(0);
+            }
+        }
         let db_permille = chance.pick(&[0, 0, 2, 10, 40]);
         let db_away = chance.permille(200).then(|| stretch(&mut chance, end));
         Self { chance, nodes, faults, fault_permille, storms, behind, db_permille, db_away, is_calm: false }
@@ -217,10 +245,12 @@ impl Weather {
             range_blocks_max: 10_000,
             logs_max: 100_000,
             empty_beyond_head: false,
+            repeats_logs: false,
         };
+        let (machines, latency_max) = (Machines::One, Duration::from_millis(1));
         Self {
             chance: Chance::new(0, 2),
-            nodes: vec![Character { manner, late_seconds: 0, latency_max: Duration::from_millis(1) }],
+            nodes: vec![Character { manner, machines, late_seconds: 0, latency_max }],
             faults: Vec::new(),
             fault_permille: 0,
             storms: Vec::new(),
@@ -231,9 +261,10 @@ impl Weather {
         }
     }
 
-    /// From now on nothing goes wrong.
+    /// From now on nothing goes wrong; what is a node's habit stays.
     pub(crate) fn clear_up(&mut self) {
         self.is_calm = true;
+        self.nodes.iter_mut().for_each(|node| node.machines = Machines::One);
     }
 
     /// What happens to a question that is put to a node `now`.
@@ -280,7 +311,9 @@ fn character(chance: &mut Chance, late_seconds_max: u64) -> Character {
             range_blocks_max: chance.pick(&[10_000, 500, 60, 7, 1]),
             logs_max: chance.pick(&[100_000, 200, 20, 3]),
             empty_beyond_head: false,
+            repeats_logs: false,
         },
+        machines: Machines::One,
         late_seconds: chance.between(0, late_seconds_max / 2),
         latency_max: Duration::from_millis(chance.pick(&[2, 60, 400, 3000])),
     }

@@ -17,6 +17,7 @@ use tower::Service;
 use crate::chain::{FIRST, View};
 use crate::node::{self, Manner};
 use crate::stage::Stage;
+use crate::stray;
 use crate::weather::{Fault, Passage};
 
 /// A connection to one node.
@@ -68,8 +69,8 @@ impl Wire {
             return Err(failed);
         }
         // Seen when the question is there, so that an answer may be of a branch that ended on its way back.
-        let view = stage.view(self.node, behind_seconds);
-        let answer = self.answer(request, view, fault);
+        let views = stage.views(self.node, behind_seconds);
+        let answer = self.answer(request, views, fault);
         sleep(back).await;
         stage.step(("answered", self.node)).await;
         Ok(answer)
@@ -112,17 +113,32 @@ impl Wire {
         }
     }
 
-    fn answer(&self, request: RequestPacket, view: View, fault: Option<Fault>) -> ResponsePacket {
+    fn answer(&self, request: RequestPacket, views: [View; 2], fault: Option<Fault>) -> ResponsePacket {
         let manner = self.stage.weather(|weather| weather.nodes[self.node].manner);
-        let one = |asked: &SerializedRequest| self.answer_one(asked, view, manner, fault);
+        let one = |asked: &SerializedRequest, is_with_logs: bool| {
+            self.answer_one(asked, self.one_of(views, is_with_logs), manner, fault)
+        };
         match request {
-            RequestPacket::Single(asked) => ResponsePacket::Single(one(&asked)),
+            RequestPacket::Single(asked) => ResponsePacket::Single(one(&asked, false)),
             RequestPacket::Batch(all) => {
-                let mut answers: Vec<_> = all.iter().map(one).collect();
+                let is_with_logs = all.iter().any(|asked| asked.method() == "eth_getLogs");
+                let mut answers: Vec<_> = all.iter().map(|asked| one(asked, is_with_logs)).collect();
                 self.disturb(&mut answers, fault);
                 ResponsePacket::Batch(answers)
             }
         }
+    }
+
+    /// As the machine sees the chain that gets the question.
+    fn one_of(&self, views: [View; 2], is_with_logs: bool) -> View {
+        let asked = self.stage.weather(|weather| {
+            let machines = weather.nodes[self.node].machines;
+            machines.asked(is_with_logs, weather.chance())
+        });
+        if views[asked] != views[0] {
+            self.stage.fault("node: a machine that sees another branch");
+        }
+        views[asked]
     }
 
     /// What happens to a batch's answers as a whole.
@@ -186,10 +202,14 @@ impl Wire {
                 let params = json!([format!("{height:#x}"), false]);
                 node::answer(&self.stage.chain, view, manner, method, &params)
             }
-            (
-                Fault::LogsTwice | Fault::LogsShuffled | Fault::LogsStray | Fault::LogsMissing,
-                "eth_getLogs",
-            ) => said.clone().map(|logs| self.spoil_logs(&logs, fault)),
+            (Fault::LogsStray, "eth_getLogs") => said.clone().map(|logs| {
+                let chain = &self.stage.chain;
+                self.stage
+                    .weather(|weather| stray::among(&logs, chain, view, manner, &params[0], weather.chance()))
+            }),
+            (Fault::LogsTwice | Fault::LogsShuffled | Fault::LogsMissing, "eth_getLogs") => {
+                said.clone().map(|logs| self.spoil_logs(&logs, fault))
+            }
             _ => return said,
         };
         if spoilt != said {
@@ -207,12 +227,7 @@ impl Wire {
         match fault {
             Fault::LogsTwice => logs.push(logs[place].clone()),
             Fault::LogsShuffled => logs.rotate_left(place),
-            Fault::LogsMissing => drop(logs.remove(place)),
-            _ => {
-                let mut stray = logs[place].clone();
-                stray["blockNumber"] = json!("0x1");
-                logs.insert(place, stray);
-            }
+            _ => drop(logs.remove(place)),
         }
         Value::from(logs).to_string()
     }

@@ -140,3 +140,33 @@ fn check_continues(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use accrual_rewards::unit::UnixSeconds;
+    use alloy::primitives::B256;
+
+    use super::*;
+    use crate::source::BlockRange;
+
+    /// The blocks of one range after the other, whose headers name `parent` below the second.
+    fn pushed(parent: B256) -> Result<(), IndexError> {
+        let hash = |number: u64| B256::repeat_byte(u8::try_from(number).expect("heights are small"));
+        let range = |number: u64, parent_hash| {
+            let height = BlockNumber(number);
+            let header = Header { number: height, hash: hash(number), parent_hash, at: UnixSeconds(number) };
+            let blocks = BlockRange { first: height, last: height };
+            Fetched { blocks, through: header, headers: vec![header], events: vec![Vec::new()] }
+        };
+        let mut batch = Batch::new(1, 10);
+        batch.push(range(5, hash(4)), |_, _| Ok(None))?;
+        batch.push(range(6, parent), |_, _| Ok(None))
+    }
+
+    #[test]
+    fn a_range_of_another_branch_is_not_taken() {
+        assert!(pushed(B256::repeat_byte(5)).is_ok());
+        let error = pushed(B256::repeat_byte(9)).unwrap_err();
+        assert!(matches!(error, IndexError::Unsteady { .. }), "{error}");
+    }
+}

@@ -11,4 +11,5 @@ mod preflight;
 mod questions;
 mod rig;
 mod signatures;
+mod unsteady;
 mod vectors;
