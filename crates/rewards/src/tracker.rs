@@ -12,6 +12,7 @@ use crate::id::{CampaignId, Holding, PositionKey};
 use crate::ledger::{Change, Fault, Ledger, LedgerError, Place, PositionIndex, PriceChange};
 use crate::minimum;
 use crate::ownership::{Move, Ownership, StakeIndex};
+use crate::pool::WrapperKind;
 use crate::price::{FeedAnswer, PriceLog};
 use crate::unit::{BlockNumber, SqrtPriceX96, Tick, UnixSeconds};
 
@@ -52,8 +53,10 @@ impl PoolTracker {
     pub fn new(pool: Pool, campaigns: impl IntoIterator<Item = Campaign>) -> Self {
         let own = |campaign: &Campaign| campaign.pool == pool.id;
         let shape = if pool.venue.is_concentrated() { Shape::Concentrated } else { Shape::Pooled };
+        let has_vaults = pool.wrappers.iter().any(|wrapper| wrapper.kind == WrapperKind::Erc20Vault);
+        let accrual = if has_vaults { CampaignAccrual::new } else { CampaignAccrual::without_vaults };
         let mut campaigns: Vec<CampaignAccrual> =
-            campaigns.into_iter().filter(own).map(|campaign| CampaignAccrual::new(campaign, shape)).collect();
+            campaigns.into_iter().filter(own).map(|campaign| accrual(campaign, shape)).collect();
         if !pool.venue.is_concentrated() {
             let start = Move::Pool(Change::Price(EVERYTHING));
             campaigns.iter_mut().for_each(|campaign| campaign.apply(When::default(), &start));

@@ -1,11 +1,13 @@
 //! The eligible liquidity of one campaign over the ticks, and the growth that crosses them.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use alloy_primitives::U256;
 use serde::{Deserialize, Serialize};
 
 use crate::accrue::growth::{Growth, Inverse, Weight, inverse, times};
+use crate::accrue::tally::{Parts, Tallies, Tally, Worth};
 use crate::ledger::concentrated::between;
 use crate::math::tick::sqrt_ratio;
 use crate::unit::{SqrtPriceX96, Tick, TickRange};
@@ -18,6 +20,8 @@ pub(super) struct Board {
     active: Sums,
     global: Growths,
     ticks: BTreeMap<Tick, BoardTick>,
+    /// What the run under way has counted, where a board counts whole runs.
+    run: Option<Tallies>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,9 +43,9 @@ struct Sums {
 /// The sums `P`, `A1` and `A0`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Growths {
-    shared: Growth,
-    token1: Growth,
-    token0: Growth,
+    pub(super) shared: Growth,
+    pub(super) token1: Growth,
+    pub(super) token0: Growth,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,25 +70,25 @@ pub(super) struct Stillness {
 }
 
 /// What a part's emission is divided by now: the sums `D`, `D1` and `D0`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Divisors {
-    pub(super) fees: Growth,
-    pub(super) token1: Growth,
-    pub(super) token0: Growth,
-}
+pub(super) type Divisors = Parts<Growth>;
 
 /// What each part pays per weight (`fees`) or token (`token1`, `token0`) now; `None` where it pays nothing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Payment {
-    pub(super) fees: Option<Growth>,
-    pub(super) token1: Option<Growth>,
-    pub(super) token0: Option<Growth>,
-}
+pub(super) type Payment = Parts<Option<Growth>>;
 
 impl Board {
     pub(super) fn new(out_of_range: bool) -> Self {
         let (active, global) = (Sums::default(), Growths::default());
-        Self { out_of_range, price: None, active, global, ticks: BTreeMap::new() }
+        Self { out_of_range, price: None, active, global, ticks: BTreeMap::new(), run: None }
+    }
+
+    /// The same, for one who counts whole runs before they are paid.
+    pub(super) fn of_runs(out_of_range: bool) -> Self {
+        Self { run: Some(Tallies::default()), ..Self::new(out_of_range) }
+    }
+
+    /// What each unit of liquidity in range is divided by now.
+    pub(super) fn liquidity(&self) -> Growth {
+        Growth::from(self.price.map_or(Weight::ZERO, |_| self.active.liquidity))
     }
 
     /// What holds now; all zero before the first price.
@@ -97,6 +101,35 @@ impl Board {
             token1: times(sqrt, liquidity).wrapping_sub(self.active.lower),
             token0: times(inverse, liquidity).wrapping_sub(self.active.upper),
         }
+    }
+
+    /// Counts so much for those in range, until the run is paid.
+    pub(super) fn count_fees(&mut self, counted: Growth) {
+        if let Some(run) = &mut self.run {
+            run.global.add_fees(counted);
+        }
+    }
+
+    /// Counts so much for the tokens that are held now, until the run is paid.
+    pub(super) fn count_tokens(&mut self, counted: Growth) {
+        if let (Some(run), Some(price)) = (&mut self.run, &self.price) {
+            run.global.add_tokens(counted, Growth::from(price.sqrt), Growth::from(price.inverse));
+        }
+    }
+
+    /// Pays what the run has counted, and begins the next.
+    pub(super) fn pay_run(&mut self, worth: &Worth) {
+        let run = self.run.replace(Tallies::default()).expect("only a board that counts runs pays them");
+        self.global = self.global.plus(&worth.growths(&run.global));
+        for (tick, outside) in &run.outside {
+            let entry = self.ticks.get_mut(tick).expect("what closes a tick forgets its tally");
+            entry.outside = entry.outside.plus(&worth.growths(outside));
+        }
+    }
+
+    /// Begins the next run without paying this one.
+    pub(super) fn drop_run(&mut self) {
+        self.run = Some(Tallies::default());
     }
 
     /// Pays those who are active now.
@@ -149,9 +182,12 @@ impl Board {
         }
         let (low, high) = (from.min(to), from.max(to));
         let upward = from < to;
-        for (_, tick) in self.ticks.range_mut(between(low, high)) {
+        for (place, tick) in self.ticks.range_mut(between(low, high)) {
             tick.outside = self.global.less(&tick.outside);
             tick.crossings = tick.crossings.wrapping_add(1);
+            if let Some(run) = &mut self.run {
+                run.cross(*place);
+            }
             self.active = if upward { self.active.plus(&tick.net) } else { self.active.less(&tick.net) };
         }
     }
@@ -182,6 +218,9 @@ impl Board {
             entry.gross = count(entry.gross, liquidity);
             if entry.gross.is_zero() {
                 self.ticks.remove(&tick);
+                if let Some(run) = &mut self.run {
+                    run.outside.remove(&tick);
+                }
             }
         }
         let price_tick = self.price.expect("liquidity comes after the first price").tick;
@@ -191,18 +230,15 @@ impl Board {
     /// Initialises a tick: as in v3-core, all growth so far counts as below it.
     fn open(&mut self, tick: Tick) {
         let price_tick = self.price.expect("liquidity comes after the first price").tick;
-        let outside = if tick <= price_tick { self.global } else { Growths::default() };
-        self.ticks.entry(tick).or_insert_with(|| {
-            let sqrt = sqrt_ratio(tick).expect("the ledger refuses ranges that do not exist").0;
-            BoardTick {
-                sqrt,
-                inverse: inverse(sqrt),
-                gross: Weight::ZERO,
-                net: Sums::default(),
-                outside,
-                crossings: 0,
-            }
-        });
+        let Entry::Vacant(place) = self.ticks.entry(tick) else { return };
+        let is_below = tick <= price_tick;
+        let outside = if is_below { self.global } else { Growths::default() };
+        if let (true, Some(run)) = (is_below, &mut self.run) {
+            run.open_below(tick);
+        }
+        let sqrt = sqrt_ratio(tick).expect("the ledger refuses ranges that do not exist").0;
+        let (inverse, gross, net) = (inverse(sqrt), Weight::ZERO, Sums::default());
+        place.insert(BoardTick { sqrt, inverse, gross, net, outside, crossings: 0 });
     }
 
     fn tick(&self, tick: Tick) -> &BoardTick {
@@ -228,22 +264,66 @@ impl Board {
 
     /// As [`Board::growth_inside`], when so much has grown in all.
     pub(super) fn growth_inside_by(&self, range: TickRange, global: &Growths) -> Growth {
-        let price_tick = self.price.expect("liquidity comes after the first price").tick;
         let (lower, upper) = (self.tick(range.lower), self.tick(range.upper));
-        let below = if price_tick >= range.lower { lower.outside } else { global.less(&lower.outside) };
-        let above = if price_tick < range.upper { upper.outside } else { global.less(&upper.outside) };
-        let inside = global.less(&below).less(&above);
-        let (a, b) = (Growth::from(lower.sqrt), Growth::from(upper.sqrt));
-        let (inverse_a, inverse_b) = (Growth::from(lower.inverse), Growth::from(upper.inverse));
-        let growth =
-            inside.shared.wrapping_sub(times(inside.token1, a)).wrapping_sub(times(inside.token0, inverse_b));
+        let outside = (lower.outside, upper.outside);
+        let Sides { below, inside, above } = self.sides(range, *global, outside, Growths::less);
+        let growth = inside
+            .shared
+            .wrapping_sub(times(inside.token1, Growth::from(lower.sqrt)))
+            .wrapping_sub(times(inside.token0, Growth::from(upper.inverse)));
         if !self.out_of_range {
             return growth;
         }
-        growth
-            .wrapping_add(times(above.token1, b.wrapping_sub(a)))
-            .wrapping_add(times(below.token0, inverse_a.wrapping_sub(inverse_b)))
+        let (token1, token0) = held_outside(lower, upper);
+        growth.wrapping_add(times(above.token1, token1)).wrapping_add(times(below.token0, token0))
     }
+
+    /// What the run has counted per weight of a stake in `range` that has liquidity, part by part; see
+    /// [`Board::growth_inside`].
+    pub(super) fn counted_inside(&self, range: TickRange) -> Parts<Growth> {
+        let Some(run) = &self.run else { return Parts::default() };
+        let (lower, upper) = (self.tick(range.lower), self.tick(range.upper));
+        let outside = (run.outside(range.lower), run.outside(range.upper));
+        let Sides { below, inside, above } = self.sides(range, run.global, outside, Tally::less);
+        let token1 = inside.sqrt.wrapping_sub(times(inside.tokens, Growth::from(lower.sqrt)));
+        let token0 = inside.inverse.wrapping_sub(times(inside.tokens, Growth::from(upper.inverse)));
+        if !self.out_of_range {
+            return Parts { fees: inside.fees, token1, token0 };
+        }
+        let held = held_outside(lower, upper);
+        Parts {
+            fees: inside.fees,
+            token1: token1.wrapping_add(times(above.tokens, held.0)),
+            token0: token0.wrapping_add(times(below.tokens, held.1)),
+        }
+    }
+
+    /// Cuts what is counted in all at both ends of a range, whose values "of the other side" are `outside`.
+    fn sides<T: Copy>(
+        &self,
+        range: TickRange,
+        global: T,
+        (lower, upper): (T, T),
+        less: fn(&T, &T) -> T,
+    ) -> Sides<T> {
+        let price_tick = self.price.expect("liquidity comes after the first price").tick;
+        let below = if price_tick >= range.lower { lower } else { less(&global, &lower) };
+        let above = if price_tick < range.upper { upper } else { less(&global, &upper) };
+        Sides { below, inside: less(&less(&global, &below), &above), above }
+    }
+}
+
+/// What was counted while the price was below a range, in it and above it.
+struct Sides<T> {
+    below: T,
+    inside: T,
+    above: T,
+}
+
+/// What a unit of liquidity holds of token1 above its range, and of token0 below it.
+fn held_outside(lower: &BoardTick, upper: &BoardTick) -> (Growth, Growth) {
+    let ((a, inverse_a), (b, inverse_b)) = (lower.end(), upper.end());
+    (b.wrapping_sub(a), inverse_a.wrapping_sub(inverse_b))
 }
 
 /// What a position of some liquidity brings to the sums: when the price crosses either end upward, and where it is.
@@ -308,6 +388,14 @@ impl Sums {
 }
 
 impl Growths {
+    fn plus(&self, other: &Self) -> Self {
+        Self {
+            shared: self.shared.wrapping_add(other.shared),
+            token1: self.token1.wrapping_add(other.token1),
+            token0: self.token0.wrapping_add(other.token0),
+        }
+    }
+
     fn less(&self, other: &Self) -> Self {
         Self {
             shared: self.shared.wrapping_sub(other.shared),

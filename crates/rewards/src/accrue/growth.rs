@@ -26,6 +26,9 @@ pub type Inverse = U512;
 /// Room for a weight times a price times a trade, and for what is divided by it.
 pub(crate) type Wide = Uint<2048, 32>;
 
+/// Room for an emission times what was counted for a stake.
+type Vast = Uint<2304, 36>;
+
 /// Bits kept when rounding down once: `2^-60` of a unit is added first.
 const MARGIN_BITS: usize = 60;
 
@@ -39,17 +42,44 @@ pub fn inverse(x: U256) -> Inverse {
     if x.is_zero() { Inverse::ZERO } else { Inverse::MAX / Inverse::from(x) }
 }
 
-/// `growth * factor`, modulo 2^1024. Only limbs of the factor that are not zero cost anything, and weights, prices and
-/// inverses have few of them.
+/// `growth * factor`, modulo 2^1024. Only limbs that are not zero cost anything, and weights, prices and inverses have
+/// few of them.
 pub(crate) fn times(growth: Growth, factor: Growth) -> Growth {
-    let mut product = [0; Growth::LIMBS];
-    for (place, limb) in factor.as_limbs().iter().enumerate().filter(|(_, limb)| **limb != 0) {
+    let mut limbs = [0; Growth::LIMBS];
+    multiply(&mut limbs, growth.as_limbs(), factor.as_limbs());
+    Growth::from_limbs(limbs)
+}
+
+/// `a * b`, whole.
+pub(crate) fn product(a: Growth, b: Growth) -> Wide {
+    let mut limbs = [0; Wide::LIMBS];
+    multiply(&mut limbs, a.as_limbs(), b.as_limbs());
+    Wide::from_limbs(limbs)
+}
+
+/// Adds `a * b` to `sum`, which is zero, as far as it has room.
+fn multiply(sum: &mut [u64], a: &[u64], b: &[u64]) {
+    let (a_place, a) = filled(a);
+    let (b_place, b) = filled(b);
+    for (place, limb) in (a_place + b_place..).zip(b).filter(|(_, limb)| **limb != 0) {
+        let Some(sum) = sum.get_mut(place..) else { return };
         let mut carry = 0;
-        for (sum, part) in product[place..].iter_mut().zip(growth.as_limbs()) {
+        let (within, beyond) = sum.split_at_mut(a.len().min(sum.len()));
+        for (sum, part) in within.iter_mut().zip(a) {
             (*sum, carry) = part.carrying_mul_add(*limb, carry, *sum);
         }
+        // No later row has reached this limb yet.
+        if let Some(next) = beyond.first_mut() {
+            *next = carry;
+        }
     }
-    Growth::from_limbs(product)
+}
+
+/// A number's limbs without the zeros at both ends, and how many were cut off at the lower one.
+fn filled(limbs: &[u64]) -> (usize, &[u64]) {
+    let end = limbs.iter().rposition(|limb| *limb != 0).map_or(0, |last| last + 1);
+    let start = limbs[..end].iter().position(|limb| *limb != 0).unwrap_or(end);
+    (start, &limbs[start..end])
 }
 
 /// `emission / divisor`, rounded down; `None` when nobody shares, i.e. the divisor is zero.
@@ -60,7 +90,8 @@ pub(crate) fn quotient(emission: Units, divisor: Growth) -> Option<Growth> {
 /// `emission * part / whole`, rounded down; `None` when the whole is zero. It wraps where the part is not in the whole:
 /// then nobody has a share of it.
 pub(crate) fn portion(emission: Units, part: Wide, whole: Wide) -> Option<Growth> {
-    (!whole.is_zero()).then(|| Growth::wrapping_from(Wide::from(emission) * part / whole))
+    (!whole.is_zero())
+        .then(|| Growth::wrapping_from(Vast::from(emission) * Vast::from(part) / Vast::from(whole)))
 }
 
 /// Whole units.
@@ -122,6 +153,7 @@ mod tests {
         for a in some {
             for b in some {
                 assert_eq!(times(a, b), a.wrapping_mul(b), "{a} * {b}");
+                assert_eq!(product(a, b), Wide::from(a) * Wide::from(b), "{a} * {b}");
             }
         }
     }

@@ -14,6 +14,7 @@
 
 mod earnings;
 mod past;
+mod unpaid;
 
 pub use earnings::Earnings;
 
@@ -29,6 +30,7 @@ use crate::math::memo::RangeMemo;
 use crate::ownership::{Owner, StakeIndex, VaultIndex};
 use crate::unit::{Liquidity, TickRange};
 use past::Past;
+use unpaid::Unpaid;
 
 /// All stakes and vaults of one campaign, on one board.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +44,8 @@ pub(super) struct Holders {
     past: Past,
     /// Stakes that are left out for a while.
     left_out: BTreeSet<StakeIndex>,
+    /// What was counted in the run under way, where whole runs are counted before they are paid: never with vaults.
+    unpaid: Option<Unpaid>,
 }
 
 /// For whom a stake earned: an account, straight or through a vault.
@@ -110,7 +114,13 @@ impl Holders {
             vaults: BTreeMap::new(),
             past: Past::default(),
             left_out: BTreeSet::new(),
+            unpaid: None,
         }
+    }
+
+    /// The same, for one who counts whole runs before they are paid; nothing may be behind a vault.
+    pub(super) fn of_runs(out_of_range: bool) -> Self {
+        Self { unpaid: Some(Unpaid::default()), ..Self::new(Board::of_runs(out_of_range)) }
     }
 
     /// A stake has this range, liquidity and owner from now on.
@@ -149,6 +159,7 @@ impl Holders {
 
     /// A shareholder of a vault has so many shares from now on.
     pub(super) fn set_shares(&mut self, vault: VaultIndex, member: Owner, shares: u128, admits: Admits<'_>) {
+        assert!(self.unpaid.is_none(), "where there are vaults, runs are walked");
         self.bring_up_to_date(vault);
         self.settle_member(vault, member);
         let before = self.fraction(vault);
@@ -240,6 +251,12 @@ impl Holders {
     fn settle_stake(&mut self, index: StakeIndex) {
         let stake = &mut self.stakes[index.as_usize()];
         if stake.weight.is_zero() {
+            return;
+        }
+        if let Some(unpaid) = &mut self.unpaid
+            && unpaid.settle(index, stake, self.board.counted_inside(stake.range))
+        {
+            // Within a run growth stands still.
             return;
         }
         let growth = self.board.growth_inside(stake.range);
@@ -364,6 +381,9 @@ impl Holders {
             stake.growth = Growth::ZERO;
         } else if before.is_zero() {
             stake.growth = self.board.growth_inside(stake.range);
+            if let Some(unpaid) = &mut self.unpaid {
+                unpaid.see(index, self.board.counted_inside(stake.range));
+            }
         }
     }
 

@@ -40,7 +40,7 @@
 //! # Scorings
 //!
 //! `per_block` pays each interval by the sums that hold in it, as above. The scorings by run put the sums of a whole run
-//! in place of `D`, `D1` and `D0`; [`run`] derives it. What follows is the same for all.
+//! in place of `D`, `D1` and `D0`; [`run`] derives it, and [`tally`] counts it. What follows is the same for all.
 //!
 //! # Scales and rounding
 //!
@@ -65,6 +65,7 @@ pub mod growth;
 mod holders;
 mod run;
 mod segment;
+mod tally;
 
 pub use figures::{Earned, Figures, FiguresError, Sums, Undistributed};
 pub use holders::Earnings;
@@ -96,6 +97,13 @@ pub enum Shape {
     Pooled,
 }
 
+/// Who may stand behind a stake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Behind {
+    Accounts,
+    Vaults,
+}
+
 /// The block of a move.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct When {
@@ -108,8 +116,19 @@ pub struct When {
 impl CampaignAccrual {
     /// A campaign before the first event of its pool.
     pub fn new(campaign: Campaign, shape: Shape) -> Self {
+        Self::of(campaign, shape, Behind::Vaults)
+    }
+
+    /// The same of a pool without vaults: runs are then counted as they come, and no move is kept until their end.
+    ///
+    /// A move of a vault must not be folded in.
+    pub fn without_vaults(campaign: Campaign, shape: Shape) -> Self {
+        Self::of(campaign, shape, Behind::Accounts)
+    }
+
+    fn of(campaign: Campaign, shape: Shape, behind: Behind) -> Self {
         let stretches = campaign.stretches().into_iter();
-        let segments = stretches.map(|stretch| Segment::new(&campaign, stretch, shape)).collect();
+        let segments = stretches.map(|stretch| Segment::new(&campaign, stretch, (shape, behind))).collect();
         Self { campaign, segments, at: UnixSeconds(0) }
     }
 

@@ -1,8 +1,15 @@
 //! Scorings by run: `time_weighted` and `swap_weighted`.
 //!
-//! What a part of a run's emission is divided by is known when the run is over. So its moves are kept, and a scout that
-//! is one block behind adds up the divisors as they come; at the end of the run the moves are walked again over the
-//! real board, paying at each point what the sums say. Nobody is visited, whoever did not move.
+//! What a part of a run's emission is divided by is known when the run is over. So the board counts what is paid for as it
+//! comes ([`super::tally`]), and is paid at the end: nobody is visited, whoever did not move. The divisors are added up on
+//! the way. What a block's trades are worth is known when it is over, and those of the instant that is asked about belong to
+//! no run yet, so the newest second's moves wait.
+//!
+//! Two things do not go so, and there a run is walked: its moves are kept, a scout that is one block behind adds up the
+//! divisors, and at the end the moves are walked again over the real board, paying at each point what the sums say.
+//!
+//! - With a minimum of value, who shares in a run is known at its end only, and `per_block` divides each interval by them.
+//! - What a vault's stake earns is divided by the shares behind it, which takes a rounding: sums cannot be paid later.
 //!
 //! ```text
 //! time_weighted   point: a stretch of dt seconds      whole = sum over the run of dt D   (dt D1, dt D0)
@@ -28,9 +35,10 @@ use serde::{Deserialize, Serialize};
 
 use super::When;
 use super::board::{Board, Divisors, Payment};
-use super::growth::{Units, Wide, part_of, portion};
+use super::growth::{Growth, Units, Wide, part_of, portion, product, times};
 use super::holders::Holders;
 use super::segment::{Terms, fold};
+use super::tally::{Parts, Worth};
 use crate::campaign::Scoring;
 use crate::ledger::{Change, Trade};
 use crate::ownership::{Move, StakeIndex};
@@ -46,10 +54,10 @@ pub(super) struct Run {
     starts_at: UnixSeconds,
     /// Up to when runs were paid, or left to wait.
     paid_to: UnixSeconds,
-    /// Its moves, block by block.
+    /// Its moves, block by block: where the run is walked all of them, else those of the newest second.
     blocks: Vec<Block>,
-    /// The scout, and what it has added up: all blocks but the newest are in it.
-    scout: Holders,
+    /// The scout, where the run is walked, and what was added up: all blocks but the newest are in it.
+    scout: Option<Holders>,
     scouted_at: UnixSeconds,
     sums: Sums,
     /// The price before the newest block, and before the run.
@@ -84,13 +92,15 @@ enum Point {
     /// So many seconds in the state that holds.
     Time(u64),
     /// Fees of this value per unit of liquidity, to the liquidity in range.
-    Fees(Wide),
+    Fees(Growth),
     /// A trade of this value, after which the state is the one that holds.
-    Tokens(Wide),
+    Tokens(Growth),
 }
 
 impl Run {
-    pub(super) fn new(seconds: u32, filters: bool, scout: Holders) -> Self {
+    /// Of so many seconds. It is counted as it comes, or walked if there is a scout, as it must be if it `filters`.
+    pub(super) fn new(seconds: u32, filters: bool, scout: Option<Holders>) -> Self {
+        assert!(scout.is_some() || !filters, "who is left out is known when a run is over: it is walked");
         Self {
             seconds: seconds.max(1),
             left_out: filters.then(BTreeSet::new),
@@ -114,7 +124,8 @@ impl Run {
             return self.clone();
         }
         let (left_out, blocks) = (self.left_out.clone(), self.blocks.clone());
-        Self { left_out, blocks, scout: Holders::new(Board::new(false)), ..*self }
+        let scout = self.scout.as_ref().map(|_| Holders::new(Board::new(false)));
+        Self { left_out, blocks, scout, ..*self }
     }
 
     /// Takes up a move; runs that ended before it are paid.
@@ -131,6 +142,14 @@ impl Run {
             self.end(terms, holders, idle, self.ends_at());
             // Runs in which nothing moved are like one.
             self.end(terms, holders, idle, run_starts_at);
+        }
+        if self.scout.is_none() && self.blocks.last().is_none_or(|block| block.when.at < when.at) {
+            self.count(terms, holders, UnixSeconds(u64::MAX));
+        }
+        if self.scout.is_none() && terms.scoring == Scoring::TimeWeighted {
+            // It asks for no trade, so nothing has to wait.
+            self.count_seconds(terms, holders, when.at);
+            return fold(holders, terms, what);
         }
         match self.blocks.last_mut() {
             Some(block) if block.when == when => block.moves.push(what.clone()),
@@ -154,8 +173,12 @@ impl Run {
             self.end(terms, holders, idle, self.ends_at());
             self.end(terms, holders, idle, run_starts_at);
         }
-        // The scout may have counted a block of the time `at`, where blocks share a second: it begins again.
-        self.scout_again(terms, holders, at);
+        if self.scout.is_none() {
+            self.count(terms, holders, at);
+        } else {
+            // The scout may have counted a block of the time `at`, where blocks share a second: it begins again.
+            self.scout_again(terms, holders, at);
+        }
         self.pay(terms, holders, idle, at);
     }
 
@@ -171,15 +194,17 @@ impl Run {
         }
     }
 
-    /// The holders as the newest move left them. Where the newest block changed any, they are a copy: the scout has yet to
-    /// go through it.
-    pub(super) fn holders_now(&self, terms: &Terms) -> Cow<'_, Holders> {
-        let newest = self.blocks.last().map_or(&[][..], |block| &block.moves);
-        if newest.iter().all(|what| matches!(what, Move::Pool(_))) {
-            return Cow::Borrowed(&self.scout);
+    /// The holders as the newest move left them; `holders` are those of its segment. Where a move that waits changed any,
+    /// they are a copy.
+    pub(super) fn holders_now<'a>(&'a self, terms: &Terms, holders: &'a Holders) -> Cow<'a, Holders> {
+        let behind = self.scout.as_ref().unwrap_or(holders);
+        let waiting = if self.scout.is_some() { self.blocks.len().saturating_sub(1) } else { 0 };
+        let moves = || self.blocks[waiting..].iter().flat_map(|block| &block.moves);
+        if moves().all(|what| matches!(what, Move::Pool(_))) {
+            return Cow::Borrowed(behind);
         }
-        let mut holders = self.scout.clone();
-        newest.iter().for_each(|what| fold(&mut holders, terms, what));
+        let mut holders = behind.clone();
+        moves().for_each(|what| fold(&mut holders, terms, what));
         Cow::Owned(holders)
     }
 
@@ -209,7 +234,9 @@ impl Run {
 
     /// Ends the run at `ends_at` and begins the next there.
     fn end(&mut self, terms: &Terms, holders: &mut Holders, idle: &mut Units, ends_at: UnixSeconds) {
-        if self.left_out.is_some() {
+        if self.scout.is_none() {
+            self.count(terms, holders, UnixSeconds(u64::MAX));
+        } else if self.left_out.is_some() {
             self.scout_again(terms, holders, UnixSeconds(u64::MAX));
         } else {
             self.scout_newest(terms);
@@ -228,7 +255,7 @@ impl Run {
             holders.leave_out(left_out.clone());
         }
         let blocks = std::mem::take(&mut self.blocks);
-        self.scout = holders.clone();
+        self.scout = Some(holders.clone());
         (self.scouted_at, self.sums, self.price_x192) =
             (self.starts_at, Sums::default(), self.first_price_x192);
         self.unknown_here = None;
@@ -245,17 +272,16 @@ impl Run {
 
     /// Sends the scout through the newest block; trades at or after `end` do not count.
     fn scout_newest_before(&mut self, terms: &Terms, end: UnixSeconds) {
-        let Some(block) = self.blocks.last() else { return };
+        let (Some(scout), Some(block)) = (&mut self.scout, self.blocks.last()) else { return };
         let sums = &mut self.sums;
         if terms.scoring == Scoring::TimeWeighted {
             let seconds = terms.stretch.paid_seconds(self.scouted_at, block.when.at);
-            sums.add(&self.scout.board, Point::Time(seconds));
+            sums.add(&scout.board, Point::Time(seconds));
         }
         self.scouted_at = block.when.at;
         let counts = terms.counts(block.when.at) && block.when.at < end;
         let price = block.last_price().or(self.price_x192);
-        let unknown =
-            walk(&mut self.scout, terms, block, price, counts, &mut |board, point| sums.add(board, point));
+        let unknown = walk(scout, terms, block, price, counts, &mut |board, point| sums.add(board, point));
         self.price_x192 = price;
         if unknown && terms.scoring == Scoring::SwapWeighted {
             self.unknown_here = self.unknown_here.or(Some(block.when.block));
@@ -270,20 +296,18 @@ impl Run {
         if terms.scoring == Scoring::PerBlock {
             return self.pay_by_state(terms, holders, idle, ends_at);
         }
-        let mut sums = self.sums;
         if terms.scoring == Scoring::TimeWeighted {
-            let rest = terms.stretch.paid_seconds(self.scouted_at.max(self.starts_at), ends_at);
-            sums.add_time(&self.scout.board, rest);
-        } else if sums.trades == 0 || sums.fees.is_zero() {
+            self.count_rest(terms, holders, ends_at);
+        } else if self.sums.trades == 0 || self.sums.fees.is_zero() {
             self.waiting += emission;
-            for block in &self.blocks {
-                block.moves.iter().for_each(|what| fold(holders, terms, what));
-            }
-            return;
+            return self.leave_unpaid(terms, holders);
         }
         let emission = emission + std::mem::take(&mut self.waiting);
-        let wages = Wages { terms, emission, sums };
+        let wages = Wages { terms, emission, sums: self.sums };
         *idle += terms.idle(wages.parts(), |weight| wages.emission(weight));
+        if self.scout.is_none() {
+            return holders.pay_run(&wages.worth());
+        }
         let (mut at, mut price) = (self.starts_at, self.first_price_x192);
         for block in &self.blocks {
             wages.pay(&mut holders.board, Point::Time(terms.stretch.paid_seconds(at, block.when.at)));
@@ -297,6 +321,54 @@ impl Run {
 }
 
 impl Run {
+    /// Counts what waits, where the run is not walked; trades at or after `end` do not count.
+    fn count(&mut self, terms: &Terms, holders: &mut Holders, end: UnixSeconds) {
+        let sums = &mut self.sums;
+        let mut count = |board: &mut Board, point| {
+            sums.add(board, point);
+            match point {
+                Point::Fees(value) => board.count_fees(value),
+                Point::Tokens(value) => board.count_tokens(value),
+                Point::Time(_) => {}
+            }
+        };
+        for block in self.blocks.drain(..) {
+            let counts = terms.counts(block.when.at) && block.when.at < end;
+            self.price_x192 = block.last_price().or(self.price_x192);
+            let unknown = walk(holders, terms, &block, self.price_x192, counts, &mut count);
+            if unknown && terms.scoring == Scoring::SwapWeighted {
+                self.unknown_here = self.unknown_here.or(Some(block.when.block));
+            }
+        }
+    }
+
+    /// Counts the time up to `at`, where the run is not walked.
+    fn count_seconds(&mut self, terms: &Terms, holders: &mut Holders, at: UnixSeconds) {
+        let seconds = terms.stretch.paid_seconds(self.scouted_at, at);
+        self.scouted_at = at;
+        if seconds > 0 {
+            self.sums.add_time(&holders.board, seconds);
+            holders.board.count_fees(Growth::from(seconds));
+            holders.board.count_tokens(Growth::from(seconds));
+        }
+    }
+
+    /// Counts the time that is left of the run.
+    fn count_rest(&mut self, terms: &Terms, holders: &mut Holders, ends_at: UnixSeconds) {
+        let Some(scout) = &self.scout else { return self.count_seconds(terms, holders, ends_at) };
+        let rest = terms.stretch.paid_seconds(self.scouted_at.max(self.starts_at), ends_at);
+        self.sums.add_time(&scout.board, rest);
+    }
+
+    /// Ends a run whose emission waits.
+    fn leave_unpaid(&self, terms: &Terms, holders: &mut Holders) {
+        if self.scout.is_none() {
+            holders.drop_run();
+        }
+        let moves = self.blocks.iter().flat_map(|block| &block.moves);
+        moves.for_each(|what| fold(holders, terms, what));
+    }
+
     /// Pays each interval of the run by the state that held in it.
     fn pay_by_state(&self, terms: &Terms, holders: &mut Holders, idle: &mut Units, ends_at: UnixSeconds) {
         let mut at = self.starts_at;
@@ -365,13 +437,13 @@ fn walk_trade(
 }
 
 /// `amount0` and `amount1` in token1, times 2^192; `None` when token0 is there and has no price.
-fn value(price_x192: Option<U512>, amount0: U256, amount1: U256) -> Option<Wide> {
+fn value(price_x192: Option<U512>, amount0: U256, amount1: U256) -> Option<Growth> {
     let of_token0 = match price_x192 {
-        Some(price) => Wide::from(amount0) * Wide::from(price),
-        None if amount0.is_zero() => Wide::ZERO,
+        Some(price) => times(Growth::from(price), Growth::from(amount0)),
+        None if amount0.is_zero() => Growth::ZERO,
         None => return None,
     };
-    Some(of_token0 + (Wide::from(amount1) << 192))
+    Some(of_token0 + (Growth::from(amount1) << 192))
 }
 
 impl Block {
@@ -393,14 +465,14 @@ impl Terms {
 
 impl Sums {
     fn add(&mut self, board: &Board, point: Point) {
-        let Divisors { fees, token1, token0 } = board.divisors();
         match point {
             Point::Time(seconds) => self.add_time(board, seconds),
-            Point::Fees(value) => self.fees += Wide::from(fees) * value,
+            Point::Fees(value) => self.fees += product(board.liquidity(), value),
             Point::Tokens(value) => {
+                let Divisors { token1, token0, .. } = board.divisors();
                 self.trades += 1;
-                self.token1 += Wide::from(token1) * value;
-                self.token0 += Wide::from(token0) * value;
+                self.token1 += product(token1, value);
+                self.token0 += product(token0, value);
             }
         }
     }
@@ -412,7 +484,7 @@ impl Sums {
         let Divisors { fees, token1, token0 } = board.divisors();
         for (sum, divisor) in [(&mut self.fees, fees), (&mut self.token1, token1), (&mut self.token0, token0)]
         {
-            *sum += Wide::from(divisor) * Wide::from(seconds);
+            *sum += product(divisor, Growth::from(seconds));
         }
     }
 }
@@ -427,13 +499,25 @@ struct Wages<'a> {
 impl Wages<'_> {
     /// Which parts find somebody in this run.
     fn parts(&self) -> Payment {
-        self.payment(Wide::ONE, true, true)
+        self.payment(Growth::ONE, true, true)
+    }
+
+    /// What is paid for all that was counted of each part.
+    fn worth(&self) -> Worth {
+        let Sums { fees, token1, token0, .. } = self.sums;
+        let weights = self.terms.weights;
+        let one = |weight: u32, whole: Wide| (weight > 0).then(|| (self.emission(weight), whole));
+        Worth(Parts {
+            fees: one(weights.fees, fees),
+            token1: one(weights.token1, token1),
+            token0: one(weights.token0, token0),
+        })
     }
 
     fn pay(&self, board: &mut Board, point: Point) {
         let by_time = self.terms.scoring == Scoring::TimeWeighted;
         let paid = match point {
-            Point::Time(seconds) if by_time && seconds > 0 => self.payment(Wide::from(seconds), true, true),
+            Point::Time(seconds) if by_time && seconds > 0 => self.payment(Growth::from(seconds), true, true),
             Point::Fees(value) if !by_time => self.payment(value, true, false),
             Point::Tokens(value) if !by_time => self.payment(value, false, true),
             _ => return,
@@ -441,10 +525,10 @@ impl Wages<'_> {
         board.pay(paid);
     }
 
-    fn payment(&self, part: Wide, fees: bool, tokens: bool) -> Payment {
+    fn payment(&self, part: Growth, fees: bool, tokens: bool) -> Payment {
         let weights = self.terms.weights;
         let one = |wanted: bool, weight: u32, whole: Wide| {
-            (wanted && weight > 0).then(|| portion(self.emission(weight), part, whole)).flatten()
+            (wanted && weight > 0).then(|| portion(self.emission(weight), Wide::from(part), whole)).flatten()
         };
         Payment {
             fees: one(fees, weights.fees, self.sums.fees),

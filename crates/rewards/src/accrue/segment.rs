@@ -8,7 +8,7 @@ use super::board::{Board, Divisors, Growths, Payment};
 use super::growth::{Units, part_of, quotient};
 use super::holders::Holders;
 use super::run::Run;
-use super::{Shape, When};
+use super::{Behind, Shape, When};
 use crate::campaign::{Campaign, Scoring, Stretch, Weights};
 use crate::ledger::Change;
 use crate::ownership::{Move, Owner, StakeIndex};
@@ -18,7 +18,7 @@ use crate::unit::{Liquidity, UnixSeconds};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Segment {
     pub(super) terms: Terms,
-    /// Paid up to `at`; for scorings by run up to the beginning of the run.
+    /// Paid up to `at`; for scorings by run up to the beginning of the run, and where runs are walked they stand there.
     pub(super) holders: Holders,
     pub(super) at: UnixSeconds,
     /// What was emitted while nobody was eligible for it.
@@ -37,15 +37,19 @@ pub(super) struct Terms {
 }
 
 impl Segment {
-    pub(super) fn new(campaign: &Campaign, stretch: Stretch, shape: Shape) -> Self {
+    pub(super) fn new(campaign: &Campaign, stretch: Stretch, (shape, behind): (Shape, Behind)) -> Self {
         let weights = match shape {
             Shape::Concentrated => stretch.weights,
             Shape::Pooled => Weights { fees: 1, token0: 0, token1: 0 },
         };
-        let holders = Holders::new(Board::new(stretch.out_of_range));
-        let run = campaign.run_seconds.filter(|_| campaign.is_by_run());
         let filters = campaign.value_min_usd.is_some();
-        let run = run.map(|seconds| Run::new(seconds, filters, holders.clone()));
+        let by_run = campaign.run_seconds.filter(|_| campaign.is_by_run());
+        let is_walked = filters || behind == Behind::Vaults;
+        let holders = match by_run {
+            Some(_) if !is_walked => Holders::of_runs(stretch.out_of_range),
+            _ => Holders::new(Board::new(stretch.out_of_range)),
+        };
+        let run = by_run.map(|seconds| Run::new(seconds, filters, is_walked.then(|| holders.clone())));
         let terms = Terms::new(stretch, campaign.scoring, weights);
         Self { terms, holders, at: UnixSeconds(0), idle: Units::ZERO, run }
     }
@@ -80,7 +84,7 @@ impl Segment {
     /// See [`super::CampaignAccrual::eligible`].
     pub(super) fn eligible(&self) -> Box<dyn Iterator<Item = (StakeIndex, Liquidity)> + '_> {
         let now = match &self.run {
-            Some(run) => run.holders_now(&self.terms),
+            Some(run) => run.holders_now(&self.terms, &self.holders),
             None => Cow::Borrowed(&self.holders),
         };
         match now {

@@ -150,7 +150,7 @@ fn the_engine_agrees_with_hand_counts() {
         for (seconds, ..) in &case.figures {
             let at = cases::at(*seconds);
             let moves: Vec<_> = case.moves().into_iter().filter(|(when, _)| when.at <= at).collect();
-            same(&case.campaign(), Kind::Shares, &moves, at)
+            same(&case.campaign(), (Kind::Shares, CampaignAccrual::new), &moves, at)
                 .unwrap_or_else(|why| panic!("{}: {why}", case.name));
         }
     }
@@ -292,14 +292,30 @@ fn agree(campaign: &Campaign, kind: Kind, steps: &[Step]) -> Result<(), TestCase
     let later = |seconds| UnixSeconds(last.0 + seconds);
     for at in BTreeSet::from([middle, last, later(1), later(37), later(1_000)]) {
         let known: Vec<(When, Move)> = moves.iter().filter(|(when, _)| when.at <= at).cloned().collect();
-        same(campaign, kind, &known, at)?;
+        same(campaign, (kind, CampaignAccrual::new), &known, at)?;
+        if campaign.scoring.is_by_run() {
+            same(campaign, (kind, CampaignAccrual::without_vaults), &without_vaults(&known), at)?;
+        }
     }
     Ok(())
 }
 
+/// The same history if what vaults own were accounts' own.
+fn without_vaults(moves: &[(When, Move)]) -> Vec<(When, Move)> {
+    let plain = |(when, one): &(When, Move)| match one {
+        Move::Shares { .. } => None,
+        Move::Stake { stake, range, liquidity, owner: Owner::Vault(vault) } => {
+            let owner = Owner::Account(history::account(u8::try_from(vault.0 + 1).expect("a few vaults")));
+            Some((*when, Move::Stake { stake: *stake, range: *range, liquidity: *liquidity, owner }))
+        }
+        one => Some((*when, one.clone())),
+    };
+    moves.iter().filter_map(plain).collect()
+}
+
 fn same(
     campaign: &Campaign,
-    kind: Kind,
+    (kind, engine): (Kind, fn(Campaign, Shape) -> CampaignAccrual),
     moves: &[(When, Move)],
     at: UnixSeconds,
 ) -> Result<(), TestCaseError> {
@@ -307,7 +323,7 @@ fn same(
         Kind::Ranges => Shape::Concentrated,
         Kind::Shares => Shape::Pooled,
     };
-    let mut accrual = CampaignAccrual::new(campaign.clone(), shape);
+    let mut accrual = engine(campaign.clone(), shape);
     // Asked now and then, what each account has earned is brought up to date and not counted whole.
     let mut known = Earnings::default();
     for (place, (when, one)) in moves.iter().enumerate() {
