@@ -68,7 +68,7 @@ impl Holders {
         }
         let stake = &mut self.stakes[earner.stake.as_usize()];
         if stake.owner == Owner::Account(earner.account) {
-            stake.changes += 1;
+            self.changes[earner.stake.as_usize()] += 1;
             stake.earned = stake.earned.wrapping_add(units);
         } else {
             self.past.add(earner, units);
@@ -79,7 +79,7 @@ impl Holders {
     fn begin_anew(&mut self, settled: &[StakeIndex]) {
         for index in settled {
             let stake = &mut self.stakes[index.as_usize()];
-            stake.changes += 1;
+            self.changes[index.as_usize()] += 1;
             stake.growth = self.board.growth_inside(stake.range);
         }
     }
