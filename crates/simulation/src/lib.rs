@@ -7,7 +7,9 @@
 //!
 //! - `chain.rs`: blocks with real headers and logs (`world.rs`, `concentrated.rs` and `gauge.rs` play the contracts), and branches that end;
 //! - `node.rs`: what a node answers; `weather.rs`: what goes wrong under a seed; `wire.rs`: the way between;
-//! - `waits.rs`: the chain's clock, which stands until somebody has stored a branch that will be left;
+//! - `machines.rs`: what stands behind a node's address, one machine or two that see the chain differently for a while;
+//!   `stray.rs`: logs that were not asked for;
+//! - `waits.rs`: the chain's clock, which stands until somebody has stored a branch that will be left, and right after it;
 //! - `stage.rs`: the clock, which stands while the database works and else jumps to the next thing that happens, and
 //!   death: a process ends at a step to the outside, and what it did before stays;
 //! - `seed.rs`: one seed from its chain to its verdict.
