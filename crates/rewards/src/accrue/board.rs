@@ -1,5 +1,7 @@
 //! The eligible liquidity of one campaign over the ticks, and the growth that crosses them.
 
+mod sums;
+
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -11,6 +13,7 @@ use crate::accrue::tally::{Parts, Tallies, Tally, Worth};
 use crate::ledger::concentrated::between;
 use crate::math::tick::sqrt_ratio;
 use crate::unit::{SqrtPriceX96, Tick, TickRange};
+use sums::{Contribution, Sums};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Board {
@@ -29,15 +32,6 @@ struct BoardPrice {
     tick: Tick,
     sqrt: U256,
     inverse: Inverse,
-}
-
-/// `sum L`, `sum L * a` and `sum L / b`, as the module above names them. Wrapping: with `out_of_range` the last two
-/// go below zero, and the divisors made of them never do.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Sums {
-    liquidity: Weight,
-    lower: Growth,
-    upper: Growth,
 }
 
 /// The sums `P`, `A1` and `A0`.
@@ -326,64 +320,9 @@ fn held_outside(lower: &BoardTick, upper: &BoardTick) -> (Growth, Growth) {
     (b.wrapping_sub(a), inverse_a.wrapping_sub(inverse_b))
 }
 
-/// What a position of some liquidity brings to the sums: when the price crosses either end upward, and where it is.
-struct Contribution {
-    at_lower: Sums,
-    at_upper: Sums,
-    below: Sums,
-    inside: Sums,
-    above: Sums,
-}
-
-impl Contribution {
-    fn of(liquidity: Weight, ends: ((Growth, Growth), (Growth, Growth)), out_of_range: bool) -> Self {
-        let ((a, inverse_a), (b, inverse_b)) = ends;
-        let weighed = |x: Growth| times(x, Growth::from(liquidity));
-        let nothing = Sums::default();
-        let inside = Sums { liquidity, lower: weighed(a), upper: weighed(inverse_b) };
-        let (below, above) = if out_of_range {
-            let token0 = Sums { upper: weighed(inverse_a.wrapping_sub(inverse_b)), ..nothing };
-            let token1 = Sums { lower: weighed(b.wrapping_sub(a)), ..nothing };
-            (nothing.less(&token0), nothing.less(&token1))
-        } else {
-            (nothing, nothing)
-        };
-        let (at_lower, at_upper) = (inside.less(&below), above.less(&inside));
-        Self { at_lower, at_upper, below, inside, above }
-    }
-
-    fn active(&self, range: TickRange, price_tick: Tick) -> &Sums {
-        if price_tick < range.lower {
-            &self.below
-        } else if price_tick < range.upper {
-            &self.inside
-        } else {
-            &self.above
-        }
-    }
-}
-
 impl BoardTick {
     fn end(&self) -> (Growth, Growth) {
         (Growth::from(self.sqrt), Growth::from(self.inverse))
-    }
-}
-
-impl Sums {
-    fn plus(&self, other: &Self) -> Self {
-        Self {
-            liquidity: self.liquidity.wrapping_add(other.liquidity),
-            lower: self.lower.wrapping_add(other.lower),
-            upper: self.upper.wrapping_add(other.upper),
-        }
-    }
-
-    fn less(&self, other: &Self) -> Self {
-        Self {
-            liquidity: self.liquidity.wrapping_sub(other.liquidity),
-            lower: self.lower.wrapping_sub(other.lower),
-            upper: self.upper.wrapping_sub(other.upper),
-        }
     }
 }
 

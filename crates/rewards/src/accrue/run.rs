@@ -27,22 +27,25 @@
 //! With `swap_weighted`, a run without a trade, or in which no eligible liquidity earned a fee, pays nobody: its emission
 //! waits for the next run that does, also past an override.
 
+mod wages;
+mod walk;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use alloy_primitives::{U256, U512};
+use alloy_primitives::U512;
 use serde::{Deserialize, Serialize};
 
 use super::When;
-use super::board::{Board, Divisors, Payment};
-use super::growth::{Growth, Units, Wide, part_of, portion, product, times};
+use super::board::Board;
+use super::growth::{Growth, Units};
 use super::holders::Holders;
 use super::segment::{Terms, fold};
-use super::tally::{Parts, Worth};
 use crate::campaign::Scoring;
-use crate::ledger::{Change, Trade};
 use crate::ownership::{Move, StakeIndex};
 use crate::unit::{BlockNumber, UnixSeconds};
+use wages::{Sums, Wages};
+use walk::{Block, Point, walk};
 
 /// The run that is under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,33 +71,6 @@ pub(super) struct Run {
     /// The first block of a trade whose fees cannot be known: of earlier runs, and of this one.
     unknown: Option<BlockNumber>,
     unknown_here: Option<BlockNumber>,
-}
-
-/// The moves of one block.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Block {
-    when: When,
-    moves: Vec<Move>,
-}
-
-/// What the parts of a run's emission are divided by.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Sums {
-    fees: Wide,
-    token1: Wide,
-    token0: Wide,
-    trades: u64,
-}
-
-/// Something that a part of a run's emission is paid for.
-#[derive(Debug, Clone, Copy)]
-enum Point {
-    /// So many seconds in the state that holds.
-    Time(u64),
-    /// Fees of this value per unit of liquidity, to the liquidity in range.
-    Fees(Growth),
-    /// A trade of this value, after which the state is the one that holds.
-    Tokens(Growth),
 }
 
 impl Run {
@@ -378,166 +354,5 @@ impl Run {
             block.moves.iter().for_each(|what| fold(holders, terms, what));
         }
         *idle += terms.pay_by_state(&mut holders.board, terms.stretch.paid_seconds(at, ends_at));
-    }
-}
-
-/// Folds a block's moves in and calls `at` at each point that counts; whether a trade's fees are not known.
-fn walk(
-    holders: &mut Holders,
-    terms: &Terms,
-    block: &Block,
-    price_x192: Option<U512>,
-    counts: bool,
-    at: &mut dyn FnMut(&mut Board, Point),
-) -> bool {
-    let mut unknown = false;
-    for what in &block.moves {
-        match what {
-            Move::Pool(Change::Trade(trade)) if counts => {
-                unknown |= walk_trade(&mut holders.board, trade, price_x192, at).is_none();
-            }
-            Move::Pool(Change::Fees { growth0_x128, growth1_x128 }) if counts => {
-                match value(price_x192, *growth0_x128, *growth1_x128) {
-                    Some(value) => at(&mut holders.board, Point::Fees(value)),
-                    None => unknown = true,
-                }
-            }
-            what => fold(holders, terms, what),
-        }
-    }
-    unknown
-}
-
-/// Goes through a trade step by step; `None` when its fees or their value cannot be known.
-fn walk_trade(
-    board: &mut Board,
-    trade: &Trade,
-    price_x192: Option<U512>,
-    at: &mut dyn FnMut(&mut Board, Point),
-) -> Option<()> {
-    let mut from = trade.price.from;
-    let mut known = Some(());
-    for step in trade.steps.iter().flatten() {
-        match value(price_x192, step.growth0_x128, step.growth1_x128) {
-            Some(value) => at(board, Point::Fees(value)),
-            None => known = None,
-        }
-        if let Some(from) = from {
-            board.cross(from, step.tick);
-        }
-        from = Some(step.tick);
-    }
-    board.move_price(from, trade.price.to, trade.price.sqrt_price_x96);
-    match value(trade.price.price_x192, trade.amount0.0, trade.amount1.0) {
-        Some(value) => at(board, Point::Tokens(value)),
-        None => known = None,
-    }
-    trade.steps.as_ref()?;
-    known
-}
-
-/// `amount0` and `amount1` in token1, times 2^192; `None` when token0 is there and has no price.
-fn value(price_x192: Option<U512>, amount0: U256, amount1: U256) -> Option<Growth> {
-    let of_token0 = match price_x192 {
-        Some(price) => times(Growth::from(price), Growth::from(amount0)),
-        None if amount0.is_zero() => Growth::ZERO,
-        None => return None,
-    };
-    Some(of_token0 + (Growth::from(amount1) << 192))
-}
-
-impl Block {
-    fn last_price(&self) -> Option<U512> {
-        self.moves.iter().rev().find_map(|what| match what {
-            Move::Pool(Change::Price(price)) => price.price_x192,
-            Move::Pool(Change::Trade(trade)) => trade.price.price_x192,
-            _ => None,
-        })
-    }
-}
-
-impl Terms {
-    /// Whether a trade of this time belongs to a run of this stretch.
-    fn counts(&self, at: UnixSeconds) -> bool {
-        self.scoring == Scoring::SwapWeighted && self.stretch.contains(at)
-    }
-}
-
-impl Sums {
-    fn add(&mut self, board: &Board, point: Point) {
-        match point {
-            Point::Time(seconds) => self.add_time(board, seconds),
-            Point::Fees(value) => self.fees += product(board.liquidity(), value),
-            Point::Tokens(value) => {
-                let Divisors { token1, token0, .. } = board.divisors();
-                self.trades += 1;
-                self.token1 += product(token1, value);
-                self.token0 += product(token0, value);
-            }
-        }
-    }
-
-    fn add_time(&mut self, board: &Board, seconds: u64) {
-        if seconds == 0 {
-            return;
-        }
-        let Divisors { fees, token1, token0 } = board.divisors();
-        for (sum, divisor) in [(&mut self.fees, fees), (&mut self.token1, token1), (&mut self.token0, token0)]
-        {
-            *sum += product(divisor, Growth::from(seconds));
-        }
-    }
-}
-
-/// What a run pays at its points.
-struct Wages<'a> {
-    terms: &'a Terms,
-    emission: Units,
-    sums: Sums,
-}
-
-impl Wages<'_> {
-    /// Which parts find somebody in this run.
-    fn parts(&self) -> Payment {
-        self.payment(Growth::ONE, true, true)
-    }
-
-    /// What is paid for all that was counted of each part.
-    fn worth(&self) -> Worth {
-        let Sums { fees, token1, token0, .. } = self.sums;
-        let weights = self.terms.weights;
-        let one = |weight: u32, whole: Wide| (weight > 0).then(|| (self.emission(weight), whole));
-        Worth(Parts {
-            fees: one(weights.fees, fees),
-            token1: one(weights.token1, token1),
-            token0: one(weights.token0, token0),
-        })
-    }
-
-    fn pay(&self, board: &mut Board, point: Point) {
-        let by_time = self.terms.scoring == Scoring::TimeWeighted;
-        let paid = match point {
-            Point::Time(seconds) if by_time && seconds > 0 => self.payment(Growth::from(seconds), true, true),
-            Point::Fees(value) if !by_time => self.payment(value, true, false),
-            Point::Tokens(value) if !by_time => self.payment(value, false, true),
-            _ => return,
-        };
-        board.pay(paid);
-    }
-
-    fn payment(&self, part: Growth, fees: bool, tokens: bool) -> Payment {
-        let weights = self.terms.weights;
-        let one = |wanted: bool, weight: u32, whole: Wide| {
-            (wanted && weight > 0).then(|| portion(self.emission(weight), Wide::from(part), whole)).flatten()
-        };
-        Payment {
-            fees: one(fees, weights.fees, self.sums.fees),
-            token1: one(tokens, weights.token1, self.sums.token1),
-            token0: one(tokens, weights.token0, self.sums.token0),
-        }
-    }
-
-    fn emission(&self, weight: u32) -> Units {
-        part_of(self.emission, u64::from(weight), self.terms.weights.sum())
     }
 }

@@ -167,7 +167,7 @@ impl LogPrice {
             let (low, high) = mantissa_x127.carrying_mul(mantissa_x127, 0);
             // Counted and not branched on: which way it goes is what no processor can guess.
             let (has_reached_2, left) = (high >> 127, 1 - (high >> 127));
-            mantissa_x127 = high << left | (low >> 127) * left;
+            mantissa_x127 = (high << left) | ((low >> 127) * left);
             log += i64::from(has_reached_2 == 1) << bit;
         }
         Some(Self(log))

@@ -1,0 +1,75 @@
+//! What is added up over the positions at the price, and what one position brings to it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::accrue::growth::{Growth, Weight, times};
+use crate::unit::{Tick, TickRange};
+
+/// `sum L`, `sum L * a` and `sum L / b`, as [`crate::accrue`] names them. Wrapping: with `out_of_range` the last two
+/// go below zero, and the divisors made of them never do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Sums {
+    pub(super) liquidity: Weight,
+    pub(super) lower: Growth,
+    pub(super) upper: Growth,
+}
+
+impl Sums {
+    pub(super) fn plus(&self, other: &Self) -> Self {
+        Self {
+            liquidity: self.liquidity.wrapping_add(other.liquidity),
+            lower: self.lower.wrapping_add(other.lower),
+            upper: self.upper.wrapping_add(other.upper),
+        }
+    }
+
+    pub(super) fn less(&self, other: &Self) -> Self {
+        Self {
+            liquidity: self.liquidity.wrapping_sub(other.liquidity),
+            lower: self.lower.wrapping_sub(other.lower),
+            upper: self.upper.wrapping_sub(other.upper),
+        }
+    }
+}
+
+/// What a position of some liquidity brings to the sums: when the price crosses either end upward, and where it is.
+pub(super) struct Contribution {
+    pub(super) at_lower: Sums,
+    pub(super) at_upper: Sums,
+    below: Sums,
+    inside: Sums,
+    above: Sums,
+}
+
+impl Contribution {
+    pub(super) fn of(
+        liquidity: Weight,
+        ends: ((Growth, Growth), (Growth, Growth)),
+        out_of_range: bool,
+    ) -> Self {
+        let ((a, inverse_a), (b, inverse_b)) = ends;
+        let weighed = |x: Growth| times(x, Growth::from(liquidity));
+        let nothing = Sums::default();
+        let inside = Sums { liquidity, lower: weighed(a), upper: weighed(inverse_b) };
+        let (below, above) = if out_of_range {
+            let token0 = Sums { upper: weighed(inverse_a.wrapping_sub(inverse_b)), ..nothing };
+            let token1 = Sums { lower: weighed(b.wrapping_sub(a)), ..nothing };
+            (nothing.less(&token0), nothing.less(&token1))
+        } else {
+            (nothing, nothing)
+        };
+        let (at_lower, at_upper) = (inside.less(&below), above.less(&inside));
+        Self { at_lower, at_upper, below, inside, above }
+    }
+
+    /// What it brings where the price is.
+    pub(super) fn active(&self, range: TickRange, price_tick: Tick) -> &Sums {
+        if price_tick < range.lower {
+            &self.below
+        } else if price_tick < range.upper {
+            &self.inside
+        } else {
+            &self.above
+        }
+    }
+}
