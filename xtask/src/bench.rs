@@ -38,9 +38,10 @@ struct Section {
 const SECTIONS: &[Section] = &[
     Section {
         title: "The engine",
-        about: "One campaign of 604,800 blocks (fourteen days of Base) with 1,000,000 events: 85 % swaps, 10 % adds and \
-                removes, 5 % hand-overs, the ledger's checks of every event included. A process for each row, on one core; \
-                setting the positions up is not counted.",
+        about: "604,800 blocks (fourteen days of Base) with 1,000,000 events: 85 % swaps with their fees replayed, 10 % adds and \
+                removes, 5 % hand-overs, the ledger's checks of every event included. `ledger` has no campaign, the other rows \
+                one of each scoring that they name, on one tracker. A process for each row, on one core; setting the positions \
+                up is not counted.",
         command: &["bench", "--package", "accrual-rewards", "--bench", "engine"],
     },
     Section {
