@@ -25,3 +25,4 @@ mod simulated;
 mod standby;
 mod store;
 mod tokens;
+mod unwritten;
