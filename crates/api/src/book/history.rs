@@ -1,4 +1,8 @@
 //! Pools at earlier blocks: rebuilt from what is stored, the last few kept.
+//!
+//! A state is large, and while it is kept the next block cannot be folded into it. So it is kept once somebody goes on with a
+//! list, not when a list is begun: most are not gone on with, and whoever does comes soon enough to find the block that was the
+//! newest a moment ago.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -56,7 +60,9 @@ impl Book {
             }
         }
         let moment = Moment { number: cursor.block, hash: cursor.hash, at: cursor.at };
-        self.at_moment(info, &newest, moment).await
+        let pinned = self.at_moment(info, &newest, moment).await?;
+        self.history.put(Arc::clone(&pinned));
+        Ok(pinned)
     }
 
     /// All pools as they were when `cursor` was made; one that had not come so far then stays as it is.
@@ -69,20 +75,13 @@ impl Book {
             self.check_on_chain(cursor).await?;
         }
         let is_there = |pool: &Arc<PoolState>| pool.moment.number <= cursor.block;
-        if newest.pools.values().all(is_there) {
-            return Ok(newest);
-        }
         let mut pools = newest.pools.clone();
         for pool in pools.values_mut().filter(|pool| !is_there(pool)) {
             let moment = Moment { number: cursor.block, hash: cursor.hash, at: cursor.at };
             *pool = self.at_moment(&pool.info, pool, moment).await?;
         }
-        Ok(Arc::new(newest.with_pools(pools)))
-    }
-
-    /// Keeps the pools of a state that a cursor points at.
-    pub fn remember_all(&self, state: &State) {
-        state.pools.values().for_each(|pool| self.remember(pool));
+        pools.values().for_each(|pool| self.history.put(Arc::clone(pool)));
+        Ok(if newest.pools.values().all(is_there) { newest } else { Arc::new(newest.with_pools(pools)) })
     }
 
     async fn check_on_chain(&self, cursor: &Cursor) -> Result<(), ApiError> {
@@ -92,11 +91,6 @@ impl Book {
             return Ok(());
         }
         Err(ApiError::BadCursor("points into blocks that have left the chain"))
-    }
-
-    /// Keeps a state that a cursor points at, so that the next page costs nothing.
-    pub fn remember(&self, state: &Arc<PoolState>) {
-        self.history.put(Arc::clone(state));
     }
 
     async fn at_moment(
@@ -111,8 +105,12 @@ impl Book {
         if newest.moment.number < moment.number {
             return Err(not_reached(newest));
         }
-        if let Some(kept) = self.history.get(&info.pool.id, moment.number, newest.rewinds) {
+        let (pool, rewinds) = (&info.pool.id, newest.rewinds);
+        if let Some(kept) = self.history.get(pool, moment.number, rewinds) {
             return Ok(kept);
+        }
+        if let Some(recent) = self.spares.find(pool, moment.number, rewinds) {
+            return Ok(recent);
         }
         let db = self.covering(newest).await?;
         let tracker = rebuild::tracker_at(db, &info.pool, &self.campaigns, moment.number).await?;
@@ -121,7 +119,7 @@ impl Book {
             return Err(ApiError::BehindChain("The chain was rewound just now: ask again.".to_owned()));
         }
         let state = Arc::new(PoolState::new(Arc::clone(info), moment, newest.rewinds, tracker));
-        self.remember(&state);
+        self.history.put(Arc::clone(&state));
         Ok(state)
     }
 }

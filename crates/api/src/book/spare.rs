@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use accrual_rewards::id::PoolId;
+use accrual_rewards::unit::BlockNumber;
 
 use super::{PoolState, State};
 
@@ -30,6 +31,13 @@ impl Spares {
             }
         }
         dropped
+    }
+
+    /// A pool at a block that was published not long ago, for somebody to look at once more.
+    pub(super) fn find(&self, pool: &PoolId, block: BlockNumber, rewinds: u64) -> Option<Arc<PoolState>> {
+        let spares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_it = |spare: &&Arc<PoolState>| spare.moment.number == block && spare.rewinds == rewinds;
+        spares.get(pool)?.iter().find(is_it).cloned()
     }
 
     /// The newest state before `old`, of the same chain, that nobody looks at. Those before it are of no use any more.

@@ -2,8 +2,6 @@
 
 mod lines;
 
-use std::sync::Arc;
-
 use accrual_rewards::campaign::Campaign;
 use accrual_store::moment::Asked;
 use axum::Json;
@@ -113,7 +111,7 @@ fn same_block(pinned: &PoolState, asked: &PoolState) -> Result<(), ApiError> {
 /// A page of `list` from its `offset` on.
 fn answer(
     api: &Api,
-    pool: &Arc<PoolState>,
+    pool: &PoolState,
     campaign: &Campaign,
     page: &Page,
     headers: &HeaderMap,
@@ -157,9 +155,8 @@ fn rows(pool: &PoolState, report: &Report, page: &Page, offset: usize) -> (Vec<E
     }
 }
 
-fn next_cursor(api: &Api, pool: &Arc<PoolState>, list: String, offset: usize) -> String {
-    api.book().remember(pool);
-    let PoolState { moment, rewinds, .. } = **pool;
+fn next_cursor(api: &Api, pool: &PoolState, list: String, offset: usize) -> String {
+    let PoolState { moment, rewinds, .. } = *pool;
     let (block, hash, at) = (moment.number, moment.hash, moment.at);
     Cursor { list, block, hash, at, rewinds, offset }.encode(api.settings().peppers.current())
 }

@@ -80,7 +80,6 @@ impl Page {
         let data: Vec<T> = rows.into_iter().skip(offset).take(self.limit).collect();
         let end = offset + data.len();
         let next = pinned.state.lowest().filter(|_| end < total).map(|moment| {
-            api.book().remember_all(&pinned.state);
             let cursor = Cursor {
                 list: self.list.clone(),
                 block: moment.number,

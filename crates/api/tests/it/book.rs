@@ -55,6 +55,34 @@ async fn each_block_is_what_a_fresh_fold_gives() {
     }
 }
 
+/// A state is large. Were it kept for each list that is begun, one would lie in memory for each of the last blocks, and none would
+/// become the next.
+#[tokio::test]
+async fn only_a_list_that_somebody_goes_on_with_keeps_its_block() {
+    const PATH: &str = "/v1/campaigns/first/accruals?limit=2";
+    const IN_MEMORY_MAX: usize = 4;
+    let rig = Rig::new(5).await;
+    let mut begun = Vec::new();
+    for number in FIRST_BLOCK + 2..FIRST_BLOCK + 22 {
+        rig.extend(Some((number - 1, 0)), number, 0, &[event(number, 0, added(3, 1_000))]).await;
+        let state = checked(&rig, number).await;
+        begun.push((Arc::downgrade(&state), rig.get(PATH).await.json()));
+    }
+    let in_memory = || begun.iter().filter(|(state, _)| state.strong_count() > 0).count();
+    assert!(in_memory() <= IN_MEMORY_MAX, "{} of {}", in_memory(), begun.len());
+
+    let (state, page) = begun.last().unwrap();
+    let on = format!("{PATH}&cursor={}", page["meta"]["next_cursor"].as_str().unwrap());
+    let second = rig.get(&on).await.json();
+    assert_eq!(second["data"].as_array().unwrap().len(), 2, "{second}");
+    for number in FIRST_BLOCK + 22..FIRST_BLOCK + 42 {
+        rig.extend(Some((number - 1, 0)), number, 0, &[event(number, 0, added(4, 5_000_000))]).await;
+        checked(&rig, number).await;
+    }
+    assert!(state.strong_count() > 0, "somebody goes on with its list");
+    assert_eq!(rig.get(&on).await.json()["data"], second["data"]);
+}
+
 #[tokio::test]
 async fn what_this_process_stores_is_told_without_a_look() {
     let rig = Rig::new(3).await;

@@ -33,16 +33,39 @@ const POWERS_X128: [u128; 20] = [
     0x0000_0000_048a_1703_91f7_dc42_444e_8fa2,
 ];
 
+const LOW_BITS: usize = 8;
+
+/// The products of the powers of a tick's lowest bits, multiplied in the same order as those of the others and so rounded alike;
+/// zero where no bit is set.
+static LOW_PRODUCTS_X128: [u128; 1 << LOW_BITS] = low_products();
+
+const fn low_products() -> [u128; 1 << LOW_BITS] {
+    let mut products = [0; 1 << LOW_BITS];
+    let mut steps = 1;
+    while steps < products.len() {
+        let highest = steps.ilog2() as usize;
+        let below = products[steps - (1 << highest)];
+        let power = POWERS_X128[highest];
+        products[steps] = if below == 0 { power } else { times_x128(below, power) };
+        steps += 1;
+    }
+    products
+}
+
 /// `sqrt(1.0001^tick) * 2^96`, rounded up from 128 fractional bits; `None` outside the ticks that exist.
 pub fn sqrt_ratio(tick: Tick) -> Option<SqrtPriceX96> {
     if tick < TICK_MIN || tick > TICK_MAX {
         return None;
     }
     let steps = tick.0.unsigned_abs();
-    let powers = POWERS_X128.iter().enumerate().filter(|(bit, _)| steps >> bit & 1 == 1);
+    let low = LOW_PRODUCTS_X128[usize::from(steps.to_le_bytes()[0])];
+    let powers = POWERS_X128.iter().enumerate().skip(LOW_BITS).filter(|(bit, _)| steps >> bit & 1 == 1);
     // The first is multiplied by one, which alone does not fit 128 bits.
-    let product = powers.map(|(_, power)| *power).reduce(times_x128);
-    let mut ratio_x128 = product.map_or(U256::ONE << 128, U256::from);
+    let product = powers.fold(low, |product, (_, power)| match product {
+        0 => *power,
+        _ => times_x128(product, *power),
+    });
+    let mut ratio_x128 = if product == 0 { U256::ONE << 128 } else { U256::from(product) };
     if tick.0 > 0 {
         ratio_x128 = U256::MAX / ratio_x128;
     }
@@ -51,7 +74,7 @@ pub fn sqrt_ratio(tick: Tick) -> Option<SqrtPriceX96> {
 }
 
 /// `a * b / 2^128`, rounded down, by halves.
-fn times_x128(a: u128, b: u128) -> u128 {
+const fn times_x128(a: u128, b: u128) -> u128 {
     const HALF: u128 = u64::MAX as u128;
     let (a_high, a_low, b_high, b_low) = (a >> 64, a & HALF, b >> 64, b & HALF);
     let low = a_low * b_low;
@@ -63,11 +86,10 @@ fn times_x128(a: u128, b: u128) -> u128 {
 /// Whether `price` can stand at `tick`: between the tick's ratio and the next one's, both included, since a swap down
 /// that stops on a tick leaves the price there and the tick one lower.
 pub fn price_fits_tick(price: SqrtPriceX96, tick: Tick) -> bool {
-    match (sqrt_ratio(tick), sqrt_ratio(Tick(tick.0.saturating_add(1)))) {
-        (Some(floor), Some(ceiling)) => floor <= price && price <= ceiling,
-        (Some(floor), None) => floor <= price,
-        (None, _) => false,
-    }
+    let Some(floor) = sqrt_ratio(tick).filter(|floor| *floor <= price) else { return false };
+    // The next ratio is higher by a twenty-thousandth part, less a little: below it by more than rounding, nobody needs to know it.
+    let surely_below = floor.0 + (floor.0 >> 15) + (floor.0 >> 16);
+    price.0 < surely_below || sqrt_ratio(Tick(tick.0.saturating_add(1))).is_none_or(|ceiling| price <= ceiling)
 }
 
 /// Whether both ends exist and the range is not empty.
@@ -104,6 +126,33 @@ mod tests {
                 let whole: U256 = U256::from(a) * U256::from(b);
                 assert_eq!(U256::from(times_x128(a, b)), whole >> 128, "{a} * {b}");
             }
+        }
+    }
+
+    #[test]
+    fn a_price_fits_from_its_ticks_ratio_to_the_next() {
+        let ticks = (TICK_MIN.0..TICK_MAX.0).step_by(1_013).chain([TICK_MAX.0 - 1]);
+        for tick in ticks.map(Tick) {
+            let (floor, ceiling) = (sqrt_ratio(tick).unwrap().0, sqrt_ratio(Tick(tick.0 + 1)).unwrap().0);
+            assert!(floor + (floor >> 15) + (floor >> 16) < ceiling, "tick {tick}");
+            let (one, half) = (U256::ONE, (floor + ceiling) / U256::from(2));
+            for price in [floor, floor + one, half, ceiling - one, ceiling] {
+                assert!(price_fits_tick(SqrtPriceX96(price), tick), "{price} at tick {tick}");
+            }
+            for price in [floor - one, ceiling + one] {
+                assert!(!price_fits_tick(SqrtPriceX96(price), tick), "{price} at tick {tick}");
+            }
+        }
+        let highest = sqrt_ratio(TICK_MAX).unwrap();
+        assert!(price_fits_tick(highest, TICK_MAX) && !price_fits_tick(highest, Tick(TICK_MAX.0 + 1)));
+    }
+
+    #[test]
+    fn products_of_low_bits_are_those_of_one_power_after_the_other() {
+        for steps in 1..1_u32 << LOW_BITS {
+            let powers = (0..LOW_BITS).filter(|bit| steps >> bit & 1 == 1).map(|bit| POWERS_X128[bit]);
+            let product = powers.reduce(times_x128).unwrap();
+            assert_eq!(LOW_PRODUCTS_X128[usize::try_from(steps).unwrap()], product, "{steps}");
         }
     }
 
