@@ -40,6 +40,8 @@ pub struct Faults {
     pub without: Vec<&'static str>,
     /// Breaks headers: a field is not what was hashed.
     pub break_headers: bool,
+    /// Answers with the header before the one that it is asked for.
+    pub earlier_headers: bool,
     /// Answers nothing but 502.
     pub is_down: bool,
 }
@@ -173,8 +175,11 @@ impl Inside {
                 return give(json!(format!("{:#x}", faults.chain_id.unwrap_or_default())));
             }
             "eth_getBlockByNumber" => {
+                let tag = &mut asked["params"][0];
+                if let Some(asked) = number(tag).filter(|_| faults.earlier_headers) {
+                    *tag = json!(format!("{:#x}", asked.saturating_sub(1)));
+                }
                 if let Some(head) = faults.head {
-                    let tag = &mut asked["params"][0];
                     match number(tag) {
                         Some(number) if number > head => return give(Value::Null),
                         Some(_) => {}

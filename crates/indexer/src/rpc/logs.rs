@@ -38,8 +38,12 @@ impl RpcSource {
             let message = || format!("it has no block {last} yet");
             let end =
                 parse::<Option<LightHeader>>(&end)?.ok_or_else(|| Trouble::Behind { message: message() })?;
-            node.shown(Header::from(end));
-            (Some(Header::from(end)), logs)
+            let end = Header::from(end);
+            if end.number != last {
+                return Err(Trouble::Wrong { what: format!("asked for block {last}, another came") });
+            }
+            node.shown(end);
+            (Some(end), logs)
         };
         let logs: Vec<RawLog> = parse_apart(logs).await?;
         Ok(Answered { logs, end, node: node.name.clone() })

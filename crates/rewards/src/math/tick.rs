@@ -89,7 +89,8 @@ pub fn price_fits_tick(price: SqrtPriceX96, tick: Tick) -> bool {
     let Some(floor) = sqrt_ratio(tick).filter(|floor| *floor <= price) else { return false };
     // The next ratio is higher by a twenty-thousandth part, less a little: below it by more than rounding, nobody needs to know it.
     let surely_below = floor.0 + (floor.0 >> 15) + (floor.0 >> 16);
-    price.0 < surely_below || sqrt_ratio(Tick(tick.0.saturating_add(1))).is_none_or(|ceiling| price <= ceiling)
+    price.0 < surely_below
+        || sqrt_ratio(Tick(tick.0.saturating_add(1))).is_none_or(|ceiling| price <= ceiling)
 }
 
 /// Whether both ends exist and the range is not empty.
