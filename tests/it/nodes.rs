@@ -100,12 +100,17 @@ async fn of_two_on_two_forks_the_one_with_our_block_is_believed() {
 
 /// Logs near the head are taken for all only from who shows the last of their blocks.
 #[tokio::test(flavor = "multi_thread")]
-async fn another_blocks_header_does_not_show_that_a_node_has_the_block() {
+async fn another_blocks_header_is_not_taken_and_shows_no_block() {
     let world = world().await;
     let liar = world.liar(Faults { earlier_headers: true, ..Faults::default() }).await;
     let query = world.query(30);
-    let error = world.source(&[&liar.url]).logs(&query).await.unwrap_err();
-    assert!(error.to_string().contains(&format!("asked for block {}, another came", world.head)), "{error}");
+    let alone = world.source(&[&liar.url]);
+    let errors =
+        [alone.logs(&query).await.unwrap_err(), alone.headers(&[BlockNumber(world.head)]).await.unwrap_err()];
+    for error in errors {
+        let said = format!("asked for block {}, another came", world.head);
+        assert!(error.to_string().contains(&said), "{error}");
+    }
     let expected = world.source(&[&world.played.url]).logs(&query).await.unwrap();
     assert_eq!(world.source(&[&liar.url, &world.played.url]).logs(&query).await.unwrap(), expected);
 }
