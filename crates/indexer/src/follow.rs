@@ -4,10 +4,12 @@ mod batch;
 mod contracts;
 mod facts;
 mod nodes;
+mod opening;
 mod part;
 mod recorder;
 pub mod rewind;
 mod state;
+mod target;
 mod writing;
 
 use std::sync::{Arc, Mutex};
@@ -15,9 +17,8 @@ use std::time::Duration;
 
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::id::PoolId;
-use accrual_rewards::tracker::Pool;
 use accrual_rewards::unit::{BlockNumber, UnixSeconds};
-use accrual_store::{BlockRef, ChainRow, Db, Header, StoreError, chain, pools};
+use accrual_store::{BlockRef, ChainRow, Db, StoreError, chain, pools};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use tokio::time::sleep;
@@ -27,15 +28,14 @@ use crate::complete::Completeness;
 use crate::error::IndexError;
 use crate::fetch::{FetchOptions, Fetcher};
 use crate::plan::Planner;
-use crate::preflight;
 use crate::source::{BlockRange, Heads, LogSource};
-use crate::tokens;
-use crate::workers::Worker;
 use batch::Batch;
 use nodes::NodesKept;
 use part::Part;
 use state::State;
 use writing::{Writer, Written};
+
+pub use target::{Finality, Target};
 
 /// What is followed and how.
 #[derive(Debug, Clone)]
@@ -58,47 +58,6 @@ pub struct FollowOptions {
     pub snapshot_events: u64,
     /// Tells the time for rows that say when something was seen.
     pub now: fn() -> UnixSeconds,
-}
-
-/// Which blocks cannot leave the chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finality {
-    /// As the node's `finalized` tag says.
-    Finalized,
-    /// As the node's `safe` tag says.
-    Safe,
-    /// So many blocks below the newest.
-    Confirmations(u64),
-}
-
-impl Finality {
-    /// The newest block that cannot leave the chain; block 0 when the node does not say.
-    fn block(
-        self,
-        latest: BlockNumber,
-        safe: Option<BlockNumber>,
-        finalized: Option<BlockNumber>,
-    ) -> BlockNumber {
-        let number = match self {
-            Self::Finalized => finalized,
-            Self::Safe => safe,
-            Self::Confirmations(depth) => Some(BlockNumber(latest.0.saturating_sub(depth))),
-        };
-        number.unwrap_or_default().min(latest)
-    }
-}
-
-/// Where to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
-    /// The newest block.
-    Head,
-    /// The newest block that cannot leave the chain.
-    Finalized,
-    /// This block.
-    Block(BlockNumber),
-    /// The last block at or before this instant.
-    Time(UnixSeconds),
 }
 
 /// How far a sync has come.
@@ -132,81 +91,6 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Checks the node and the pools, registers them, learns of their tokens, and takes up where the database stands.
-    ///
-    /// # Errors
-    /// A node of another chain, an address that is no pool, a database that holds another pool under the same id.
-    pub async fn open(
-        source: impl LogSource + 'static,
-        db: Db,
-        pools: Vec<Pool>,
-        campaigns: Vec<Campaign>,
-        options: FollowOptions,
-    ) -> Result<Self, IndexError> {
-        Self::opened(Arc::new(source), db, pools, campaigns, options, None).await
-    }
-
-    /// As [`Self::open`], for the pools that `worker` holds, whichever those are at each moment.
-    ///
-    /// # Errors
-    /// As [`Self::open`].
-    pub async fn open_part(
-        source: impl LogSource + 'static,
-        db: Db,
-        pools: Vec<Pool>,
-        campaigns: Vec<Campaign>,
-        options: FollowOptions,
-        worker: &Worker,
-    ) -> Result<Self, IndexError> {
-        Self::opened(Arc::new(source), db, pools, campaigns, options, Some(worker)).await
-    }
-
-    // What is async is compiled by whoever awaits it, all that it awaits with it: boxed here, it is compiled here and once.
-    fn opened(
-        source: Arc<dyn LogSource>,
-        db: Db,
-        pools: Vec<Pool>,
-        campaigns: Vec<Campaign>,
-        options: FollowOptions,
-        worker: Option<&Worker>,
-    ) -> BoxFuture<'_, Result<Self, IndexError>> {
-        Box::pin(async move {
-            let pools = checked(&*source, &db, pools, &campaigns, &options).await?;
-            let (state, part) = match worker {
-                Some(worker) => (State::default(), Some(Part::new(pools, worker))),
-                None => (State::load(&db, pools, &campaigns).await?, None),
-            };
-            Ok(Self::with(source, db, campaigns, options, state, part))
-        })
-    }
-
-    fn with(
-        source: Arc<dyn LogSource>,
-        db: Db,
-        campaigns: Vec<Campaign>,
-        options: FollowOptions,
-        state: State,
-        part: Option<Part>,
-    ) -> Self {
-        // Told as none until there is one.
-        metrics::counter!("accrual_index_rewinds_total").increment(0);
-        let planner = Arc::new(Mutex::new(Planner::new(options.log_range_blocks_max)));
-        Self {
-            source,
-            db,
-            options,
-            campaigns,
-            planner,
-            state,
-            part,
-            events: 0,
-            recorded: None,
-            contracts_asked_at: UnixSeconds(0),
-            nodes: NodesKept::default(),
-            is_unsure: false,
-        }
-    }
-
     /// Follows until `shutdown`; troubles are logged and tried again, since a tracker must outlive its node.
     pub fn follow<'a>(
         &'a mut self,
@@ -349,46 +233,6 @@ impl Follower {
         }
     }
 
-    fn final_block(&self, heads: &Heads) -> BlockNumber {
-        self.options.finality.block(heads.latest.number, heads.safe, heads.finalized)
-    }
-
-    async fn resolve(&self, target: Target, heads: &Heads) -> Result<BlockNumber, IndexError> {
-        let head = heads.latest.number;
-        match target {
-            Target::Head => Ok(head),
-            Target::Finalized => Ok(self.final_block(heads)),
-            Target::Block(number) if number <= head => Ok(number),
-            Target::Block(number) => Err(IndexError::MissingBlock { number }),
-            Target::Time(at) => self.last_block_at_or_before(at, &heads.latest).await,
-        }
-    }
-
-    async fn last_block_at_or_before(
-        &self,
-        at: UnixSeconds,
-        head: &Header,
-    ) -> Result<BlockNumber, IndexError> {
-        if head.at <= at {
-            return Ok(head.number);
-        }
-        let first = self.state.first_block();
-        if self.header(first).await?.at > at {
-            return Ok(first.previous());
-        }
-        let (mut low, mut high) = (first, head.number);
-        while low.next() < high {
-            let middle = BlockNumber(low.0 + (high.0 - low.0) / 2);
-            if self.header(middle).await?.at <= at { low = middle } else { high = middle }
-        }
-        Ok(low)
-    }
-
-    async fn header(&self, number: BlockNumber) -> Result<Header, IndexError> {
-        let mut headers = self.source.headers(&[number]).await?;
-        headers.pop().flatten().ok_or(IndexError::MissingBlock { number })
-    }
-
     /// Fetches `blocks` for the pools with these places and commits them, batch by batch.
     async fn extend(
         &mut self,
@@ -478,23 +322,4 @@ impl Follower {
         self.recorded = Some(heads.clone());
         Ok(())
     }
-}
-
-/// The pools with what their contracts say, on a node of the right chain; their tokens are learnt on the way.
-async fn checked(
-    source: &dyn LogSource,
-    db: &Db,
-    pools: Vec<Pool>,
-    campaigns: &[Campaign],
-    options: &FollowOptions,
-) -> Result<Vec<Pool>, IndexError> {
-    preflight::check_chain(source, options.chain_id).await?;
-    let pools = facts::stored(db, pools).await?;
-    let found = preflight::check_pools(source, &pools).await?;
-    let pools = facts::settle(db, pools, found).await?;
-    for pool in &pools {
-        state::register(db, options.chain_id, pool).await?;
-    }
-    tokens::learn(source, db, options.chain_id, &pools, campaigns).await?;
-    Ok(pools)
 }
