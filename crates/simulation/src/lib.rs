@@ -23,6 +23,7 @@ mod campaigns;
 mod chain;
 mod chance;
 mod concentrated;
+mod cores;
 mod disk;
 mod gauge;
 mod machines;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::cores;
 use crate::seed::{Outcome, run};
 use crate::weather::Nodes;
 
@@ -43,7 +44,10 @@ pub struct Sums {
 pub fn run_all(seeds: Range<u64>, nodes: Nodes, threads: usize, each: impl Fn(u64, &str) + Sync) -> Sums {
     let next = AtomicU64::new(seeds.start);
     let sums = Mutex::new(Sums::default());
-    let work = || {
+    let work = |number: usize| {
+        if threads > 1 {
+            cores::stay_on_one(number);
+        }
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= seeds.end {
@@ -63,8 +67,9 @@ pub fn run_all(seeds: Range<u64>, nodes: Nodes, threads: usize, each: impl Fn(u6
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            scope.spawn(work);
+        for number in 0..threads.max(1) {
+            let work = &work;
+            scope.spawn(move || work(number));
         }
     });
     sums.into_inner().unwrap_or_else(PoisonError::into_inner)
