@@ -24,6 +24,7 @@ pub(super) fn in_chain_order(logs: &mut Vec<ReadLog>) -> Result<(), IndexError> 
     }
 }
 
+/// A node must not answer with logs that it was not asked for.
 pub(super) fn check_within(query: &LogQuery, answered: &Answered) -> Result<(), IndexError> {
     let stray = answered.logs.iter().find(|log| {
         let block = BlockNumber(log.block_number);

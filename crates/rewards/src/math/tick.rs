@@ -33,6 +33,7 @@ const POWERS_X128: [u128; 20] = [
     0x0000_0000_048a_1703_91f7_dc42_444e_8fa2,
 ];
 
+/// Those of a tick's lowest byte.
 const LOW_BITS: usize = 8;
 
 /// The products of the powers of a tick's lowest bits, multiplied in the same order as those of the others and so rounded alike;
