@@ -168,23 +168,23 @@ impl<'a> Closed<'a> {
 
 /// All segments' earnings added up, each rounded down once.
 fn rows(closed: &[Closed<'_>]) -> Vec<Earned> {
-    let mut rows = Vec::new();
-    let mut push = |earner: Earner, units: Units| {
+    // Grown to step by step it would be copied, and take twice the room.
+    let mut rows = Vec::with_capacity(closed.iter().map(|one| one.holders.earners_max()).max().unwrap_or(0));
+    let mut push = |earner: Earner, earned: Amount| {
         let Earner { stake, through, account } = earner;
-        let earned = growth::floor(units);
         if earned > Amount::ZERO {
             rows.push(Earned { stake, account, through, earned });
         }
     };
     if let [one] = closed {
-        one.holders.each_earned(&one.global, push);
+        one.holders.each_figure(&one.global, push);
         return rows;
     }
     let mut sums: BTreeMap<Earner, Units> = BTreeMap::new();
     for one in closed {
         one.holders.each_earned(&one.global, |earner, units| *sums.entry(earner).or_default() += units);
     }
-    sums.into_iter().for_each(|(earner, units)| push(earner, units));
+    sums.into_iter().for_each(|(earner, units)| push(earner, growth::floor(units)));
     rows
 }
 

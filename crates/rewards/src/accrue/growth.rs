@@ -30,7 +30,7 @@ pub(crate) type Wide = Uint<2048, 32>;
 type Vast = Uint<2304, 36>;
 
 /// Bits kept when rounding down once: `2^-60` of a unit is added first.
-const MARGIN_BITS: usize = 60;
+pub(crate) const MARGIN_BITS: usize = 60;
 
 /// Liquidity that is eligible as a whole.
 pub(crate) fn weight(liquidity: Liquidity) -> Weight {
@@ -58,7 +58,7 @@ pub(crate) fn product(a: Growth, b: Growth) -> Wide {
 }
 
 /// Adds `a * b` to `sum`, which is zero, as far as it has room.
-fn multiply(sum: &mut [u64], a: &[u64], b: &[u64]) {
+pub(crate) fn multiply(sum: &mut [u64], a: &[u64], b: &[u64]) {
     let (a_place, a) = filled(a);
     let (b_place, b) = filled(b);
     for (place, limb) in (a_place + b_place..).zip(b).filter(|(_, limb)| **limb != 0) {

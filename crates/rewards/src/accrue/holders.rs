@@ -15,6 +15,7 @@
 mod earnings;
 mod past;
 mod unpaid;
+mod upper;
 mod vaults;
 
 pub use earnings::Earnings;
@@ -25,11 +26,11 @@ use alloy_primitives::{Address, U256};
 use serde::{Deserialize, Serialize};
 
 use super::board::{Board, Growths};
-use super::growth::{Growth, WEIGHT_BITS, Weight, times, weight};
+use super::growth::{self, Growth, WEIGHT_BITS, Weight, times, weight};
 use crate::compact;
 use crate::math::memo::RangeMemo;
 use crate::ownership::{Owner, StakeIndex, VaultIndex};
-use crate::unit::{Liquidity, TickRange};
+use crate::unit::{Amount, Liquidity, TickRange};
 use past::Past;
 use unpaid::Unpaid;
 use vaults::Vault;
@@ -145,9 +146,12 @@ impl Holders {
         }
     }
 
-    /// Every stake with what of its liquidity counts, rounded down.
-    pub(super) fn eligible(&self) -> impl Iterator<Item = (StakeIndex, Liquidity)> + '_ {
-        let stakes = (0..).map(StakeIndex).zip(&self.stakes);
+    /// Every wanted stake with what of its liquidity counts, rounded down.
+    pub(super) fn eligible(
+        &self,
+        wanted: impl Fn(StakeIndex) -> bool,
+    ) -> impl Iterator<Item = (StakeIndex, Liquidity)> {
+        let stakes = (0..).map(StakeIndex).zip(&self.stakes).filter(move |(index, _)| wanted(*index));
         stakes.filter(|(_, stake)| !stake.weight.is_zero()).map(|(index, stake)| {
             let whole: U256 = stake.weight >> WEIGHT_BITS;
             (index, Liquidity(whole.to()))
@@ -159,32 +163,58 @@ impl Holders {
         !self.vaults.is_empty()
     }
 
+    /// So many can have earned, as long as nothing is behind a vault.
+    pub(super) fn earners_max(&self) -> usize {
+        self.stakes.len() + self.past.iter().len()
+    }
+
     /// Tells what everybody will have earned once so much has grown in all, in the order of [`Earner`].
-    pub(super) fn each_earned(&self, global: &Growths, mut tell: impl FnMut(Earner, Growth)) {
+    pub(super) fn each_earned(&self, global: &Growths, tell: impl FnMut(Earner, Growth)) {
         if !self.vaults.is_empty() {
             let mut settled = self.clone();
             settled.board.grow_to(*global);
+            let mut tell = tell;
             return settled.settle_all().iter().for_each(|(earner, earned)| tell(*earner, *earned));
         }
+        let earned = |stake: &Stake, growth: Option<&Growth>| {
+            growth.map_or(stake.earned, |growth| stake.earned.wrapping_add(stake.since(growth)))
+        };
+        self.each(global, earned, |past| *past, tell);
+    }
+
+    /// The same, each rounded down: for whoever adds nothing to it.
+    pub(super) fn each_figure(&self, global: &Growths, mut tell: impl FnMut(Earner, Amount)) {
+        if !self.vaults.is_empty() {
+            return self.each_earned(global, |earner, earned| tell(earner, growth::floor(earned)));
+        }
+        let figure = |stake: &Stake, growth: Option<&Growth>| {
+            growth.map_or_else(|| growth::floor(stake.earned), |growth| stake.comes_to(growth))
+        };
+        self.each(global, figure, |past| growth::floor(*past), tell);
+    }
+
+    /// Tells of each stake what is counted of it, with the growth inside its range where it earns, and of each former owner.
+    fn each<T>(
+        &self,
+        global: &Growths,
+        count: impl Fn(&Stake, Option<&Growth>) -> T,
+        of_past: impl Fn(&Growth) -> T,
+        mut tell: impl FnMut(Earner, T),
+    ) {
         // Stakes of one range have one growth, and there are far fewer ranges than stakes.
         let mut growths = RangeMemo::default();
         let mut past = self.past.iter().peekable();
         for (index, stake) in (0..).map(StakeIndex).zip(&self.stakes) {
             let Owner::Account(account) = stake.owner else { continue };
-            let mut earned = stake.earned;
-            if !stake.weight.is_zero() {
-                let inside = || self.board.growth_inside_by(stake.range, global);
-                earned = earned.wrapping_add(stake.since(&growths.get(stake.range, inside)));
+            let earner = Earner { stake: index, through: None, account };
+            while let Some((before, earned)) = past.next_if(|(before, _)| **before < earner) {
+                tell(*before, of_past(earned));
             }
-            if !earned.is_zero() {
-                let earner = Earner { stake: index, through: None, account };
-                while let Some((before, earned)) = past.next_if(|(before, _)| **before < earner) {
-                    tell(*before, *earned);
-                }
-                tell(earner, earned);
-            }
+            let inside = || self.board.growth_inside_by(stake.range, global);
+            let growth = (!stake.weight.is_zero()).then(|| growths.get(stake.range, inside));
+            tell(earner, count(stake, growth.as_ref()));
         }
-        past.for_each(|(earner, earned)| tell(*earner, *earned));
+        past.for_each(|(earner, earned)| tell(*earner, of_past(earned)));
     }
 
     /// Puts aside what everybody has earned so far.

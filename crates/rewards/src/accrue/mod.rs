@@ -174,9 +174,17 @@ impl CampaignAccrual {
     /// The stakes that have a share by the version that holds at the newest move, in range or not, each with its
     /// eligible liquidity after that move, rounded down.
     pub fn eligible(&self) -> impl Iterator<Item = (StakeIndex, Liquidity)> + '_ {
+        self.eligible_among(|_| true)
+    }
+
+    /// The same of those that are wanted; of the others nothing is looked at.
+    pub fn eligible_among<'a>(
+        &'a self,
+        wanted: impl Fn(StakeIndex) -> bool + 'a,
+    ) -> impl Iterator<Item = (StakeIndex, Liquidity)> + 'a {
         let holds =
             self.segments.iter().rev().find(|segment| segment.terms.stretch.window.starts_at <= self.at);
-        holds.or(self.segments.first()).into_iter().flat_map(Segment::eligible)
+        holds.or(self.segments.first()).map(|one| one.eligible(wanted)).into_iter().flatten()
     }
 }
 

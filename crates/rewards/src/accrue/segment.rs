@@ -81,15 +81,18 @@ impl Segment {
         self.at = at;
     }
 
-    /// See [`super::CampaignAccrual::eligible`].
-    pub(super) fn eligible(&self) -> Box<dyn Iterator<Item = (StakeIndex, Liquidity)> + '_> {
+    /// See [`super::CampaignAccrual::eligible_among`].
+    pub(super) fn eligible<'a>(
+        &'a self,
+        wanted: impl Fn(StakeIndex) -> bool + 'a,
+    ) -> Box<dyn Iterator<Item = (StakeIndex, Liquidity)> + 'a> {
         let now = match &self.run {
             Some(run) => run.holders_now(&self.terms, &self.holders),
             None => Cow::Borrowed(&self.holders),
         };
         match now {
-            Cow::Borrowed(holders) => Box::new(holders.eligible()),
-            Cow::Owned(holders) => Box::new(holders.eligible().collect::<Vec<_>>().into_iter()),
+            Cow::Borrowed(holders) => Box::new(holders.eligible(wanted)),
+            Cow::Owned(holders) => Box::new(holders.eligible(wanted).collect::<Vec<_>>().into_iter()),
         }
     }
 

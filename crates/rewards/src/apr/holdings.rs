@@ -6,8 +6,9 @@ use super::{Held, holdings_of};
 use crate::accrue::CampaignAccrual;
 use crate::ledger::Ledger;
 use crate::ledger::concentrated::{ConcentratedLedger, Position, Price};
-use crate::math::amounts::{Rounding, ends, holdings_between};
+use crate::math::amounts::{Rounding, UnitHoldings, holdings};
 use crate::math::memo::RangeMemo;
+use crate::ownership::StakeIndex;
 use crate::tracker::PoolTracker;
 use crate::unit::{Amount, Liquidity, SqrtPriceX96, Tick, TickRange};
 
@@ -26,13 +27,15 @@ pub struct Holdings<'a> {
 pub struct Counted {
     /// By the position's index.
     positions: Vec<Known>,
+    /// What each held. Apart from the rest, which is looked at of all of them.
+    held: Vec<Pair>,
     /// What they hold together.
     all: Pair,
     /// What those in range hold; `None` where none is.
     in_range: Option<Pair>,
     /// How many have liquidity.
     open: usize,
-    ends: RangeMemo<Option<(SqrtPriceX96, SqrtPriceX96)>>,
+    units: RangeMemo<(SqrtPriceX96, Option<UnitHoldings>)>,
 }
 
 /// A position as it was counted.
@@ -40,7 +43,6 @@ pub struct Counted {
 struct Known {
     liquidity: Liquidity,
     side: Side,
-    held: Pair,
 }
 
 /// Where the price is, seen from a range. Outside of it, what a position holds does not change with the price.
@@ -51,6 +53,9 @@ enum Side {
     Inside,
     Above,
 }
+
+const FITS: &str =
+    "the ledger refuses ranges that do not exist, and 128 bits of liquidity hold below 2^256 units";
 
 /// So much of token0 and of token1.
 type Pair = (Amount, Amount);
@@ -106,22 +111,20 @@ impl<'a> Holdings<'a> {
 
     fn staked(&self, tracker: &PoolTracker, accrual: &CampaignAccrual, everywhere: bool) -> Held {
         let stakes = tracker.ownership().stakes();
+        let position = |stake: StakeIndex| stakes[stake.as_usize()].position.as_usize();
+        let known = |index: usize| self.counted.positions.get(index);
+        let counts =
+            |stake| everywhere || known(position(stake)).is_none_or(|known| known.side == Side::Inside);
         let mut whole: Option<Pair> = None;
         let mut parts = Held::default();
-        for (stake, liquidity) in accrual.eligible() {
-            let index = stakes[stake.as_usize()].position.as_usize();
-            let known = self.counted.positions.get(index);
-            if !everywhere && known.is_some_and(|known| known.side != Side::Inside) {
-                continue;
-            }
-            match known {
-                Some(known) if known.liquidity == liquidity => {
-                    whole = Some(whole.map_or(known.held, |sum| plus(sum, known.held)));
-                }
-                _ => {
-                    let range = self.ledger.positions()[index].range;
-                    parts = parts.plus(holdings_of(self.ledger, range, liquidity));
-                }
+        for (stake, liquidity) in accrual.eligible_among(counts) {
+            let index = position(stake);
+            if known(index).is_some_and(|known| known.liquidity == liquidity) {
+                let held = self.counted.held[index];
+                whole = Some(whole.map_or(held, |sum| plus(sum, held)));
+            } else {
+                let range = self.ledger.positions()[index].range;
+                parts = parts.plus(holdings_of(self.ledger, range, liquidity));
             }
         }
         held(whole).plus(parts)
@@ -133,6 +136,7 @@ impl Counted {
         let Some(ledger) = ledger.concentrated() else { return };
         let Some(price) = ledger.price() else { return };
         self.positions.resize(ledger.positions().len(), Known::default());
+        self.held.resize(ledger.positions().len(), Pair::default());
         self.in_range = None;
         for index in 0..self.positions.len() {
             let (position, known) = (&ledger.positions()[index], self.positions[index]);
@@ -142,7 +146,7 @@ impl Counted {
             let side = Side::of(position.range, price.tick);
             if (position.liquidity, side) != (known.liquidity, known.side) || side == Side::Inside {
                 let held = self.count(position, price);
-                self.put(index, Known { liquidity: position.liquidity, side, held });
+                self.put(index, Known { liquidity: position.liquidity, side }, held);
                 if side == Side::Inside && position.liquidity > Liquidity(0) {
                     self.in_range = Some(self.in_range.map_or(held, |sum| plus(sum, held)));
                 }
@@ -151,29 +155,28 @@ impl Counted {
         debug_assert!(self.is_what_is_counted_whole(ledger, price), "what stands still is known");
     }
 
+    /// What a position holds. Many share few ranges, and the price is the same for all.
     fn count(&mut self, position: &Position, Price { tick, sqrt_price_x96 }: Price) -> Pair {
         let Position { range, liquidity, .. } = *position;
-        let held = self
-            .ends
-            .get(range, || ends(range))
-            .and_then(|ends| holdings_between(liquidity, range, ends, tick, sqrt_price_x96, Rounding::Down));
-        held.expect(
-            "the ledger refuses ranges that do not exist, and 128 bits of liquidity hold below 2^256 units",
-        )
+        let count = || (sqrt_price_x96, UnitHoldings::of(range, tick, sqrt_price_x96));
+        let (_, unit) = self.units.get_if(range, |(at, _)| *at == sqrt_price_x96, count);
+        let whole = || holdings(liquidity, range, tick, sqrt_price_x96, Rounding::Down).expect(FITS);
+        unit.and_then(|unit| unit.times(liquidity)).unwrap_or_else(whole)
     }
 
-    fn put(&mut self, index: usize, now: Known) {
+    fn put(&mut self, index: usize, now: Known, held: Pair) {
         let before = std::mem::replace(&mut self.positions[index], now);
-        self.all = plus(less(self.all, before.held), now.held);
+        let held_before = std::mem::replace(&mut self.held[index], held);
+        self.all = plus(less(self.all, held_before), held);
         self.open -= usize::from(before.liquidity > Liquidity(0));
         self.open += usize::from(now.liquidity > Liquidity(0));
     }
 
     fn is_what_is_counted_whole(&self, ledger: &ConcentratedLedger, price: Price) -> bool {
-        let mut whole = Self::default();
         let open = ledger.positions().iter().filter(|position| position.liquidity > Liquidity(0));
-        let sum = open.map(|position| whole.count(position, price)).fold(Pair::default(), plus);
-        sum == self.all
+        let Price { tick, sqrt_price_x96 } = price;
+        let whole = |one: &Position| holdings(one.liquidity, one.range, tick, sqrt_price_x96, Rounding::Down);
+        open.map(|position| whole(position).expect(FITS)).fold(Pair::default(), plus) == self.all
     }
 }
 

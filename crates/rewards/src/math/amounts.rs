@@ -23,29 +23,66 @@ pub fn holdings(
     price: SqrtPriceX96,
     rounding: Rounding,
 ) -> Option<(Amount, Amount)> {
-    holdings_between(liquidity, range, ends(range)?, tick, price, rounding)
+    let Between { token0, token1 } = between(range, tick, price)?;
+    let amount0 = token0.map_or(Some(Amount::ZERO), |(low, high)| amount0(liquidity, low, high, rounding))?;
+    let amount1 = token1.map_or(Some(Amount::ZERO), |(low, high)| amount1(liquidity, low, high, rounding))?;
+    Some((amount0, amount1))
 }
 
-/// The sqrt prices at both ends of a range; `None` when a tick does not exist.
-pub fn ends(range: TickRange) -> Option<(SqrtPriceX96, SqrtPriceX96)> {
-    Some((sqrt_ratio(range.lower)?, sqrt_ratio(range.upper)?))
+/// Between which prices a range holds each token; `None` where it holds none of it.
+struct Between {
+    token0: Option<(SqrtPriceX96, SqrtPriceX96)>,
+    token1: Option<(SqrtPriceX96, SqrtPriceX96)>,
 }
 
-/// As [`holdings`], for whoever asks of many positions in one range: with its [`ends`].
-pub fn holdings_between(
-    liquidity: Liquidity,
-    range: TickRange,
-    (lower, upper): (SqrtPriceX96, SqrtPriceX96),
-    tick: Tick,
-    price: SqrtPriceX96,
-    rounding: Rounding,
-) -> Option<(Amount, Amount)> {
-    if tick < range.lower {
-        Some((amount0(liquidity, lower, upper, rounding)?, Amount::ZERO))
+fn between(range: TickRange, tick: Tick, price: SqrtPriceX96) -> Option<Between> {
+    let (lower, upper) = (sqrt_ratio(range.lower)?, sqrt_ratio(range.upper)?);
+    Some(if tick < range.lower {
+        Between { token0: Some((lower, upper)), token1: None }
     } else if tick < range.upper {
-        Some((amount0(liquidity, price, upper, rounding)?, amount1(liquidity, lower, price, rounding)?))
+        Between { token0: Some((price, upper)), token1: Some((lower, price)) }
     } else {
-        Some((Amount::ZERO, amount1(liquidity, lower, upper, rounding)?))
+        Between { token0: None, token1: Some((lower, upper)) }
+    })
+}
+
+/// What a unit of liquidity in a range stands for at a price, for whoever asks of many positions in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnitHoldings {
+    /// token0 times 2^192, rounded down.
+    token0_x192: U256,
+    /// token1 times 2^96, exact.
+    token1_x96: U256,
+}
+
+impl UnitHoldings {
+    /// `None` when a tick of the range does not exist, or a price that no pool has.
+    pub fn of(range: TickRange, tick: Tick, price: SqrtPriceX96) -> Option<Self> {
+        let Between { token0, token1 } = between(range, tick, price)?;
+        let token0_x192 = token0.map_or(Some(U256::ZERO), |(low, high)| {
+            let apart: U512 = U512::from(high.0.checked_sub(low.0)?) << 288;
+            let both: U512 = high.0.widening_mul(low.0);
+            U256::checked_from_limbs_slice(apart.checked_div(both)?.as_limbs())
+        })?;
+        let token1_x96 = token1.map_or(Some(U256::ZERO), |(low, high)| high.0.checked_sub(low.0))?;
+        Some(Self { token0_x192, token1_x96 })
+    }
+
+    /// What so much liquidity stands for, as [`holdings`] rounds it down; `None` where that takes the division itself, or does not
+    /// fit 256 bits.
+    ///
+    /// The product is below `liquidity * 2^96 (1/low - 1/high)` by less than `liquidity / 2^192`, so where both ends of that
+    /// stretch round down to the same units the amount is known.
+    pub fn times(&self, liquidity: Liquidity) -> Option<(Amount, Amount)> {
+        let liquidity = U256::from(liquidity.0);
+        let least: U512 = liquidity.widening_mul(self.token0_x192);
+        let most = least + U512::from(liquidity);
+        let (amount0, amount0_at_most): (U512, U512) = (least >> 192, most >> 192);
+        if amount0 != amount0_at_most {
+            return None;
+        }
+        let product: U512 = liquidity.widening_mul(self.token1_x96);
+        Some((narrow(amount0)?, narrow(product >> 96)?))
     }
 }
 

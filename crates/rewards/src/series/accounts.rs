@@ -4,10 +4,20 @@ use std::collections::BTreeSet;
 
 use alloy_primitives::Address;
 
+use crate::ownership::Owner;
 use crate::tracker::PoolTracker;
 
 /// The accounts that have a stake now, behind all wrappers, in range or not.
 pub fn accounts_with_stake(tracker: &PoolTracker) -> BTreeSet<Address> {
     let ownership = tracker.ownership();
-    ownership.owners().flat_map(|owner| ownership.accounts(owner)).collect()
+    // Most own their stakes themselves, and are told in the order of a set.
+    let themselves = ownership.owners().filter_map(|owner| match owner {
+        Owner::Account(account) => (!account.is_zero()).then_some(account),
+        Owner::Vault(_) => None,
+    });
+    let mut accounts: BTreeSet<Address> = themselves.collect();
+    for vault in ownership.owners().filter(|owner| matches!(owner, Owner::Vault(_))) {
+        accounts.extend(ownership.accounts(vault));
+    }
+    accounts
 }

@@ -1,6 +1,6 @@
 //! The pool's arithmetic against values that v3-core's own tests are known for.
 
-use accrual_rewards::math::amounts::{Rounding, amount0, amount1, holdings};
+use accrual_rewards::math::amounts::{Rounding, UnitHoldings, amount0, amount1, holdings};
 use accrual_rewards::math::tick::{TICK_MAX, TICK_MIN, price_fits_tick, range_exists, sqrt_ratio};
 use accrual_rewards::unit::{Liquidity, SqrtPriceX96, Tick, TickRange};
 use alloy_primitives::U256;
@@ -85,6 +85,35 @@ fn amounts_of_a_mint() {
         let expected = (amount0.parse().unwrap(), amount1.parse().unwrap());
         assert_eq!(amounts, Some(expected), "{name}");
     }
+}
+
+/// By one division for a range, and as the pool divides for each position.
+#[test]
+fn amounts_of_many_positions_in_a_range() {
+    let liquidities = (0..128).flat_map(|bits| [1 << bits, u128::MAX >> bits, (u128::MAX >> bits) / 3]);
+    let liquidities: Vec<u128> = liquidities.chain([0, 25_054_144_837_504]).collect();
+    let ranges =
+        [(-887_220, 887_220), (-887_220, -887_160), (887_160, 887_220), (-60, 60), (199_980, 201_000)];
+    let (mut told, mut asked) = (0, 0);
+    for (lower, upper) in ranges {
+        for tick in [lower - 1, lower, lower + 1, (lower + upper) / 2, upper - 1, upper, upper + 1] {
+            let Some(at) = sqrt_ratio(Tick(tick)) else { continue };
+            for price in [at, SqrtPriceX96(at.0 + U256::from(1_234))] {
+                let unit = UnitHoldings::of(range(lower, upper), Tick(tick), price).unwrap();
+                for liquidity in liquidities.iter().copied().map(Liquidity) {
+                    let whole = holdings(liquidity, range(lower, upper), Tick(tick), price, Rounding::Down);
+                    let amounts = unit.times(liquidity);
+                    assert!(
+                        amounts.is_none() || amounts == whole,
+                        "{liquidity:?} in {lower} to {upper} at {tick}"
+                    );
+                    told += usize::from(amounts.is_some());
+                    asked += 1;
+                }
+            }
+        }
+    }
+    assert!(told > asked * 9 / 10, "of {asked} only {told} were told without another division");
 }
 
 fn range(lower: i32, upper: i32) -> TickRange {

@@ -2,12 +2,14 @@
 //!
 //! From one full hour to the next most stakes stand still: nobody touched them, and the price was not in their range. What
 //! such a stake comes to is kept; the others are counted again. Growth is asked once a range, and not of a range that the
-//! price was not in.
+//! price was not in. Of those that earn, a line of numbers is kept with their range ([`Member`]), so that an hour reads
+//! neither the stakes nor more digits than decide.
 
 use std::collections::{BTreeMap, HashMap};
 
 use alloy_primitives::Address;
 
+use super::upper::{Member, PerLiquidity};
 use super::{Growths, Holders, Owner, Stake};
 use crate::accrue::board::{Board, Stillness};
 use crate::accrue::figures::Earned;
@@ -27,12 +29,13 @@ pub struct Earnings {
     ranges: Ranges,
 }
 
-/// What a stake came to when it was last counted.
+/// What is known of a stake.
 #[derive(Debug, Clone, Copy, Default)]
 struct Known {
     /// Where it earns as its range grows, if it does: the range, and the place among its members.
     earns_in: Option<(usize, usize)>,
     account: usize,
+    /// What it comes to while it earns nowhere.
     earned: Amount,
 }
 
@@ -55,7 +58,7 @@ struct Ranges {
 struct KnownRange {
     range: TickRange,
     /// The stakes that earn in it.
-    members: Vec<usize>,
+    members: Vec<Member>,
     round: u64,
     has_grown: bool,
     growth: Growth,
@@ -95,10 +98,7 @@ impl Earnings {
         }
         for place in 0..self.ranges.known.len() {
             if self.ranges.has_grown(place, &holders.board, global) {
-                for member in 0..self.ranges.known[place].members.len() {
-                    let index = self.ranges.known[place].members[member];
-                    self.count(index, &holders.stakes[index], Some(place));
-                }
+                self.count_members(place, &holders.stakes);
             }
         }
         let past = holders.past.figures().iter().map(|(account, earned)| (*account, *earned));
@@ -109,37 +109,41 @@ impl Earnings {
     fn take_up(&mut self, index: usize, holders: &Holders, global: &Growths) {
         let stake = &holders.stakes[index];
         let before = self.stakes[index];
-        if let Some((range, place)) = before.earns_in
-            && let Some(moved) = self.ranges.leave(range, place)
-        {
-            self.stakes[moved].earns_in = Some((range, place));
+        let mut counted = before.earned;
+        if let Some((range, place)) = before.earns_in {
+            let (left, moved) = self.ranges.leave(range, place);
+            counted = left.earned;
+            if let Some(moved) = moved {
+                self.stakes[moved].earns_in = Some((range, place));
+            }
         }
-        let range = (!stake.weight.is_zero()).then(|| {
+        self.standing.change(before.account, counted, Amount::ZERO);
+        let account = self.standing.place(stake.owner);
+        let mut known = Known { earns_in: None, account, earned: Amount::ZERO };
+        let earned = if stake.weight.is_zero() {
+            known.earned = growth::floor(stake.earned);
+            known.earned
+        } else {
             let range = self.ranges.place(stake.range);
             self.ranges.count(range, &holders.board, global);
-            range
-        });
-        self.stakes[index].earns_in = range.map(|range| (range, self.ranges.join(range, index)));
-        let account = self.standing.place(stake.owner);
-        self.standing.take(before.account, before.earned);
-        (self.stakes[index].account, self.stakes[index].earned) = (account, Amount::ZERO);
-        self.count(index, stake, range);
+            let earned = stake.comes_to(&self.ranges.known[range].growth);
+            let place = self.ranges.join(range, Member::new(index, stake, account, earned));
+            known.earns_in = Some((range, place));
+            earned
+        };
+        self.standing.change(account, Amount::ZERO, earned);
+        self.stakes[index] = known;
     }
 
-    /// What a stake comes to now that its range has grown so far.
-    fn count(&mut self, index: usize, stake: &Stake, range: Option<usize>) {
-        let known = &mut self.stakes[index];
-        let earned = stake.comes_to(range.map(|range| &self.ranges.known[range].growth));
-        self.standing.take(known.account, std::mem::replace(&mut known.earned, earned));
-        self.standing.give(known.account, earned);
-    }
-}
-
-impl Stake {
-    /// What it comes to, now that so much has grown inside its range, or nothing more for it.
-    fn comes_to(&self, growth: Option<&Growth>) -> Amount {
-        let since = growth.map(|growth| self.since(growth)).unwrap_or_default();
-        growth::floor(self.earned.wrapping_add(since))
+    /// What those who earn in a range come to now that it has grown so far.
+    fn count_members(&mut self, place: usize, stakes: &[Stake]) {
+        let KnownRange { members, growth, .. } = &mut self.ranges.known[place];
+        let per_liquidity = PerLiquidity::of(*growth);
+        for member in members {
+            let earned =
+                member.comes_to(per_liquidity).unwrap_or_else(|| stakes[member.stake].comes_to(growth));
+            self.standing.change(member.account, std::mem::replace(&mut member.earned, earned), earned);
+        }
     }
 }
 
@@ -154,16 +158,13 @@ impl Standing {
         place
     }
 
-    fn take(&mut self, place: usize, earned: Amount) {
-        if earned > Amount::ZERO {
+    /// One of its stakes comes to another figure.
+    fn change(&mut self, place: usize, before: Amount, after: Amount) {
+        if before != after {
             let (_, sum) = &mut self.sums[place];
-            *sum = sum.checked_sub(earned).expect("what is taken away was given before");
+            let others = sum.checked_sub(before).expect("what is taken away was given before");
+            *sum = plus(others, after);
         }
-    }
-
-    fn give(&mut self, place: usize, earned: Amount) {
-        let (_, sum) = &mut self.sums[place];
-        *sum = plus(*sum, earned);
     }
 }
 
@@ -178,17 +179,17 @@ impl Ranges {
     }
 
     /// One more member; answers its place among them.
-    fn join(&mut self, range: usize, stake: usize) -> usize {
+    fn join(&mut self, range: usize, member: Member) -> usize {
         let members = &mut self.known[range].members;
-        members.push(stake);
+        members.push(member);
         members.len() - 1
     }
 
-    /// One member less; answers the one that has its place now.
-    fn leave(&mut self, range: usize, place: usize) -> Option<usize> {
+    /// One member less; answers it, and the stake that has its place now.
+    fn leave(&mut self, range: usize, place: usize) -> (Member, Option<usize>) {
         let members = &mut self.known[range].members;
-        members.swap_remove(place);
-        members.get(place).copied()
+        let left = members.swap_remove(place);
+        (left, members.get(place).map(|moved| moved.stake))
     }
 
     /// Whether a range with members has grown since the round before. Where the price stood aside all the time, nothing is

@@ -17,7 +17,7 @@ pub(super) struct Past {
 }
 
 impl Past {
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Earner, &Growth)> {
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (&Earner, &Growth)> {
         self.earned.iter()
     }
 
