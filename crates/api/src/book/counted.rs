@@ -32,6 +32,11 @@ impl<T> Counted<T> {
         self.value.get_or_init(count)
     }
 
+    /// It, if it was counted.
+    pub(super) fn known(&self) -> Option<&T> {
+        self.value.get()
+    }
+
     /// Counts it for callers that are yet to come, where some came at this block or at one of the last few before it.
     pub(super) fn count_ahead(&self, before: &Self, count: impl FnOnce() -> T) {
         let blocks = before.blocks_ahead.load(Ordering::Relaxed);

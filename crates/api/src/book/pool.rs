@@ -125,7 +125,7 @@ impl PoolState {
     /// # Errors
     /// `not_found` when the pool does not have the campaign; `internal` when an event is younger than the block.
     pub fn known(&self, id: &CampaignId) -> Result<Known<'_>, ApiError> {
-        match self.told(id)?.report.get(|| self.count(id)) {
+        match self.told(id)?.report.get(|| self.count(id, None)) {
             Ok(report) => Ok(Ok(report)),
             Err(FiguresError::FeesUnknown { block }) => Ok(Err(FiguresUnknown::FeesUnknown(*block))),
             Err(error @ FiguresError::Past { .. }) => Err(ApiError::internal_at(self.moment.number, error)),
@@ -174,7 +174,7 @@ impl PoolState {
         self.standing.count_ahead(&before.standing, || Standing::of(&self.tracker));
         for (id, told) in &self.told {
             if let Some(before) = before.told.get(id) {
-                told.report.count_ahead(&before.report, || self.count(id));
+                told.report.count_ahead(&before.report, || self.count(id, before.report.known()));
             }
         }
     }
@@ -187,9 +187,15 @@ impl PoolState {
         self.tracker.campaign(id).expect("what is told is kept for each of the tracker's campaigns")
     }
 
-    fn count(&self, id: &CampaignId) -> Result<Report, FiguresError> {
+    /// The report, which the one of a block before makes cheaper.
+    fn count(
+        &self,
+        id: &CampaignId,
+        before: Option<&Result<Report, FiguresError>>,
+    ) -> Result<Report, FiguresError> {
         let figures = self.tracker.figures(id, self.moment.at).expect("it is one of the tracker's campaigns");
-        figures.map(Report::new)
+        let before = before.and_then(|before| before.as_ref().ok());
+        figures.map(|figures| Report::new(figures, before))
     }
 }
 
