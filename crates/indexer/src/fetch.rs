@@ -216,10 +216,15 @@ impl Fetcher {
                     check_within(&asked, &answered)?;
                     self.planner().answered(part.width());
                     shown.ends.extend(answered.end);
-                    logs.extend(match &shown.evidence {
+                    let all = match &shown.evidence {
                         None => answered.logs,
                         Some(evidence) => evidence.complete(&*self.source, &asked, answered).await?,
-                    });
+                    };
+                    if logs.is_empty() {
+                        logs = all;
+                    } else {
+                        logs.extend(all);
+                    }
                     rest = after(part, blocks);
                 }
                 Err(SourceError::TooWide { url, message, suggestion }) => {

@@ -150,6 +150,9 @@ pub fn due_snapshot(
     Some(Snapshot { fingerprint: fingerprint.to_owned(), block_number, state: to_bytes(tracker) })
 }
 
+/// About what the state of a position takes in a snapshot.
+const POSITION_BYTES: usize = 512;
+
 /// To write and read the state of a position costs about as much as to fold so many events.
 const EVENTS_PER_POSITION: u64 = 4;
 
@@ -168,7 +171,8 @@ pub fn fingerprint(pool: &Pool, campaigns: &[Campaign]) -> String {
 
 /// A tracker as bytes for a snapshot; the same state gives the same bytes.
 fn to_bytes(tracker: &PoolTracker) -> Vec<u8> {
-    postcard::to_allocvec(tracker).expect("a tracker is plain data")
+    let room = Vec::with_capacity(tracker.ledger().positions().len() * POSITION_BYTES);
+    postcard::to_extend(tracker, room).expect("a tracker is plain data")
 }
 
 /// The tracker again; `None` when the bytes are of another layout or damaged, which costs a rebuild from the events.

@@ -91,14 +91,16 @@ pub fn events(
     logs: &[ReadLog],
     time: impl Fn(&RawLog) -> UnixSeconds,
 ) -> Result<Vec<Vec<PlacedEvent>>, DecodeError> {
-    let mut events = vec![Vec::new(); routes.pools().len()];
+    let pools = routes.pools().len();
+    let room = logs.len().checked_div(pools).unwrap_or_default();
+    let mut events: Vec<Vec<PlacedEvent>> = (0..pools).map(|_| Vec::with_capacity(room)).collect();
+    let mut transaction = Transaction { routes, known, joined: Vec::new(), unmatched: Unmatched::default() };
     for logs in logs.chunk_by(same_transaction) {
-        let mut transaction =
-            Transaction { routes, known, joined: Vec::new(), unmatched: Unmatched::default() };
+        transaction.unmatched = Unmatched::default();
         for log in logs {
             transaction.take_up(log)?;
         }
-        for joined in transaction.joined {
+        for joined in transaction.joined.drain(..) {
             let (log, reader) = (joined.log, joined.reader);
             let event = place(log, time(log), joined.finish()?)?;
             match reader {

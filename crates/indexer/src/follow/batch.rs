@@ -85,10 +85,13 @@ impl Batch {
             for event in &events {
                 self.snapshots[pool].extend(fold(pool, event)?);
             }
-            if self.events[pool].is_empty() {
-                self.events[pool] = events;
+            let held = &mut self.events[pool];
+            if held.is_empty() {
+                *held = events;
             } else {
-                self.events[pool].extend(events);
+                // Few ranges make a batch: room for twice as much would mostly stay empty.
+                held.reserve_exact(events.len());
+                held.extend(events);
             }
         }
         self.headers.extend(fetched.headers);
