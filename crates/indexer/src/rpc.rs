@@ -16,6 +16,7 @@ mod bodies;
 mod direct;
 mod heads;
 mod health;
+mod incoming;
 mod logs;
 mod node;
 mod pace;

@@ -1,4 +1,4 @@
-//! Long answers over HTTP, read once: from the body into what was asked for.
+//! Long answers over HTTP, read once: from the body into what was asked for, a list of logs while it comes in.
 //!
 //! Alloy's client first copies each result as text and reads the copy. For a million logs or headers that costs as much as all
 //! else together, so logs and batches of headers are asked for here. Everything else, and everything over a websocket,
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::bodies::Bodies;
+use super::incoming::Incoming;
 
 /// Longer answers are refused, as if the node had called the question too wide.
 const ANSWER_BYTES_MAX: usize = 512 * 1024 * 1024;
@@ -63,18 +64,33 @@ impl Direct {
         is_http.then(|| Self { url: url.to_owned(), client: OnceCell::new(), bodies: Arc::default() })
     }
 
-    /// One question, and the result as what was asked for; an [`Option`] where it may be null, as beside an error of some nodes.
+    /// One question whose result is a long list, read while it comes in; `None` where it is null, as beside an error of some
+    /// nodes.
     ///
     /// # Errors
     /// As the client's: what cannot be read is [`RpcError::DeserError`].
-    pub(super) async fn ask<T: DeserializeOwned + Send + 'static>(
+    pub(super) async fn ask_list<T: DeserializeOwned>(
         &self,
         method: &str,
         params: &Value,
-    ) -> Result<T, TransportError> {
-        let body = self.post(&question(0, method, params)).await?;
-        let reply: Reply<T> = self.read(body).await?;
-        reply.outcome()
+    ) -> Result<Option<Vec<T>>, TransportError> {
+        let mut response = self.send(&question(0, method, params)).await?;
+        if !response.status().is_success() {
+            return Err(self.failure(response).await);
+        }
+        let mut incoming = Incoming::new(room(&response));
+        let unread = |error| RpcError::deser_err(error, "");
+        let mut bytes = 0;
+        while let Some(part) = response.chunk().await.map_err(TransportErrorKind::custom)? {
+            bytes = checked_length(bytes, &part)?;
+            incoming.take(&part).map_err(unread)?;
+            // The next part may be there already: others come first.
+            tokio::task::yield_now().await;
+        }
+        let (envelope, items) = incoming.finish().map_err(unread)?;
+        let reply: Reply<Option<Vec<T>>> = parse(&envelope)?;
+        let list = reply.outcome()?;
+        Ok(list.map(|list| if items.is_empty() { list } else { items }))
     }
 
     /// The same question with each of `params` in one request; the results in that order.
@@ -107,33 +123,44 @@ impl Direct {
     }
 
     async fn post(&self, body: &Value) -> Result<Vec<u8>, TransportError> {
+        let response = self.send(body).await?;
+        if response.status().is_success() {
+            return self.whole(response).await;
+        }
+        Err(self.failure(response).await)
+    }
+
+    async fn send(&self, body: &Value) -> Result<reqwest::Response, TransportError> {
         let built = || async { reqwest::Client::builder().build() };
         let client = self.client.get_or_try_init(built).await.map_err(TransportErrorKind::custom)?;
-        let sent = client.post(&self.url).json(body).send().await;
-        let mut response = sent.map_err(TransportErrorKind::custom)?;
+        client.post(&self.url).json(body).send().await.map_err(TransportErrorKind::custom)
+    }
+
+    async fn whole(&self, mut response: reqwest::Response) -> Result<Vec<u8>, TransportError> {
+        let mut answer = self.bodies.take(room(&response));
+        while let Some(part) = response.chunk().await.map_err(TransportErrorKind::custom)? {
+            checked_length(answer.len(), &part)?;
+            answer.extend_from_slice(&part);
+        }
+        Ok(answer)
+    }
+
+    /// What an answer says that is none.
+    async fn failure(&self, response: reqwest::Response) -> TransportError {
         let status = response.status();
         let seconds =
             response.headers().get(reqwest::header::RETRY_AFTER).and_then(|value| value.to_str().ok());
         let wait = seconds.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
-        let length =
-            response.content_length().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or_default();
-        let mut answer = self.bodies.take(length.min(ROOM_BYTES_MAX));
-        while let Some(part) = response.chunk().await.map_err(TransportErrorKind::custom)? {
-            if answer.len() + part.len() > ANSWER_BYTES_MAX {
-                let message = format!("the answer is longer than {ANSWER_BYTES_MAX} bytes");
-                return Err(TransportErrorKind::http_error(413, message));
-            }
-            answer.extend_from_slice(&part);
-        }
-        if status.is_success() {
-            return Ok(answer);
-        }
+        let answer = match self.whole(response).await {
+            Ok(answer) => answer,
+            Err(error) => return error,
+        };
         // Some nodes say in the body what is wrong, whatever the status.
         match serde_json::from_slice(&answer) {
-            Ok(Whole::Error { error }) => Err(RpcError::ErrorResp(error)),
+            Ok(Whole::Error { error }) => RpcError::ErrorResp(error),
             Err(_) => {
                 let words = String::from_utf8_lossy(&answer).into_owned();
-                Err(TransportErrorKind::http_error_with_retry_after(status.as_u16(), words, wait))
+                TransportErrorKind::http_error_with_retry_after(status.as_u16(), words, wait)
             }
         }
     }
@@ -155,6 +182,22 @@ impl Direct {
             Err(ended) => std::panic::resume_unwind(ended.into_panic()),
         }
     }
+}
+
+/// How much room an answer's length asks for, as far as that is believed.
+fn room(response: &reqwest::Response) -> usize {
+    let length = response.content_length().and_then(|bytes| usize::try_from(bytes).ok());
+    length.unwrap_or_default().min(ROOM_BYTES_MAX)
+}
+
+/// The length of an answer once `part` has come.
+fn checked_length(before: usize, part: &[u8]) -> Result<usize, TransportError> {
+    let bytes = before + part.len();
+    if bytes > ANSWER_BYTES_MAX {
+        let message = format!("the answer is longer than {ANSWER_BYTES_MAX} bytes");
+        return Err(TransportErrorKind::http_error(413, message));
+    }
+    Ok(bytes)
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, TransportError> {
@@ -208,11 +251,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_answer() {
+    async fn a_list() {
         let long = "x".repeat(2 * LONG_BYTES);
         let cases = [
-            ("200 OK", r#"{"jsonrpc":"2.0","id":0,"result":"here"}"#.to_owned(), "here"),
-            ("200 OK", format!(r#"{{"jsonrpc":"2.0","id":0,"result":"{long}"}}"#), long.as_str()),
+            ("200 OK", r#"{"jsonrpc":"2.0","id":0,"result":["here"]}"#.to_owned(), "here"),
+            ("200 OK", r#"{"jsonrpc":"2.0","id":0,"result":[]}"#.to_owned(), ""),
+            ("200 OK", r#"{"result":["a","b"],"id":0}"#.to_owned(), "a b"),
+            ("200 OK", format!(r#"{{"jsonrpc":"2.0","id":0,"result":["{long}"]}}"#), long.as_str()),
             (
                 "200 OK",
                 r#"{"id":0,"error":{"code":-32005,"message":"too many"}}"#.to_owned(),
@@ -223,17 +268,25 @@ mod tests {
                 r#"{"id":0,"result":null,"error":{"code":-32000,"message":"no"}}"#.to_owned(),
                 "refused -32000",
             ),
+            (
+                "200 OK",
+                r#"{"id":0,"result":["a"],"error":{"code":-32000,"message":"no"}}"#.to_owned(),
+                "refused -32000",
+            ),
             ("200 OK", r#"{"id":0,"result":null,"error":null}"#.to_owned(), "null"),
             ("400 Bad", r#"{"id":null,"error":{"code":-32602,"message":"no"}}"#.to_owned(), "refused -32602"),
             ("429 Busy\r\nretry-after: 7", "wait".to_owned(), "HTTP 429 after 7"),
             ("200 OK", "<html>".to_owned(), "unreadable"),
-            ("200 OK", r#"{"jsonrpc":"2.0","id":0,"result":"cut"#.to_owned(), "unreadable"),
-            ("200 OK", r#"{"jsonrpc":"2.0","id":0,"result":7}"#.to_owned(), "unreadable"),
+            ("200 OK", r#"{"jsonrpc":"2.0","id":0,"result":["cut"#.to_owned(), "unreadable"),
+            ("200 OK", r#"{"jsonrpc":"2.0","id":0,"result":["cut"],"#.to_owned(), "unreadable"),
+            ("200 OK", r#"{"jsonrpc":"2.0","id":0,"result":["a"]} and more"#.to_owned(), "unreadable"),
+            ("200 OK", r#"{"jsonrpc":"2.0","id":0,"result":["a",7]}"#.to_owned(), "unreadable"),
+            ("200 OK", r#"{"jsonrpc":"2.0","id":0,"result":"a"}"#.to_owned(), "unreadable"),
             ("200 OK", r#"{"jsonrpc":"2.0","id":0}"#.to_owned(), "something else"),
         ];
         for (status, body, expected) in cases {
-            let told = says(status, body.clone()).await.ask::<Option<String>>("eth_any", &json!([])).await;
-            let told = told.map(|words| words.unwrap_or("null".to_owned()));
+            let told = says(status, body.clone()).await.ask_list::<String>("eth_any", &json!([])).await;
+            let told = told.map(|list| list.map_or("null".to_owned(), |list| list.join(" ")));
             assert_eq!(outcome(told), expected, "{status}: {}", &body[..body.len().min(60)]);
         }
     }

@@ -51,7 +51,7 @@ impl RpcSource {
 
     async fn logs_directly(&self, direct: &Direct, question: &Question) -> Result<Vec<RawLog>, Trouble> {
         let limit = self.options.request_timeout;
-        let asked = direct.ask::<Option<Vec<RawLog>>>(question.method, &question.params);
+        let asked = direct.ask_list(question.method, &question.params);
         let answer = timeout(limit, asked).await;
         let answer = answer.map_err(|_| question.timed_out(limit))?;
         if matches!(answer, Ok(_) | Err(RpcError::ErrorResp(_))) {

@@ -1,0 +1,331 @@
+//! A long list in an answer, read while it comes in, so that no answer is held whole as text.
+//!
+//! Only the list itself is read so: each item once its last byte is there. What stands before it and behind it is kept and read as
+//! one envelope with an empty list, by the one reader that all answers go through. An answer whose result is no list, or comes
+//! before the rest in a form that is not looked for here, is kept whole.
+
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
+use serde_json::{Deserializer, Error};
+
+/// An envelope is shorter than that before its result.
+const HEAD_BYTES_MAX: usize = 1024;
+
+/// An answer of which the beginning has come in.
+#[derive(Debug)]
+pub(super) struct Incoming<T> {
+    place: Place,
+    /// What came in and is not read yet, from `read` on.
+    text: Vec<u8>,
+    read: usize,
+    /// What stands around the list.
+    envelope: Vec<u8>,
+    items: Vec<T>,
+    /// How long the answer will be, as far as that is believed.
+    bytes: usize,
+    bytes_read: usize,
+}
+
+/// How far it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Before the list.
+    Head,
+    /// In the list, behind its bracket or a comma.
+    Item { is_first: bool },
+    /// In the list, behind an item.
+    Separator,
+    /// Behind the list, or in an answer without one: kept as it is.
+    Rest,
+}
+
+/// Where the list of an envelope begins.
+#[derive(Debug, PartialEq, Eq)]
+enum Head {
+    /// Its bracket is at this place.
+    List(usize),
+    /// It cannot be told yet.
+    Open,
+    /// Nowhere that is looked for.
+    Other,
+}
+
+impl<T: DeserializeOwned> Incoming<T> {
+    /// Nothing yet, of an answer that will have so many bytes; zero where that is not known.
+    pub(super) fn new(bytes: usize) -> Self {
+        Self {
+            place: Place::Head,
+            text: Vec::new(),
+            read: 0,
+            envelope: Vec::new(),
+            items: Vec::new(),
+            bytes,
+            bytes_read: 0,
+        }
+    }
+
+    /// Reads on as far as what has come in goes.
+    ///
+    /// # Errors
+    /// An item is none, the list is not well formed, or this is no text.
+    pub(super) fn take(&mut self, part: &[u8]) -> Result<(), Error> {
+        let mut text = std::mem::take(&mut self.text);
+        text.drain(..std::mem::take(&mut self.read));
+        text.extend_from_slice(part);
+        let whole = whole_characters(&text)?;
+        while self.step(whole)? {}
+        self.text = text;
+        Ok(())
+    }
+
+    /// The envelope with an empty list, if it had one, and the list's items.
+    ///
+    /// # Errors
+    /// The answer ends within its list.
+    pub(super) fn finish(mut self) -> Result<(Vec<u8>, Vec<T>), Error> {
+        match self.place {
+            Place::Head | Place::Rest => {
+                self.envelope.extend_from_slice(&self.text[self.read..]);
+                Ok((self.envelope, self.items))
+            }
+            // The reader says so in its own words.
+            Place::Item { .. } | Place::Separator => {
+                Err(serde_json::from_str::<Vec<IgnoredAny>>("[").expect_err("a list has an end"))
+            }
+        }
+    }
+
+    /// Reads one thing; whether there may be more to read.
+    fn step(&mut self, text: &str) -> Result<bool, Error> {
+        match self.place {
+            Place::Head => {
+                let rest = &text[self.read..];
+                let (bytes, place) = match head(rest) {
+                    Head::List(at) => (at + 1, Place::Item { is_first: true }),
+                    Head::Other => (0, Place::Rest),
+                    Head::Open if rest.len() > HEAD_BYTES_MAX => (0, Place::Rest),
+                    Head::Open => return Ok(false),
+                };
+                self.envelope.extend_from_slice(rest[..bytes].as_bytes());
+                self.go(bytes, place);
+            }
+            Place::Item { is_first } => match self.next_byte(text) {
+                None => return Ok(false),
+                Some(b']') if is_first => self.go(0, Place::Rest),
+                Some(_) => return self.item(text),
+            },
+            Place::Separator => match self.next_byte(text) {
+                None => return Ok(false),
+                Some(b']') => self.go(0, Place::Rest),
+                Some(b',') => self.go(1, Place::Item { is_first: false }),
+                Some(_) => return Err(ill_formed(&text[self.read..])),
+            },
+            Place::Rest => {
+                self.envelope.extend_from_slice(text[self.read..].as_bytes());
+                self.go(text.len() - self.read, Place::Rest);
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn item(&mut self, text: &str) -> Result<bool, Error> {
+        let rest = &text[self.read..];
+        let Some((item, bytes)) = value(rest)? else { return Ok(false) };
+        // A number at the end may go on.
+        if bytes == rest.len() {
+            return Ok(false);
+        }
+        self.go(bytes, Place::Separator);
+        if self.items.len() == self.items.capacity() {
+            let left = self.bytes.saturating_sub(self.bytes_read);
+            let expected = (left * self.items.len()).checked_div(self.bytes_read).unwrap_or_default();
+            // Items are not all of one length.
+            self.items.reserve(expected + expected / 16 + 1);
+        }
+        self.items.push(item);
+        Ok(true)
+    }
+
+    fn next_byte(&mut self, text: &str) -> Option<u8> {
+        let mut at = self.read;
+        let next = skip_space(text, &mut at);
+        self.go(at - self.read, self.place);
+        next
+    }
+
+    fn go(&mut self, bytes: usize, place: Place) {
+        (self.read, self.bytes_read, self.place) = (self.read + bytes, self.bytes_read + bytes, place);
+    }
+}
+
+/// As far as it is text. It is checked once, instead of each of its strings.
+fn whole_characters(bytes: &[u8]) -> Result<&str, Error> {
+    match std::str::from_utf8(bytes) {
+        // A character is cut at the end.
+        Err(error) if error.error_len().is_none() => {
+            let (whole, _) = bytes.split_at(error.valid_up_to());
+            std::str::from_utf8(whole).map_err(Error::custom)
+        }
+        checked => checked.map_err(Error::custom),
+    }
+}
+
+/// What the reader says of a list that goes on like this behind an item.
+fn ill_formed(rest: &str) -> Error {
+    let list: String = "[0 ".chars().chain(rest.chars().take(100)).collect();
+    serde_json::from_str::<Vec<IgnoredAny>>(&list).expect_err("there is neither a comma nor the end")
+}
+
+/// The value at the beginning of `text` and its length; `None` where it is not whole yet.
+fn value<T: DeserializeOwned>(text: &str) -> Result<Option<(T, usize)>, Error> {
+    let mut values = Deserializer::from_str(text).into_iter();
+    match values.next().transpose() {
+        Ok(value) => Ok(value.map(|value| (value, values.byte_offset()))),
+        Err(error) if error.is_eof() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Looks for the list in `{"jsonrpc": "2.0", "id": 0, "result": [`, whatever stands before the result.
+fn head(text: &str) -> Head {
+    let mut at = 0;
+    let mut is_first = true;
+    loop {
+        let Some(byte) = skip_space(text, &mut at) else { return Head::Open };
+        match (byte, is_first) {
+            (b'{', true) | (b',', false) => at += 1,
+            _ => return Head::Other,
+        }
+        is_first = false;
+        let key: String = match skip(text, &mut at) {
+            Ok(key) => key,
+            Err(head) => return head,
+        };
+        match skip_space(text, &mut at) {
+            None => return Head::Open,
+            Some(b':') => at += 1,
+            Some(_) => return Head::Other,
+        }
+        match skip_space(text, &mut at) {
+            None => return Head::Open,
+            Some(b'[') if key == "result" => return Head::List(at),
+            Some(_) if key == "result" => return Head::Other,
+            Some(_) => {}
+        }
+        if let Err(head) = skip::<IgnoredAny>(text, &mut at) {
+            return head;
+        }
+    }
+}
+
+/// Reads a value that does not end with the text.
+fn skip<T: DeserializeOwned>(text: &str, at: &mut usize) -> Result<T, Head> {
+    match value(&text[*at..]) {
+        Ok(Some((value, bytes))) if *at + bytes < text.len() => {
+            *at += bytes;
+            Ok(value)
+        }
+        Ok(_) => Err(Head::Open),
+        Err(_) => Err(Head::Other),
+    }
+}
+
+/// The next byte that is no space.
+fn skip_space(text: &str, at: &mut usize) -> Option<u8> {
+    let is_space = |byte: &&u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
+    *at += text.as_bytes()[*at..].iter().take_while(is_space).count();
+    text.as_bytes().get(*at).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// What is told of an answer that comes in pieces of so many bytes.
+    fn told(answer: &str, piece: usize) -> Result<(String, Vec<Value>), Error> {
+        let mut incoming = Incoming::new(answer.len());
+        for part in answer.as_bytes().chunks(piece) {
+            incoming.take(part)?;
+        }
+        let (envelope, items) = incoming.finish()?;
+        Ok((String::from_utf8(envelope).unwrap(), items))
+    }
+
+    #[test]
+    fn a_list_is_read_however_it_is_cut() {
+        let nested = r#"{"a":["]",{"b":"\"}]"}],"é":1.5e3}"#;
+        let cases = [
+            (r#"{"jsonrpc":"2.0","id":0,"result":[]}"#, "", r#"{"jsonrpc":"2.0","id":0,"result":[]}"#),
+            (r#"{"result":[1,22,"é"],"id":0}"#, r#"1,22,"é""#, r#"{"result":[],"id":0}"#),
+            (
+                r#" { "id" : [{"result":[7]}] , "result" : [ true , null ] } "#,
+                "true,null",
+                r#" { "id" : [{"result":[7]}] , "result" : [] } "#,
+            ),
+            (
+                &format!(r#"{{"result":[{nested},{nested}]}}"#),
+                &format!("{nested},{nested}"),
+                r#"{"result":[]}"#,
+            ),
+            (
+                r#"{"error":{"code":1,"message":"no"},"result":[]}"#,
+                "",
+                r#"{"error":{"code":1,"message":"no"},"result":[]}"#,
+            ),
+            // Without a list that is looked for: all of it is the envelope.
+            (r#"{"result":null}"#, "", r#"{"result":null}"#),
+            (r#"{"result":{"result":[1]}}"#, "", r#"{"result":{"result":[1]}}"#),
+            (r#"{"error":{"result":[1]}}"#, "", r#"{"error":{"result":[1]}}"#),
+            ("[1,2]", "", "[1,2]"),
+            ("<html>", "", "<html>"),
+            (r#"{"id":0"#, "", r#"{"id":0"#),
+            ("", "", ""),
+        ];
+        for (answer, items, envelope) in cases {
+            let items: Vec<Value> = serde_json::from_str(&format!("[{items}]")).unwrap();
+            for piece in 1..=answer.len().max(1) {
+                let (told_envelope, told_items) = told(answer, piece).unwrap();
+                assert_eq!((told_envelope.as_str(), &told_items), (envelope, &items), "{answer} by {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_head_is_no_head() {
+        let answer = format!(r#"{{"id":"{}","result":[1]}}"#, "x".repeat(2 * HEAD_BYTES_MAX));
+        assert_eq!(told(&answer, 100).unwrap(), (answer, vec![]));
+    }
+
+    #[test]
+    fn an_ill_formed_list_is_an_error_however_it_is_cut() {
+        let cases = [
+            (r#"{"result":[1 2]}"#, "syntax"),
+            (r#"{"result":[1,]}"#, "syntax"),
+            (r#"{"result":[,1]}"#, "syntax"),
+            (r#"{"result":[1}"#, "syntax"),
+            (r#"{"result":[tru]}"#, "syntax"),
+            (r#"{"result":[1,2"#, "eof"),
+            (r#"{"result":["#, "eof"),
+            (r#"{"result":["cut"#, "eof"),
+        ];
+        for (answer, expected) in cases {
+            for piece in 1..=answer.len() {
+                let error = told(answer, piece).unwrap_err();
+                let kind = if error.is_eof() {
+                    "eof"
+                } else if error.is_syntax() {
+                    "syntax"
+                } else {
+                    "data"
+                };
+                assert_eq!(kind, expected, "{answer} by {piece}: {error}");
+            }
+        }
+        let mut incoming = Incoming::<u8>::new(0);
+        assert!(incoming.take(br#"{"result":["text"]}"#).unwrap_err().is_data(), "an item of another kind");
+        let mut incoming = Incoming::<String>::new(0);
+        assert!(incoming.take(b"{\"result\":[\"\xff\"]}").is_err(), "what is no text");
+    }
+}
