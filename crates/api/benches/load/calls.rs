@@ -1,23 +1,28 @@
 //! Calls a second, beside a bare handler with the same bytes, and the time of a call at half of that: of ours, and of the bare
-//! handler at the same rate, which tells what the machine adds.
+//! handler at the same rate, which tells what the machine adds. What fell into a moment in which the host had taken a processor
+//! away is left out of both ([`Watch`]); how much was left is told.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::connection::{Connection, request};
 use crate::db::Fresh;
+use crate::host::Watch;
 use crate::server::{CALLS, Server, paths};
 
-const RUNS: usize = 3;
+const RUNS: usize = 5;
 const KIND: &str = "application/json";
 const CONNECTIONS: usize = 64;
 const CLOSED: Duration = Duration::from_secs(4);
 const OPEN: Duration = Duration::from_secs(8);
 /// So that what is answered first is not counted.
 const WARM: Duration = Duration::from_millis(1_500);
+/// Calls are counted by stretches of that, which are left out one by one.
+const STRETCH: Duration = Duration::from_millis(50);
 
 /// What is asked, and where.
 #[derive(Clone)]
@@ -34,14 +39,20 @@ struct Served {
     answer_bytes: usize,
 }
 
+/// What calls took at a fixed rate, quickest first.
+struct Took {
+    /// Those that the host did not disturb.
+    undisturbed: Vec<Duration>,
+    all: Vec<Duration>,
+}
+
 /// What the calls of one run took.
 #[derive(Default)]
 struct Run {
     bare: Vec<Served>,
     ours: Vec<Served>,
-    p50: Vec<Duration>,
-    p99: Vec<Duration>,
-    bare_p99: Vec<Duration>,
+    took: Vec<Took>,
+    bare_took: Vec<Took>,
 }
 
 /// Prints a line for each call.
@@ -52,9 +63,9 @@ pub(crate) async fn measure(fresh: &Fresh) {
         fresh.engine
     );
     println!(
-        "| call | bytes | bare, calls/s | accrual, calls/s | of bare, % | server's time a call, us: bare, accrual | at half load: p50, ms | p99, ms | p99 of bare, ms |"
+        "| call | bytes | bare, calls/s | accrual, calls/s | of bare, % | server's time a call, us: bare, accrual | at half load: p50, ms | p99, ms | p99 of bare, ms | undisturbed, % | p99 with the rest, ms: bare, accrual |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|");
     for (route, path) in CALLS {
         let mut run = Run::default();
         for _ in 0..RUNS {
@@ -79,79 +90,103 @@ impl Run {
         self.bare.push(closed(server, &bare).await);
         server.set_blocks(true);
         let served = closed(server, &ours).await;
-        let took = open(&ours, served.per_second / 2).await;
+        self.took.push(open(&ours, served.per_second / 2).await);
         server.set_blocks(false);
-        let bare_took = open(&bare, served.per_second / 2).await;
+        self.bare_took.push(open(&bare, served.per_second / 2).await);
         self.ours.push(served);
-        self.bare_p99.push(bare_took[bare_took.len() * 99 / 100]);
-        self.p50.push(took[took.len() / 2]);
-        self.p99.push(took[took.len() * 99 / 100]);
     }
 
     fn print(&self, route: &str) {
         let of = |all: &[Served], what: fn(&Served) -> u64| spread(all.iter().map(what).collect());
-        let ratio =
-            self.ours.iter().zip(&self.bare).map(|(ours, bare)| ours.per_second * 100 / bare.per_second);
-        let millis = |all: &[Duration]| {
-            let micros = all.iter().map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX)).collect();
+        let ratio = self
+            .ours
+            .iter()
+            .zip(&self.bare)
+            .map(|(ours, bare)| ours.per_second * 100 / bare.per_second.max(1));
+        let millis = |all: &[Took], what: fn(&Took) -> Duration| {
+            let micros =
+                all.iter().map(|took| u64::try_from(what(took).as_micros()).unwrap_or(u64::MAX)).collect();
             let (median, low, high) = spread_of(micros);
             format!("{} ({} to {})", thousandths(median), thousandths(low), thousandths(high))
         };
+        let left = self.took.iter().chain(&self.bare_took).map(|took| {
+            u64::try_from(took.undisturbed.len() * 100 / took.all.len().max(1)).unwrap_or(u64::MAX)
+        });
         println!(
-            "| `{route}` | {} | {} | {} | {} | {}, {} | {} | {} | {} |",
+            "| `{route}` | {} | {} | {} | {} | {}, {} | {} | {} | {} | {} | {}, {} |",
             self.ours[0].answer_bytes,
             of(&self.bare, |one| one.per_second),
             of(&self.ours, |one| one.per_second),
             spread(ratio.collect()),
             of(&self.bare, |one| one.busy_micros),
             of(&self.ours, |one| one.busy_micros),
-            millis(&self.p50),
-            millis(&self.p99),
-            millis(&self.bare_p99),
+            millis(&self.took, |took| part(&took.undisturbed, 50)),
+            millis(&self.took, |took| part(&took.undisturbed, 99)),
+            millis(&self.bare_took, |took| part(&took.undisturbed, 99)),
+            spread(left.collect()),
+            millis(&self.bare_took, |took| part(&took.all, 99)),
+            millis(&self.took, |took| part(&took.all, 99)),
         );
     }
 }
 
+/// What so many of a hundred did not exceed.
+fn part(took: &[Duration], of_hundred: usize) -> Duration {
+    took.get(took.len() * of_hundred / 100).copied().unwrap_or_default()
+}
+
 /// Each connection asks again as soon as it is answered.
 async fn closed(server: &Server, target: &Target) -> Served {
-    let (begin, mut tasks) = (Instant::now() + WARM, Vec::new());
+    let (watch, begin, mut tasks) = (Watch::begin(), Instant::now() + WARM, Vec::new());
+    let served: Arc<Vec<AtomicU64>> = Arc::new((0..number_of(CLOSED)).map(|_| AtomicU64::new(0)).collect());
     for number in 0..CONNECTIONS {
-        let target = target.clone();
+        let (target, served) = (target.clone(), Arc::clone(&served));
         tasks.push(tokio::spawn(async move {
             let mut connection = Connection::open(target.address).await;
             let requests = target.requests.iter().cycle().skip(number * 17 % target.requests.len());
-            let (mut served, mut bytes) = (0_u64, 0);
+            let mut bytes = 0;
             for request in requests {
                 bytes = connection.ask(request).await;
-                let now = Instant::now();
-                if now >= begin + CLOSED {
-                    break;
-                }
-                served += u64::from(now >= begin);
+                let Some(since) = Instant::now().checked_duration_since(begin) else { continue };
+                let Some(stretch) = served.get(number_of(since)) else { break };
+                stretch.fetch_add(1, Ordering::Relaxed);
             }
-            (served, bytes)
+            bytes
         }));
     }
     tokio::time::sleep_until(begin).await;
     let before = server.busy();
     tokio::time::sleep_until(begin + CLOSED).await;
     let busy = server.busy().saturating_sub(before);
-    let (mut served, mut answer_bytes) = (0, 0);
+    let mut answer_bytes = 0;
     for task in tasks {
-        let (own, bytes) = task.await.expect("it ends");
-        (served, answer_bytes) = (served + own, bytes);
+        answer_bytes = task.await.expect("it ends");
     }
+    let counts: Vec<u64> = served.iter().map(|stretch| stretch.load(Ordering::Relaxed)).collect();
+    let ends = (0..).map(|number| (begin + STRETCH * number, begin + STRETCH * (number + 1)));
+    let undisturbed = counts.iter().zip(ends).filter(|(_, (from, to))| watch.was_ours(*from, *to));
+    let mut left: Vec<u64> = undisturbed.map(|(count, _)| *count).collect();
+    if left.is_empty() {
+        left.clone_from(&counts);
+    }
+    let millis = STRETCH.as_millis() * u128::try_from(left.len()).expect("a few");
+    let per_second = u128::from(left.iter().sum::<u64>()) * 1_000 / millis;
     Served {
-        per_second: served / CLOSED.as_secs(),
-        busy_micros: u64::try_from(busy.as_micros()).unwrap_or(u64::MAX) / served.max(1),
+        per_second: u64::try_from(per_second).expect("below a thousand million"),
+        busy_micros: u64::try_from(busy.as_micros()).unwrap_or(u64::MAX) / counts.iter().sum::<u64>().max(1),
         answer_bytes,
     }
 }
 
+/// How many stretches a time has.
+fn number_of(time: Duration) -> usize {
+    usize::try_from(time.as_millis() / STRETCH.as_millis()).unwrap_or(usize::MAX)
+}
+
 /// Calls begin at fixed instants, whether those before are answered or not. What a call took counts from the instant at
-/// which it should have begun, so that a server that falls behind is not spared. Quickest first.
-async fn open(target: &Target, per_second: u64) -> Vec<Duration> {
-    let (begin, mut tasks) = (Instant::now() + WARM, Vec::new());
+/// which it should have begun, so that a server that falls behind is not spared.
+async fn open(target: &Target, per_second: u64) -> Took {
+    let (watch, begin, mut tasks) = (Watch::begin(), Instant::now() + WARM, Vec::new());
     let step = move |count: u64| Duration::from_nanos(1_000_000_000 * count / per_second.max(1));
     let mut connections = Vec::new();
     for _ in 0..CONNECTIONS {
@@ -168,17 +203,27 @@ async fn open(target: &Target, per_second: u64) -> Vec<Duration> {
                 }
                 tokio::time::sleep_until(begin + due).await;
                 connection.ask(request).await;
-                took.push((begin + due).elapsed());
+                took.push((begin + due, (begin + due).elapsed()));
             }
             took
         }));
     }
-    let mut all = Vec::new();
+    let mut calls = Vec::new();
     for task in tasks {
-        all.extend(task.await.expect("it ends"));
+        calls.extend(task.await.expect("it ends"));
     }
-    all.sort_unstable();
-    all
+    // The last theft may be counted late.
+    tokio::time::sleep(STRETCH).await;
+    let sorted = |calls: &mut dyn Iterator<Item = Duration>| {
+        let mut took: Vec<Duration> = calls.collect();
+        took.sort_unstable();
+        took
+    };
+    let is_ours = |(due, took): &&(Instant, Duration)| watch.was_ours(*due, *due + *took);
+    Took {
+        undisturbed: sorted(&mut calls.iter().filter(is_ours).map(|(_, took)| *took)),
+        all: sorted(&mut calls.iter().map(|(_, took)| *took)),
+    }
 }
 
 /// `median (lowest to highest)`.

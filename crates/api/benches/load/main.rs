@@ -12,6 +12,7 @@ mod world;
 
 mod calls;
 mod connection;
+mod host;
 mod server;
 mod streams;
 
