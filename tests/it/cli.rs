@@ -12,6 +12,7 @@
 //! - `metrics`: what a running service counts, and the dashboard that shows it.
 //! - `top`: the live view, in a terminal.
 //! - `tree`: reward trees, and files with them.
+//! - `log_lines`: what it says of itself, for those who collect log lines.
 //! - `playbooks`: what the documents tell operators to type.
 
 mod backup;
@@ -21,6 +22,7 @@ mod demo;
 mod drain;
 mod hostile_disk;
 mod keys;
+mod log_lines;
 mod merkl_client;
 mod metrics;
 mod playbooks;

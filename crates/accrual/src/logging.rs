@@ -1,12 +1,21 @@
 //! Log lines to standard error, so that standard output holds answers alone.
 
 use std::io::IsTerminal;
+use std::sync::OnceLock;
 
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Cli, Command, LogFormat};
 
+static FORMAT: OnceLock<LogFormat> = OnceLock::new();
+
+/// Whether whoever reads standard error takes each line for JSON.
+pub(crate) fn is_json() -> bool {
+    FORMAT.get() == Some(&LogFormat::Json)
+}
+
 pub(crate) fn start(cli: &Cli) {
+    FORMAT.get_or_init(|| cli.log_format);
     // A view that fills the terminal says itself what goes wrong; a line in between would break it.
     if matches!(&cli.command, Command::Top(top) if !top.once) && std::io::stderr().is_terminal() {
         return;

@@ -1,4 +1,4 @@
-//! Shows how far indexing has come: a bar on a terminal, plain lines otherwise.
+//! Shows how far indexing has come: a bar on a terminal, plain lines otherwise, and log lines where those are JSON.
 
 use std::io::IsTerminal;
 use std::sync::Mutex;
@@ -8,6 +8,7 @@ use accrual_indexer::follow::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::ProgressMode;
+use crate::logging;
 
 pub(crate) enum Shown {
     Bar(Box<Bar>),
@@ -33,7 +34,9 @@ impl Shown {
     pub(crate) fn new(mode: ProgressMode) -> Self {
         match mode {
             ProgressMode::Off => Self::Off,
-            ProgressMode::Auto if std::io::stderr().is_terminal() => Self::Bar(Box::new(Bar::new())),
+            ProgressMode::Auto if std::io::stderr().is_terminal() && !logging::is_json() => {
+                Self::Bar(Box::new(Bar::new()))
+            }
             ProgressMode::Auto | ProgressMode::Plain => {
                 Self::Lines(Mutex::new(Lines { begun: Instant::now(), first: None, shown: None }))
             }
@@ -90,13 +93,28 @@ impl Lines {
         self.shown = Some(Instant::now());
         let Progress { block, target, events, .. } = progress;
         if at_head && !first_stretch {
-            eprintln!("block {block}: at the head, {events} events");
+            if logging::is_json() {
+                tracing::info!(block = block.0, events, "at the head");
+            } else {
+                eprintln!("block {block}: at the head, {events} events");
+            }
             return;
         }
         let blocks = block.0.saturating_sub(first) + 1;
         let milliseconds = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
         let per_second = blocks.saturating_mul(1000) / milliseconds;
         let left = target.0.saturating_sub(block.0) / per_second.max(1);
-        eprintln!("block {block} of {target}: {events} events, {per_second} blocks/s, {left} s left");
+        if logging::is_json() {
+            tracing::info!(
+                block = block.0,
+                target_block = target.0,
+                events,
+                blocks_per_second = per_second,
+                seconds_left = left,
+                "indexing"
+            );
+        } else {
+            eprintln!("block {block} of {target}: {events} events, {per_second} blocks/s, {left} s left");
+        }
     }
 }

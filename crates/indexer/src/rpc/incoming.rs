@@ -105,7 +105,7 @@ impl<T: DeserializeOwned> Incoming<T> {
                     Head::Open if rest.len() > HEAD_BYTES_MAX => (0, Place::Rest),
                     Head::Open => return Ok(false),
                 };
-                self.envelope.extend_from_slice(rest[..bytes].as_bytes());
+                self.envelope.extend_from_slice(&rest.as_bytes()[..bytes]);
                 self.go(bytes, place);
             }
             Place::Item { is_first } => match self.next_byte(text) {
@@ -120,7 +120,7 @@ impl<T: DeserializeOwned> Incoming<T> {
                 Some(_) => return Err(ill_formed(&text[self.read..])),
             },
             Place::Rest => {
-                self.envelope.extend_from_slice(text[self.read..].as_bytes());
+                self.envelope.extend_from_slice(&text.as_bytes()[self.read..]);
                 self.go(text.len() - self.read, Place::Rest);
                 return Ok(false);
             }
