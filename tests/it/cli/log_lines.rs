@@ -17,8 +17,8 @@ async fn where_log_lines_are_json_so_is_progress() {
         assert_eq!(ended.code, 0, "{}", ended.stderr);
         let read = |line: &str| serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("{line}"));
         let lines: Vec<Value> = ended.stderr.lines().map(read).collect();
-        let told = lines.iter().map(|line| &line["fields"]).filter(|fields| fields["message"] == "indexing");
-        let reached = told.last().map(|fields| (&fields["block"], &fields["target_block"]));
+        let told = lines.iter().map(|line| &line["fields"]).rfind(|fields| fields["message"] == "indexing");
+        let reached = told.map(|fields| (&fields["block"], &fields["target_block"]));
         // The second time there is nothing left to read.
         assert!(reached.is_none_or(|(block, target)| block.is_u64() && block == target), "{lines:?}");
         assert_eq!(reached.is_some(), progress == "auto", "{lines:?}");
