@@ -17,6 +17,9 @@ pub(super) struct Incoming<T> {
     /// What came in and is not read yet, from `read` on.
     text: Vec<u8>,
     read: usize,
+    /// An item that was not whole is tried again when so much of it is there: at twice as much, so that a long one that comes
+    /// in many parts is not read anew with each.
+    worth_trying: usize,
     /// What stands around the list.
     envelope: Vec<u8>,
     items: Vec<T>,
@@ -56,6 +59,7 @@ impl<T: DeserializeOwned> Incoming<T> {
             place: Place::Head,
             text: Vec::new(),
             read: 0,
+            worth_trying: 0,
             envelope: Vec::new(),
             items: Vec::new(),
             bytes,
@@ -68,9 +72,16 @@ impl<T: DeserializeOwned> Incoming<T> {
     /// # Errors
     /// An item is none, the list is not well formed, or this is no text.
     pub(super) fn take(&mut self, part: &[u8]) -> Result<(), Error> {
-        let mut text = std::mem::take(&mut self.text);
-        text.drain(..std::mem::take(&mut self.read));
-        text.extend_from_slice(part);
+        self.text.drain(..std::mem::take(&mut self.read));
+        self.text.extend_from_slice(part);
+        if self.text.len() < self.worth_trying {
+            return Ok(());
+        }
+        self.read_on()
+    }
+
+    fn read_on(&mut self) -> Result<(), Error> {
+        let text = std::mem::take(&mut self.text);
         let whole = whole_characters(&text)?;
         while self.step(whole)? {}
         self.text = text;
@@ -82,6 +93,7 @@ impl<T: DeserializeOwned> Incoming<T> {
     /// # Errors
     /// The answer ends within its list.
     pub(super) fn finish(mut self) -> Result<(Vec<u8>, Vec<T>), Error> {
+        self.read_on()?;
         match self.place {
             Place::Head | Place::Rest => {
                 self.envelope.extend_from_slice(&self.text[self.read..]);
@@ -130,11 +142,12 @@ impl<T: DeserializeOwned> Incoming<T> {
 
     fn item(&mut self, text: &str) -> Result<bool, Error> {
         let rest = &text[self.read..];
-        let Some((item, bytes)) = value(rest)? else { return Ok(false) };
         // A number at the end may go on.
-        if bytes == rest.len() {
+        let Some((item, bytes)) = value(rest)?.filter(|(_, bytes)| *bytes < rest.len()) else {
+            self.worth_trying = 2 * rest.len();
             return Ok(false);
-        }
+        };
+        self.worth_trying = 0;
         self.go(bytes, Place::Separator);
         if self.items.len() == self.items.capacity() {
             let left = self.bytes.saturating_sub(self.bytes_read);
@@ -290,6 +303,23 @@ mod tests {
                 assert_eq!((told_envelope.as_str(), &told_items), (envelope, &items), "{answer} by {piece}");
             }
         }
+    }
+
+    #[test]
+    fn a_long_item_is_not_read_anew_with_each_part() {
+        let item = format!("\"{}\"", "x".repeat(100_000));
+        let mut incoming = Incoming::<String>::new(0);
+        incoming.take(br#"{"result":["#).unwrap();
+        let (mut tries, mut tried_at) = (0, 0);
+        for part in item.as_bytes().chunks(10) {
+            incoming.take(part).unwrap();
+            tries += u32::from(std::mem::replace(&mut tried_at, incoming.worth_trying) != tried_at);
+        }
+        assert!((10..20).contains(&tries), "{tries} tries");
+        // Less has come since than was waited for.
+        incoming.take(b"]}").unwrap();
+        let (envelope, items) = incoming.finish().unwrap();
+        assert_eq!((envelope.as_slice(), items.len()), (&br#"{"result":[]}"#[..], 1));
     }
 
     #[test]

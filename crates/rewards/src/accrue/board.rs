@@ -174,6 +174,9 @@ impl Board {
         if let Some(price) = &mut self.price {
             price.tick = to;
         }
+        if from == to {
+            return;
+        }
         let (low, high) = (from.min(to), from.max(to));
         let upward = from < to;
         for (place, tick) in self.ticks.range_mut(between(low, high)) {

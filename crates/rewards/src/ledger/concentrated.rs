@@ -174,6 +174,9 @@ impl ConcentratedLedger {
     /// Liquidity in range once the ticks between `from` and `to` are crossed, in the order of crossing: in another
     /// one the sum could fall below zero on the way.
     fn liquidity_at(&self, from: Tick, to: Tick) -> Option<u128> {
+        if from == to {
+            return Some(self.liquidity);
+        }
         let mut crossed = self.ticks.range(between(from.min(to), from.max(to))).map(|(_, tick)| tick.net);
         if from <= to {
             crossed.try_fold(self.liquidity, u128::checked_add_signed)

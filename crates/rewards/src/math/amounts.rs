@@ -95,13 +95,9 @@ pub fn amount0(
 ) -> Option<Amount> {
     let liquidity_x96: U256 = U256::from(liquidity.0) << 96;
     let numerator: U512 = liquidity_x96.widening_mul(high.0.checked_sub(low.0)?);
-    if rounding == Rounding::Down {
-        // Rounded down twice is rounded down once by both: one division for two.
-        let both: U512 = high.0.widening_mul(low.0);
-        return numerator.checked_div(both).and_then(narrow);
-    }
-    let by_high = divide(numerator, high.0, rounding)?;
-    divide(by_high, low.0, rounding).and_then(narrow)
+    // Rounded twice the same way is rounded once by both: one division for two.
+    let both: U512 = high.0.widening_mul(low.0);
+    divide(numerator, both, rounding).and_then(narrow)
 }
 
 /// token1 between two prices: `L * (high - low) / 2^96`, rounded.
@@ -120,11 +116,11 @@ pub fn amount1(
 /// The 96 fractional bits of a price.
 const MASK_X96: u128 = (1 << 96) - 1;
 
-fn divide(numerator: U512, denominator: U256, rounding: Rounding) -> Option<U512> {
+fn divide(numerator: U512, denominator: U512, rounding: Rounding) -> Option<U512> {
     if denominator.is_zero() {
         return None;
     }
-    let (quotient, remainder) = numerator.div_rem(U512::from(denominator));
+    let (quotient, remainder) = numerator.div_rem(denominator);
     let up = rounding == Rounding::Up && !remainder.is_zero();
     Some(quotient + U512::from(u8::from(up)))
 }
