@@ -96,7 +96,7 @@ impl Direct {
     /// The same question with each of `params` in one request; the results in that order.
     ///
     /// # Errors
-    /// As [`Direct::ask`]; the first error where there are several, and [`TransportErrorKind::MissingBatchResponse`] where one is missing.
+    /// As [`Direct::ask_list`]; the first error where there are several, and [`TransportErrorKind::MissingBatchResponse`] where one is missing.
     pub(super) async fn ask_all<T: DeserializeOwned + Send + 'static>(
         &self,
         method: &str,
