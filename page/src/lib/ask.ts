@@ -24,8 +24,10 @@ const KEPT = 60;
 /** Of a list that is asked for with all its pages: 5,000 rows. */
 const PAGES_MAX = 10;
 
+const NOTHING: Asked<unknown> = { value: null, failure: null, at: 0 };
+
 class Entry {
-  asked: Asked<unknown> = { value: null, failure: null, at: 0 };
+  asked = NOTHING;
   readonly listeners = new Set<() => void>();
   pace: Pace = "block";
   isWhole = false;
@@ -135,7 +137,7 @@ setInterval(() => {
 }, LIVE_MS);
 // Another key sees other things.
 key.watch(() => {
-  for (const entry of entries.values()) entry.asked = { value: null, failure: null, at: 0 };
+  for (const entry of entries.values()) entry.asked = NOTHING;
   for (const entry of looked()) void entry.look();
 });
 
@@ -157,6 +159,9 @@ function entryOf(path: string): Entry {
 /** The answer of `path`; nothing is asked while that is null. */
 export function useAsk<T>(path: string | null, pace: Pace = "block", isWhole = false): Asked<T> {
   const [, again] = useState(0);
+  const asked = ((path === null ? undefined : entries.get(path)?.asked) ?? NOTHING) as Asked<T>;
+  const drawn = useRef<Asked<unknown>>(asked);
+  drawn.current = asked;
   useEffect(() => {
     if (path === null) return;
     const entry = entryOf(path);
@@ -165,14 +170,16 @@ export function useAsk<T>(path: string | null, pace: Pace = "block", isWhole = f
     entry.isWhole = isWhole;
     entry.listeners.add(listener);
     count();
+    // Another component's question may have been answered after this one was drawn and before it listens.
+    const { value, failure } = entry.asked;
+    if (value !== drawn.current.value || failure !== drawn.current.failure) listener();
     if (entry.isWanted()) void entry.look();
     return () => {
       entry.listeners.delete(listener);
       count();
     };
   }, [path, pace]);
-  const entry = path === null ? undefined : entries.get(path);
-  return (entry?.asked ?? { value: null, failure: null, at: 0 }) as Asked<T>;
+  return asked;
 }
 
 /** The same, with the last answer kept while another stretch or window of the same thing is on its way. */
