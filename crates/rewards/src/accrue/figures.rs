@@ -182,7 +182,11 @@ fn rows(closed: &[Closed<'_>]) -> Vec<Earned> {
     }
     let mut sums: BTreeMap<Earner, Units> = BTreeMap::new();
     for one in closed {
-        one.holders.each_earned(&one.global, |earner, units| *sums.entry(earner).or_default() += units);
+        one.holders.each_earned(&one.global, |earner, units| {
+            if !units.is_zero() {
+                *sums.entry(earner).or_default() += units;
+            }
+        });
     }
     sums.into_iter().for_each(|(earner, units)| push(earner, growth::floor(units)));
     rows
