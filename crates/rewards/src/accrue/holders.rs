@@ -169,11 +169,10 @@ impl Holders {
     }
 
     /// Tells what everybody will have earned once so much has grown in all, in the order of [`Earner`].
-    pub(super) fn each_earned(&self, global: &Growths, tell: impl FnMut(Earner, Growth)) {
+    pub(super) fn each_earned(&self, global: &Growths, mut tell: impl FnMut(Earner, Growth)) {
         if !self.vaults.is_empty() {
             let mut settled = self.clone();
             settled.board.grow_to(*global);
-            let mut tell = tell;
             return settled.settle_all().iter().for_each(|(earner, earned)| tell(*earner, *earned));
         }
         let earned = |stake: &Stake, growth: Option<&Growth>| {
