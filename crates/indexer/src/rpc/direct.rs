@@ -79,15 +79,15 @@ impl Direct {
             return Err(self.failure(response).await);
         }
         let mut incoming = Incoming::new(room(&response));
-        let unread = |error| RpcError::deser_err(error, "");
         let mut bytes = 0;
         while let Some(part) = response.chunk().await.map_err(TransportErrorKind::custom)? {
             bytes = checked_length(bytes, &part)?;
-            incoming.take(&part).map_err(unread)?;
+            let read = incoming.take(&part);
+            read.map_err(|error| RpcError::deser_err(error, incoming.unread()))?;
             // The next part may be there already: others come first.
             tokio::task::yield_now().await;
         }
-        let (envelope, items) = incoming.finish().map_err(unread)?;
+        let (envelope, items) = incoming.finish().map_err(|error| RpcError::deser_err(error, ""))?;
         let reply: Reply<Option<Vec<T>>> = parse(&envelope)?;
         let list = reply.outcome()?;
         Ok(list.map(|list| if items.is_empty() { list } else { items }))

@@ -82,10 +82,18 @@ impl<T: DeserializeOwned> Incoming<T> {
 
     fn read_on(&mut self) -> Result<(), Error> {
         let text = std::mem::take(&mut self.text);
-        let whole = whole_characters(&text)?;
-        while self.step(whole)? {}
+        let done = whole_characters(&text).and_then(|whole| {
+            while self.step(whole)? {}
+            Ok(())
+        });
         self.text = text;
-        Ok(())
+        done
+    }
+
+    /// The beginning of what is not read, for who is told what is wrong with it.
+    pub(super) fn unread(&self) -> String {
+        let rest = &self.text[self.read..];
+        String::from_utf8_lossy(&rest[..rest.len().min(200)]).into_owned()
     }
 
     /// The envelope with an empty list, if it had one, and the list's items.
@@ -357,5 +365,8 @@ mod tests {
         assert!(incoming.take(br#"{"result":["text"]}"#).unwrap_err().is_data(), "an item of another kind");
         let mut incoming = Incoming::<String>::new(0);
         assert!(incoming.take(b"{\"result\":[\"\xff\"]}").is_err(), "what is no text");
+        let mut incoming = Incoming::<u8>::new(0);
+        incoming.take(br#"{"result":[1,2<html>]}"#).unwrap_err();
+        assert_eq!(incoming.unread(), "2<html>]}");
     }
 }
