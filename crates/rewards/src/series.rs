@@ -5,20 +5,22 @@
 //! row is that of its last hour. Dollars are told when asked, by the prices of the same hour.
 
 mod accounts;
+mod hours;
 mod running;
 mod stretch;
 
 pub use accounts::accounts_with_stake;
+pub use hours::Hours;
 pub use running::{Standing, running_campaign, running_pool};
 pub use stretch::{CampaignInterval, IntervalUnknown, PoolInterval, Timed, daily};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, U512};
 use serde::{Deserialize, Serialize};
 
-use crate::accrue::{CampaignAccrual, Earnings, FiguresError, Sums};
-use crate::apr::{Counted, Held, Holdings};
+use crate::accrue::{CampaignAccrual, FiguresError, Sums};
+use crate::apr::Held;
 use crate::id::{CampaignId, PoolId};
 use crate::ledger::Totals;
 use crate::price::{FeedAnswer, LogPrice};
@@ -124,48 +126,6 @@ pub fn points(tracker: &PoolTracker, at: UnixSeconds) -> Result<Option<Points>, 
     Hours::default().points(tracker, at)
 }
 
-/// Makes one tracker's rows hour by hour: what has not changed since the hour before is not counted again.
-#[derive(Debug, Clone, Default)]
-pub struct Hours {
-    earnings: BTreeMap<CampaignId, Earnings>,
-    counted: Counted,
-}
-
-impl Hours {
-    /// As [`fn@points`], of the tracker that was asked for the hours before, with what it has folded since.
-    ///
-    /// # Errors
-    /// As [`fn@points`].
-    pub fn points(&mut self, tracker: &PoolTracker, at: UnixSeconds) -> Result<Option<Points>, FiguresError> {
-        if tracker.last_block().is_none() {
-            return Ok(None);
-        }
-        let staked = accounts_with_stake(tracker);
-        let held = Holdings::since(tracker.ledger(), &mut self.counted);
-        let (mut campaigns, mut accounts) = (Vec::new(), Vec::new());
-        for accrual in tracker.campaigns() {
-            let id = &accrual.campaign().id;
-            let known = self.earnings.entry(id.clone()).or_default();
-            let sums = match tracker.earnings(id, at, known) {
-                Some(Ok(sums)) if accrual.campaign().window.starts_at <= at => sums,
-                Some(Err(error @ FiguresError::Past { .. })) => return Err(error),
-                // Not begun, or nobody can say: then there is no row.
-                _ => continue,
-            };
-            let rows = account_points(accrual, at, known.by_account(), &staked);
-            let counts = (known.by_account().len(), rows.iter().filter(|row| row.has_stake).count());
-            campaigns.push(campaign_point(accrual, at, sums, held.eligible(tracker, accrual), counts));
-            accounts.extend(rows);
-        }
-        let staked: Vec<Address> = staked.into_iter().collect();
-        let (all, in_range) = (held.all(), held.in_range());
-        let standing =
-            Standing { held: &all, held_in_range: &in_range, positions: held.positions(), staked: &staked };
-        let pool = running_pool(tracker, at, standing);
-        Ok(pool.map(|pool| Points { pool_id: tracker.pool().id.clone(), pool, campaigns, accounts }))
-    }
-}
-
 /// The full hours whose rows are due when, after an event of the time `after`, one of the time `before` comes: from
 /// `after` on and strictly before `before`, since later logs may still have the hour's own time. Nothing is due
 /// before the first event (`after` is `None`).
@@ -198,26 +158,6 @@ fn campaign_point(
         accounts: count(accounts),
         wallets: count(wallets),
     }
-}
-
-fn account_points(
-    accrual: &CampaignAccrual,
-    at: UnixSeconds,
-    earned: &BTreeMap<Address, Amount>,
-    staked: &BTreeSet<Address>,
-) -> Vec<AccountPoint> {
-    let campaign = accrual.campaign();
-    let admitted = staked.iter().filter(|account| campaign.admits(**account)).map(|one| (*one, Amount::ZERO));
-    let mut all: BTreeMap<Address, Amount> = admitted.collect();
-    all.extend(earned);
-    let point = |(account, earned)| AccountPoint {
-        campaign: campaign.id.clone(),
-        at,
-        account,
-        earned,
-        has_stake: staked.contains(&account),
-    };
-    all.into_iter().map(point).collect()
 }
 
 fn count(many: usize) -> u64 {
