@@ -34,7 +34,7 @@ async fn store(db: &Db, pool: &PoolId) -> Result<Duration, StoreError> {
     for batch in 0..BATCHES {
         let events: Vec<PlacedEvent> = (batch * BATCH_EVENTS..(batch + 1) * BATCH_EVENTS).map(swap).collect();
         let through = header(events.last().expect("a batch has events").block_number);
-        let pools = [PoolExtension { pool, after, events: &events, snapshots: &[], series: None }];
+        let pools = [PoolExtension { pool, after, events: &[events], snapshots: &[], series: None }];
         let started = Instant::now();
         commit::extend(db, &Extension { chain_id: 8453, through, headers: &[], pools: &pools }).await?;
         spent += started.elapsed();

@@ -29,8 +29,9 @@ pub struct PoolExtension<'a> {
     pub pool: &'a PoolId,
     /// Where the writer believes it to stand; `None` before its first block.
     pub after: Option<BlockRef>,
-    /// Its events above `after` up to and with `through`, in chain order.
-    pub events: &'a [PlacedEvent],
+    /// Its events above `after` up to and with `through`, in chain order; cut anywhere between two blocks, so that nobody
+    /// has to bring together what came in parts.
+    pub events: &'a [Vec<PlacedEvent>],
     /// Its states to keep, none above `through`.
     pub snapshots: &'a [Snapshot],
     /// The full hours that passed, with the fingerprint of what made them; `None` keeps no series.
@@ -83,9 +84,10 @@ fn assert_in_order(extension: &Extension<'_>) {
         let above = |number| after.is_none_or(|after| after < number);
         assert!(above(through), "pool {} moves on, from {after:?} to {through}", pool.pool);
         // A place twice is left to the table to refuse.
-        assert!(pool.events.is_sorted_by_key(EventPlace::from), "events are in chain order");
+        let events = || pool.events.iter().flatten();
+        assert!(events().is_sorted_by_key(EventPlace::from), "events are in chain order");
         let inside = |event: &PlacedEvent| above(event.block_number) && event.block_number <= through;
-        assert!(pool.events.iter().all(inside), "events lie above the checkpoint, up to the batch's end");
+        assert!(events().all(inside), "events lie above the checkpoint, up to the batch's end");
         assert!(
             pool.snapshots.iter().all(|snapshot| snapshot.block_number <= through),
             "no state is newer than the batch's end"

@@ -80,20 +80,25 @@ pub async fn count(db: &Db, pool: &PoolId) -> Result<u64, StoreError> {
 static INSERT: Bulk =
     Bulk::new("insert into event_packs (pool_id, last_block, first_block, events, body) values", 5, "");
 
-/// Stores events of one pool, in chain order.
-pub(crate) async fn insert(tx: &mut Tx<'_>, pool: &PoolId, events: &[PlacedEvent]) -> Result<(), StoreError> {
+/// Stores events of one pool, in chain order, in parts of whole blocks.
+pub(crate) async fn insert(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    parts: &[Vec<PlacedEvent>],
+) -> Result<(), StoreError> {
     // A table of single events refused a place twice by its key.
-    if let Some(twice) = events.windows(2).find(|two| EventPlace::from(&two[0]) == EventPlace::from(&two[1]))
-    {
-        let (number, log) = (twice[0].block_number, twice[0].log_index);
+    let (all, next) = (parts.iter().flatten(), parts.iter().flatten().skip(1));
+    let twice = all.zip(next).find(|(one, next)| EventPlace::from(*one) == EventPlace::from(*next));
+    if let Some((event, _)) = twice {
+        let (number, log) = (event.block_number, event.log_index);
         let row = Row { db: tx.db, table: "event_packs", key: format!("{pool}, block {number}, log {log}") };
         return Err(row.damaged("the event was to be stored twice".to_owned()));
     }
-    let packs = pack::cut(events);
+    let packs = parts.iter().flat_map(|part| pack::cut(part).into_iter().map(move |pack| &part[pack]));
+    let packs: Vec<&[PlacedEvent]> = packs.collect();
     for (text, packs) in INSERT.statements(tx.db.engine(), &packs) {
         let mut rows = Vec::with_capacity(packs.len());
-        for pack in packs {
-            let events = &events[pack.clone()];
+        for events in packs.iter().copied() {
             let (first, last) = (&events[0], &events[events.len() - 1]);
             bigint("block time", last.block_at.0)?;
             rows.push((
@@ -151,7 +156,7 @@ pub(crate) async fn delete_above(
     kept.retain(|event| event.block_number <= number);
     within!(&mut *tx, conn => sqlx::query(DELETE_ABOVE)
         .bind(pool.as_str()).bind(bound(number.0)).execute(conn).await.map(|_| ()))?;
-    insert(tx, pool, &kept).await
+    insert(tx, pool, &[kept]).await
 }
 
 /// A row's events, which are what the row says of them.

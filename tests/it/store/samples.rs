@@ -126,6 +126,12 @@ pub(crate) async fn extend(
 ) -> Result<(), accrual_store::StoreError> {
     let pool = pool(id);
     let snapshots = [snapshot(through.number.0, id.as_bytes())];
-    let pools = [PoolExtension { pool: &pool, after, events, snapshots: &snapshots, series: None }];
+    let pools = [PoolExtension {
+        pool: &pool,
+        after,
+        events: &[events.to_vec()],
+        snapshots: &snapshots,
+        series: None,
+    }];
     commit::extend(db, &Extension { chain_id: CHAIN, through, headers: &[], pools: &pools }).await
 }

@@ -226,7 +226,8 @@ fn placed(block: &Header, events: impl Iterator<Item = PoolEvent>) -> Vec<Placed
 async fn extend(db: &Db, numbers: &[u8], after: Option<Header>, through: Header, events: &[PlacedEvent]) {
     let after = after.map(|after| BlockRef { number: after.number, hash: after.hash });
     let ids: Vec<_> = numbers.iter().map(|n| pool(*n).id).collect();
-    let part = |id| PoolExtension { pool: id, after, events, snapshots: &[], series: None };
+    let events = [events.to_vec()];
+    let part = |id| PoolExtension { pool: id, after, events: &events, snapshots: &[], series: None };
     let pools: Vec<_> = ids.iter().map(part).collect();
     let extension = Extension { chain_id: CHAIN, through, headers: &[], pools: &pools };
     commit::extend(db, &extension).await.expect("it is stored");

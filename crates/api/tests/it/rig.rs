@@ -145,7 +145,8 @@ impl Rig {
         let pool = pool().id;
         let after =
             after.map(|(number, fork)| BlockRef { number: BlockNumber(number), hash: hash(number, fork) });
-        let part = PoolExtension { pool: &pool, after, events, snapshots: &[], series: None };
+        let part =
+            PoolExtension { pool: &pool, after, events: &[events.to_vec()], snapshots: &[], series: None };
         let through = header(number, fork);
         let extension = Extension { chain_id: CHAIN, through, headers: &[], pools: &[part] };
         commit::extend(&self.db, &extension).await.unwrap();

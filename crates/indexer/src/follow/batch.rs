@@ -13,7 +13,8 @@ use crate::fetch::Fetched;
 
 /// Ranges that follow each other, to be committed as one.
 pub(super) struct Batch {
-    events: Vec<Vec<PlacedEvent>>,
+    /// Of each pool, in parts of whole blocks.
+    events: Vec<Vec<Vec<PlacedEvent>>>,
     snapshots: Vec<Vec<Snapshot>>,
     headers: Vec<Header>,
     through: Option<Header>,
@@ -22,6 +23,10 @@ pub(super) struct Batch {
 }
 
 const RANGES_MAX: usize = 32;
+
+/// Events of small ranges are brought together, since each part is cut into packs of its own; those of large ones stay where
+/// they are.
+const PART_EVENTS_MIN: usize = 4_096;
 
 /// A whole batch, ready for its transaction.
 pub(super) struct Closed {
@@ -34,13 +39,17 @@ pub(super) struct Closed {
 pub(super) struct ClosedPool {
     id: PoolId,
     after: Option<BlockRef>,
-    pub(super) events: Vec<PlacedEvent>,
+    events: Vec<Vec<PlacedEvent>>,
     snapshots: Vec<Snapshot>,
     fingerprint: String,
     rows: SeriesRows,
 }
 
 impl ClosedPool {
+    pub(super) fn events_count(&self) -> usize {
+        self.events.iter().map(Vec::len).sum()
+    }
+
     pub(super) fn extension(&self) -> PoolExtension<'_> {
         PoolExtension {
             pool: &self.id,
@@ -85,13 +94,9 @@ impl Batch {
             for event in &events {
                 self.snapshots[pool].extend(fold(pool, event)?);
             }
-            let held = &mut self.events[pool];
-            if held.is_empty() {
-                *held = events;
-            } else {
-                // Few ranges make a batch: room for twice as much would mostly stay empty.
-                held.reserve_exact(events.len());
-                held.extend(events);
+            match self.events[pool].last_mut() {
+                Some(part) if part.len() < PART_EVENTS_MIN => part.extend(events),
+                _ => self.events[pool].push(events),
             }
         }
         self.headers.extend(fetched.headers);
@@ -101,7 +106,8 @@ impl Batch {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.ranges >= RANGES_MAX || self.events.iter().map(Vec::len).sum::<usize>() >= self.events_max
+        self.ranges >= RANGES_MAX
+            || self.events.iter().flatten().map(Vec::len).sum::<usize>() >= self.events_max
     }
 
     pub(super) fn reaches(&self, last: BlockNumber) -> bool {

@@ -61,6 +61,6 @@ async fn write(db: &Db, chain_id: u64, batch: &Closed) -> Result<Written, StoreE
     let through = batch.through;
     let extension = accrual_store::Extension { chain_id, through, headers: &batch.headers, pools: &pools };
     commit::extend(db, &extension).await?;
-    let events: usize = batch.pools.iter().map(|pool| pool.events.len()).sum();
+    let events: usize = batch.pools.iter().map(ClosedPool::events_count).sum();
     Ok(Written { through, events: u64::try_from(events).unwrap_or(u64::MAX) })
 }
