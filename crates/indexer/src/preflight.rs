@@ -12,10 +12,15 @@ mod wrappers;
 
 use accrual_rewards::id::Venue;
 use accrual_rewards::pool::{Pool, PoolFacts};
+use futures::future::join_all;
+use futures::{StreamExt, TryStreamExt, join};
 
 use crate::error::IndexError;
 use crate::source::LogSource;
 use views::Views;
+
+/// So many pools are asked at the same time, each some questions.
+const POOLS_AT_ONCE: usize = 4;
 
 /// The nodes must be on the chain that the configuration means.
 ///
@@ -32,14 +37,12 @@ pub async fn check_chain(source: &dyn LogSource, expected: u64) -> Result<(), In
 /// # Errors
 /// One does not, or no node answers.
 pub async fn check_pools(source: &dyn LogSource, pools: &[Pool]) -> Result<Vec<PoolFacts>, IndexError> {
-    let mut facts = Vec::with_capacity(pools.len());
-    for pool in pools {
-        facts.push(check_pool(&Views { source, pool }).await?);
-    }
-    Ok(facts)
+    let asked: Vec<_> = pools.iter().map(|pool| check_pool(Views { source, pool })).collect();
+    futures::stream::iter(asked).buffered(POOLS_AT_ONCE).try_collect().await
 }
 
-async fn check_pool(views: &Views<'_>) -> Result<PoolFacts, IndexError> {
+async fn check_pool(views: Views<'_>) -> Result<PoolFacts, IndexError> {
+    let views = &views;
     let facts = match views.pool.venue {
         Venue::UniswapV3 => pools::uniswap_v3(views).await?,
         Venue::AerodromeCl => pools::aerodrome_cl(views).await?,
@@ -48,10 +51,8 @@ async fn check_pool(views: &Views<'_>) -> Result<PoolFacts, IndexError> {
         Venue::BalancerV3 => pools::balancer_v3(views).await?,
         Venue::Erc20 => pools::erc20(views).await?,
     };
-    let mut decimals = Vec::with_capacity(facts.tokens.len());
-    for token in &facts.tokens {
-        decimals.push(crate::tokens::decimals_of(views.source, *token).await);
-    }
-    let (feeds, wrappers) = (feeds::ask(views).await?, wrappers::ask(views).await?);
-    Ok(PoolFacts { decimals, feeds, wrappers, ..facts })
+    let decimals: Vec<_> =
+        facts.tokens.iter().map(|token| crate::tokens::decimals_of(views.source, *token)).collect();
+    let (decimals, feeds, wrappers) = join!(join_all(decimals), feeds::ask(views), wrappers::ask(views));
+    Ok(PoolFacts { decimals, feeds: feeds?, wrappers: wrappers?, ..facts })
 }

@@ -1,10 +1,11 @@
-//! What the pools of each venue must answer.
+//! What the pools of each venue must answer. What does not depend on another answer is asked for at the same time.
 
 use accrual_rewards::id::Venue;
 use accrual_rewards::pool::PoolFacts;
 use accrual_rewards::unit::Amount;
 use alloy::primitives::{Address, B256, U256};
 use alloy::sol;
+use futures::join;
 
 use super::views::Views;
 use crate::decode::interest;
@@ -66,11 +67,16 @@ const SLOT0_WORDS_SLIPSTREAM: usize = 6;
 const WEIGHTS_SUM_E18: u128 = 1_000_000_000_000_000_000;
 
 pub(super) async fn uniswap_v3(views: &Views<'_>) -> Result<PoolFacts, IndexError> {
-    let [token0, token1] = pair(views).await?;
-    let spacing = views.need(tickSpacingCall {}).await?;
-    refuse_slipstream(views).await?;
-    let fee = views.ask(views.pool.address, feeCall {}).await?;
-    if let (Some(fee), Some(factory)) = (fee, views.ask(views.pool.address, factoryCall {}).await?) {
+    let (tokens, spacing, refused, fee, factory) = join!(
+        pair(views),
+        views.need(tickSpacingCall {}),
+        refuse_slipstream(views),
+        views.ask(views.pool.address, feeCall {}),
+        views.ask(views.pool.address, factoryCall {}),
+    );
+    let ([token0, token1], spacing, ()) = (tokens?, spacing?, refused?);
+    let fee = fee?;
+    if let (Some(fee), Some(factory)) = (fee, factory?) {
         let known = views.ask(factory, UniswapFactory::getPoolCall { _0: token0, _1: token1, _2: fee });
         check_factory(views, factory, known.await?)?;
     }
@@ -83,10 +89,14 @@ pub(super) async fn uniswap_v3(views: &Views<'_>) -> Result<PoolFacts, IndexErro
 }
 
 pub(super) async fn aerodrome_cl(views: &Views<'_>) -> Result<PoolFacts, IndexError> {
-    let [token0, token1] = pair(views).await?;
-    let spacing = views.need(tickSpacingCall {}).await?;
-    doubt_uniswap(views).await?;
-    if let Some(factory) = views.ask(views.pool.address, factoryCall {}).await? {
+    let (tokens, spacing, doubted, factory) = join!(
+        pair(views),
+        views.need(tickSpacingCall {}),
+        doubt_uniswap(views),
+        views.ask(views.pool.address, factoryCall {}),
+    );
+    let ([token0, token1], spacing, ()) = (tokens?, spacing?, doubted?);
+    if let Some(factory) = factory? {
         let known =
             views.ask(factory, SlipstreamFactory::getPoolCall { _0: token0, _1: token1, _2: spacing });
         check_factory(views, factory, known.await?)?;
@@ -96,9 +106,10 @@ pub(super) async fn aerodrome_cl(views: &Views<'_>) -> Result<PoolFacts, IndexEr
 }
 
 pub(super) async fn aerodrome_basic(views: &Views<'_>) -> Result<PoolFacts, IndexError> {
-    let [token0, token1] = pair(views).await?;
-    let is_stable = views.need(stableCall {}).await?;
-    if let Some(factory) = views.ask(views.pool.address, factoryCall {}).await? {
+    let (tokens, is_stable, factory) =
+        join!(pair(views), views.need(stableCall {}), views.ask(views.pool.address, factoryCall {}),);
+    let ([token0, token1], is_stable) = (tokens?, is_stable?);
+    if let Some(factory) = factory? {
         let known =
             views.ask(factory, AerodromeFactory::getPoolCall { _0: token0, _1: token1, _2: is_stable });
         check_factory(views, factory, known.await?)?;
@@ -141,7 +152,8 @@ pub(super) async fn erc20(views: &Views<'_>) -> Result<PoolFacts, IndexError> {
 
 /// The pool's two tokens, the lower address first, as every factory here orders them.
 async fn pair(views: &Views<'_>) -> Result<[Address; 2], IndexError> {
-    let [token0, token1] = [views.need(token0Call {}).await?, views.need(token1Call {}).await?];
+    let (token0, token1) = join!(views.need(token0Call {}), views.need(token1Call {}));
+    let [token0, token1] = [token0?, token1?];
     if token0 < token1 {
         return Ok([token0, token1]);
     }
