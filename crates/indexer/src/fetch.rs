@@ -8,10 +8,12 @@
 //!
 //! Where the manager says little of other pools, all its logs are asked for at once ([`crate::density`]). What comes is
 //! held against what the headers commit to, as far as that is asked for ([`crate::complete`]). First passes run ahead in
-//! parallel; second passes start in order, each knowing every NFT that came up before it.
+//! parallel; second passes start in order, each knowing every NFT that came up before it. Within a pass, what does not depend
+//! on another answer is asked for at the same time.
 
 mod headers;
 mod managers;
+mod reading;
 mod steady;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,19 +25,21 @@ use accrual_rewards::unit::BlockNumber;
 use accrual_store::Header;
 use alloy::primitives::{Address, U256};
 use futures::stream::BoxStream;
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures::{Stream, StreamExt, TryStreamExt, try_join};
+use tokio::sync::Semaphore;
 
 use crate::ahead::{driven, task};
 use crate::complete::{Completeness, Evidence};
 use crate::decode::interest;
 use crate::decode::join::{self, KnownIds};
-use crate::decode::route::{ReadLog, Routes};
+use crate::decode::route::Routes;
 use crate::density::Density;
 use crate::error::IndexError;
 use crate::plan::Planner;
-use crate::source::{BlockRange, LogQuery, LogSource, RawLog, SourceError};
+use crate::source::{BlockRange, LogQuery, LogSource, RawLog};
 use headers::block_time;
-use steady::{check_ends, check_hashes, check_within, in_chain_order};
+use reading::Read;
+use steady::{check_ends, check_hashes, in_chain_order};
 
 /// A range of blocks with all that happened to the pools in it.
 #[derive(Debug)]
@@ -49,6 +53,12 @@ pub struct Fetched {
     /// The events of each pool, in the order of the pools asked for.
     pub events: Vec<Vec<PlacedEvent>>,
 }
+
+/// The first range has at most so many blocks, each after it at most twice as many.
+const FIRST_RANGE_BLOCKS_MAX: u64 = 1_000;
+
+/// So many ranges may wait for their turn beside those that are asked for.
+const RANGES_READY_MAX: usize = 2;
 
 /// What is fetched for whom.
 pub struct Fetcher {
@@ -66,19 +76,14 @@ pub struct Fetcher {
 /// A range after its first pass.
 struct FirstPass {
     blocks: BlockRange,
-    logs: Vec<ReadLog>,
-    shown: Shown,
+    read: Read,
+    /// Headers that were asked for beside the logs.
+    headers: BTreeMap<u64, Header>,
+    /// What the headers commit to, where that is asked for.
+    evidence: Option<Evidence>,
     learnt: Vec<(Address, U256, usize)>,
     /// Managers whose logs are all among these.
     whole: BTreeSet<Address>,
-}
-
-/// What was shown of a range's blocks beside their logs.
-struct Shown {
-    /// What their headers commit to, where that is asked for.
-    evidence: Option<Evidence>,
-    /// The last blocks of the parts in which logs were asked for, each from the node that gave the logs.
-    ends: Vec<Header>,
 }
 
 /// How a range of blocks is fetched.
@@ -121,9 +126,10 @@ impl Fetcher {
     /// another is folded.
     pub fn ranges(self: &Arc<Self>, blocks: BlockRange) -> BoxStream<'static, Result<Fetched, IndexError>> {
         let (first, second) = (self.clone(), self.clone());
+        let places = Arc::new(Semaphore::new(self.ranges_in_flight_max + RANGES_READY_MAX));
         let ranges = self
             .clone()
-            .planned(blocks)
+            .planned(blocks, places.clone())
             .map(move |range| {
                 let fetcher = first.clone();
                 task(async move { fetcher.first_pass(range).await })
@@ -134,17 +140,26 @@ impl Fetcher {
                 task(async move { fetcher.complete(pass, queries).await })
             })
             .try_buffered(self.ranges_in_flight_max);
-        driven(ranges)
+        driven(ranges).inspect(move |_| places.add_permits(1)).boxed()
     }
 
-    /// Cuts `blocks` by the width that holds when each range is begun.
-    fn planned(self: Arc<Self>, blocks: BlockRange) -> impl Stream<Item = BlockRange> {
-        futures::stream::unfold(Some(blocks), move |rest| {
-            let next = rest.map(|rest| {
-                let part = self.planner().first_part(rest);
-                (part, after(part, rest))
-            });
-            std::future::ready(next)
+    /// Cuts `blocks` by the width that holds when each range is begun. The first ranges are narrow: they come soon, so that
+    /// folding begins, and they show how managers are best read before much is asked of them. Each takes one of the places, to be
+    /// given back when it is handed out.
+    fn planned(
+        self: Arc<Self>,
+        blocks: BlockRange,
+        places: Arc<Semaphore>,
+    ) -> impl Stream<Item = BlockRange> {
+        futures::stream::unfold((Some(blocks), FIRST_RANGE_BLOCKS_MAX), move |(rest, width_max)| {
+            let (fetcher, places) = (self.clone(), places.clone());
+            async move {
+                let rest = rest?;
+                places.acquire().await.expect("nobody closes it").forget();
+                let last = rest.first.0.saturating_add(width_max - 1).min(rest.last.0);
+                let part = fetcher.planner().first_part(BlockRange { last: BlockNumber(last), ..rest });
+                Some((part, (after(part, rest), width_max.saturating_mul(2))))
+            }
         })
     }
 
@@ -153,22 +168,22 @@ impl Fetcher {
             Completeness::Off => None,
             mode => Some(Evidence::gather(&*self.source, mode, blocks).await?),
         };
-        let mut shown = Shown { evidence, ends: Vec::new() };
         let whole = self.sparse_managers(blocks.width());
-        let mut logs = Vec::new();
-        for query in interest::questions(self.pools(), &whole, blocks) {
-            logs.extend(self.read_logs(query, &mut shown).await?);
-        }
-        for (manager, mints) in self.mints(&logs) {
+        let questions = interest::questions(self.pools(), &whole, blocks);
+        let (mut read, headers) = try_join!(
+            self.read_each(questions, evidence.as_ref()),
+            self.settled_ends(blocks, evidence.as_ref())
+        )?;
+        for (manager, mints) in self.mints(&read.logs) {
             if whole.contains(&manager) {
-                self.learn_density(manager, &logs, mints.values().sum(), blocks.width());
+                self.learn_density(manager, &read.logs, mints.values().sum(), blocks.width());
             } else {
-                logs.extend(self.additions(manager, &mints, &mut shown).await?);
+                read.extend(self.additions(manager, &mints, evidence.as_ref()).await?);
             }
         }
-        in_chain_order(&mut logs)?;
-        let learnt = join::learn(&self.routes, &logs);
-        Ok(FirstPass { blocks, logs, shown, learnt, whole })
+        in_chain_order(&mut read.logs)?;
+        let learnt = join::learn(&self.routes, &read.logs);
+        Ok(FirstPass { blocks, read, headers, evidence, learnt, whole })
     }
 
     fn pools(&self) -> &[Pool] {
@@ -185,58 +200,20 @@ impl Fetcher {
     }
 
     async fn complete(&self, pass: FirstPass, queries: Vec<LogQuery>) -> Result<Fetched, IndexError> {
-        let FirstPass { blocks, mut logs, mut shown, .. } = pass;
-        for query in queries {
-            logs.extend(self.read_logs(query, &mut shown).await?);
+        let FirstPass { blocks, mut read, headers, evidence, .. } = pass;
+        if !queries.is_empty() {
+            read.extend(self.read_each(queries, evidence.as_ref()).await?);
+            in_chain_order(&mut read.logs)?;
         }
-        in_chain_order(&mut logs)?;
-        let headers = self.headers(blocks, &logs, shown.evidence.as_ref()).await?;
+        let Read { logs, ends } = read;
+        let known = evidence.as_ref().map_or(headers, Evidence::headers);
+        let headers = self.headers(blocks, &logs, known).await?;
         check_hashes(blocks, &logs, &headers.known)?;
-        check_ends(blocks, &shown.ends, &headers.known)?;
+        check_ends(blocks, &ends, &headers.known)?;
         let time = |log: &RawLog| block_time(log, &headers.known);
         let events = join::events(&self.routes, &self.known(), &logs, time)?;
         let through = headers.known[&blocks.last.0];
         Ok(Fetched { blocks, through, headers: headers.kept, events })
-    }
-
-    /// Each log is read when it comes, and once.
-    async fn read_logs(&self, query: LogQuery, shown: &mut Shown) -> Result<Vec<ReadLog>, IndexError> {
-        Ok(self.routes.read_all(self.logs(query, shown).await?)?)
-    }
-
-    /// Logs of any range, asked for in parts that the node takes, each shown to be whole.
-    async fn logs(&self, query: LogQuery, shown: &mut Shown) -> Result<Vec<RawLog>, IndexError> {
-        let mut logs = Vec::new();
-        let mut rest = Some(query.blocks);
-        while let Some(blocks) = rest {
-            let part = self.planner().first_part(blocks);
-            let asked = LogQuery { blocks: part, ..query.clone() };
-            match self.source.logs_with_end(&asked).await {
-                Ok(answered) => {
-                    check_within(&asked, &answered)?;
-                    self.planner().answered(part.width());
-                    shown.ends.extend(answered.end);
-                    let all = match &shown.evidence {
-                        None => answered.logs,
-                        Some(evidence) => evidence.complete(&*self.source, &asked, answered).await?,
-                    };
-                    if logs.is_empty() {
-                        logs = all;
-                    } else {
-                        logs.extend(all);
-                    }
-                    rest = after(part, blocks);
-                }
-                Err(SourceError::TooWide { url, message, suggestion }) => {
-                    tracing::debug!(%url, message, width = part.width(), "narrowing");
-                    if !self.planner().refused(part.width(), suggestion) {
-                        return Err(SourceError::TooWide { url, message, suggestion }.into());
-                    }
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(logs)
     }
 
     fn planner(&self) -> MutexGuard<'_, Planner> {

@@ -41,7 +41,9 @@ use serde_json::json;
 use tokio::time::{Instant, timeout};
 
 use crate::complete::receipts::{self, Receipt};
-use crate::source::{Answered, Heads, LogQuery, LogSource, RawLog, SealedHeader, SourceError};
+use crate::source::{
+    Answered, Heads, LogQuery, LogReader, LogSource, RawLog, Reading, SealedHeader, SourceError,
+};
 use batch::Readable;
 use health::Standing;
 use node::Node;
@@ -277,7 +279,16 @@ impl LogSource for RpcSource {
     }
 
     async fn logs_with_end(&self, query: &LogQuery) -> Result<Answered, SourceError> {
-        let once = |place| self.logs_once(place, query);
+        let once = |place| self.logs_once(place, query, Some);
+        self.ask_with(&Question::logs(query), once).await.map(|(_, answered)| answered)
+    }
+
+    async fn read_logs(
+        &self,
+        query: &LogQuery,
+        read: LogReader<'_>,
+    ) -> Result<Answered<Reading>, SourceError> {
+        let once = |place| self.logs_once(place, query, read);
         self.ask_with(&Question::logs(query), once).await.map(|(_, answered)| answered)
     }
 
@@ -286,7 +297,7 @@ impl LogSource for RpcSource {
         if self.nodes.len() == 1 || passed.is_none() {
             return Ok(None);
         }
-        let once = |place| self.logs_once(place, query);
+        let once = |place| self.logs_once(place, query, Some);
         match self.ask_past(&Question::logs(query), passed.into_iter().collect(), once).await {
             Ok((_, answered)) => Ok(Some(answered)),
             Err(SourceError::Unreachable { url, reason, seconds }) => {

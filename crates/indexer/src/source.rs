@@ -7,6 +7,8 @@ use alloy::primitives::{Address, B256, Bloom, Bytes};
 use async_trait::async_trait;
 use serde::Deserialize;
 
+use crate::decode::DecodeError;
+use crate::decode::route::ReadLog;
 use crate::plan::Suggestion;
 
 /// One log as a node gives it, as far as we read it.
@@ -100,16 +102,37 @@ pub struct SealedHeader {
     pub receipts_root: B256,
 }
 
-/// The logs that a node gave, and what it showed of itself beside them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Answered {
-    /// The logs, in chain order.
-    pub logs: Vec<RawLog>,
+/// Makes of a log what is kept of it; `None` where that is nothing.
+pub type LogReader<'a> = &'a (dyn Fn(RawLog) -> Option<Reading> + Send + Sync);
+
+/// What was read in a log. What is wrong with one is boxed: there are many logs.
+pub type Reading = Result<ReadLog, Box<Unread>>;
+
+/// Why a log cannot be taken.
+#[derive(Debug)]
+pub enum Unread {
+    /// It was not asked for; the log.
+    Stray(RawLog),
+    /// It has a known topic, and content that does not parse.
+    Garbled(DecodeError),
+}
+
+/// The logs that a node gave, or what is kept of them, and what it showed of itself beside them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered<L = RawLog> {
+    /// The logs, in the node's order.
+    pub logs: Vec<L>,
     /// The header of the range's last block as the same node has it: without it, no logs may mean no block. `None` where
     /// the node's newest block is far above the range.
     pub end: Option<Header>,
     /// The node, without credentials; empty where there is only one.
     pub node: String,
+}
+
+impl<L> Default for Answered<L> {
+    fn default() -> Self {
+        Self { logs: Vec::new(), end: None, node: String::new() }
+    }
 }
 
 /// Why a source did not answer with what was asked.
@@ -216,6 +239,17 @@ pub trait LogSource: Send + Sync {
     /// refuses.
     async fn block_logs(&self, _block: &SealedHeader) -> Result<Vec<RawLog>, SourceError> {
         Err(shows_nothing("eth_getBlockReceipts"))
+    }
+
+    /// As [`Self::logs_with_end`] for one who keeps no log as it came: `read` is given each as soon as it is there, so that a
+    /// long answer is never held whole.
+    async fn read_logs(
+        &self,
+        query: &LogQuery,
+        read: LogReader<'_>,
+    ) -> Result<Answered<Reading>, SourceError> {
+        let Answered { logs, end, node } = self.logs_with_end(query).await?;
+        Ok(Answered { logs: logs.into_iter().filter_map(read).collect(), end, node })
     }
 
     /// The same question put to another node than `than`; `None` where there is none that can answer it.

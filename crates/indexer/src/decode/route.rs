@@ -126,20 +126,22 @@ impl Routes {
         places.filter(|place| self.leads[*place] == *place && self.pools[*place].venue.is_concentrated())
     }
 
-    /// Reads logs, and keeps of those that say something what they say and where: many wait for their turn at once.
+    /// Reads logs as [`Self::take`] does.
     ///
     /// # Errors
     /// One carries a known topic with content that does not parse.
     pub fn read_all(&self, logs: Vec<RawLog>) -> Result<Vec<ReadLog>, DecodeError> {
-        let mut reads = Vec::with_capacity(logs.len());
-        for log in logs {
-            let mut read = self.read(log)?;
-            if read.says_something() {
-                (read.0.log.topics, read.0.log.data) = (Vec::new(), Bytes::new());
-                reads.push(read);
-            }
-        }
-        Ok(reads)
+        logs.into_iter().filter_map(|log| self.take(log).transpose()).collect()
+    }
+
+    /// Reads a log, and keeps what it says and where, if it says something: many wait for their turn at once.
+    ///
+    /// # Errors
+    /// It carries a known topic with content that does not parse.
+    pub fn take(&self, log: RawLog) -> Result<Option<ReadLog>, DecodeError> {
+        let mut read = self.read(log)?;
+        (read.0.log.topics, read.0.log.data) = (Vec::new(), Bytes::new());
+        Ok(read.says_something().then_some(read))
     }
 
     /// Reads a log for everybody whom it may concern.

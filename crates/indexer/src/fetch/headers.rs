@@ -19,13 +19,28 @@ pub(super) struct Headers {
 }
 
 impl Fetcher {
-    /// The headers that are needed: of both ends, of every block that may still leave the chain, of blocks whose logs
-    /// carry no time, and of every block where the chain's pace is not even, since nobody could tell their times.
+    /// The headers of both ends of a range that cannot leave the chain, to be asked for beside its logs. Nearer to the head
+    /// a node that gave logs may be the only one that has their blocks yet, so headers are asked for after them.
+    pub(super) async fn settled_ends(
+        &self,
+        blocks: BlockRange,
+        evidence: Option<&Evidence>,
+    ) -> Result<BTreeMap<u64, Header>, IndexError> {
+        let mut known = BTreeMap::new();
+        if evidence.is_none() && blocks.last <= self.final_block {
+            self.learn_headers(&mut known, [blocks.first.0, blocks.last.0].into()).await?;
+        }
+        Ok(known)
+    }
+
+    /// The headers that are needed beside those that are `known`: of both ends, of every block that may still leave the
+    /// chain, of blocks whose logs carry no time, and of every block where the chain's pace is not even, since nobody could
+    /// tell their times.
     pub(super) async fn headers(
         &self,
         blocks: BlockRange,
         logs: &[ReadLog],
-        evidence: Option<&Evidence>,
+        mut known: BTreeMap<u64, Header>,
     ) -> Result<Headers, IndexError> {
         let (first, last) = (blocks.first.0, blocks.last.0);
         // The final block itself too, so that a change below it is told from one above it.
@@ -33,7 +48,6 @@ impl Fetcher {
         let logs = logs.iter().map(|read| &read.log);
         let timeless = logs.filter(|log| log.block_timestamp.is_none()).map(|log| log.block_number);
         let wanted: BTreeSet<u64> = unsettled.clone().chain(timeless).chain([first, last]).collect();
-        let mut known = evidence.map(Evidence::headers).unwrap_or_default();
         let wanted = wanted.into_iter().filter(|number| !known.contains_key(number)).collect();
         self.learn_headers(&mut known, wanted).await?;
         let even = self.block_seconds.is_some_and(|seconds| {

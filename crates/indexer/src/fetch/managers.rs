@@ -6,7 +6,9 @@ use accrual_rewards::unit::BlockNumber;
 use alloy::primitives::{Address, B256};
 use alloy::sol_types::SolEvent;
 
-use super::{Fetcher, FirstPass, Shown};
+use super::reading::Read;
+use super::{Fetcher, FirstPass};
+use crate::complete::Evidence;
 use crate::decode::join::KnownIds;
 use crate::decode::route::ReadLog;
 use crate::decode::uniswap_v3::{ManagerLog, PoolLog, manager};
@@ -28,6 +30,7 @@ impl FirstPass {
         ours > 0
             && 2 * ours
                 >= self
+                    .read
                     .logs
                     .iter()
                     .filter(|read| read.manager.is_some() && read.log.address == manager)
@@ -49,10 +52,10 @@ impl Fetcher {
         &self,
         manager: Address,
         mints: &Mints,
-        shown: &mut Shown,
-    ) -> Result<Vec<ReadLog>, IndexError> {
+        evidence: Option<&Evidence>,
+    ) -> Result<Read, IndexError> {
         let topics = [vec![manager::IncreaseLiquidity::SIGNATURE_HASH], vec![], vec![], vec![]];
-        let mut logs = Vec::new();
+        let mut read = Read::default();
         let mut rest = mints.iter().peekable();
         while let Some((first, mut ours)) = rest.next().map(|(first, ours)| (*first, *ours)) {
             let gap = self.densities().entry(manager).or_default().gap_blocks_max();
@@ -62,11 +65,11 @@ impl Fetcher {
             }
             let blocks = BlockRange { first: BlockNumber(first), last: BlockNumber(last) };
             let query = LogQuery { addresses: vec![manager], topics: topics.clone(), blocks };
-            let found = self.read_logs(query, shown).await?;
-            self.learn_density(manager, &found, ours, blocks.width());
-            logs.extend(found);
+            let found = self.read_logs(query, evidence).await?;
+            self.learn_density(manager, &found.logs, ours, blocks.width());
+            read.extend(found);
         }
-        Ok(logs)
+        Ok(read)
     }
 
     /// Takes from `logs` how many of a manager's additions are not among our pools' `mints`.

@@ -8,7 +8,7 @@ use accrual_store::Header;
 use crate::complete::says_the_same;
 use crate::decode::route::ReadLog;
 use crate::error::IndexError;
-use crate::source::{Answered, BlockRange, LogQuery, SourceError};
+use crate::source::{BlockRange, LogQuery, RawLog, SourceError};
 
 /// Sorts by place, and drops what a node sent twice.
 pub(super) fn in_chain_order(logs: &mut Vec<ReadLog>) -> Result<(), IndexError> {
@@ -24,22 +24,21 @@ pub(super) fn in_chain_order(logs: &mut Vec<ReadLog>) -> Result<(), IndexError> 
     }
 }
 
-/// A node must not answer with logs that it was not asked for.
-pub(super) fn check_within(query: &LogQuery, answered: &Answered) -> Result<(), IndexError> {
-    let stray = answered.logs.iter().find(|log| {
-        let block = BlockNumber(log.block_number);
-        let is_outside = block < query.blocks.first || query.blocks.last < block;
-        log.removed || is_outside || !query.addresses.contains(&log.address)
-    });
-    match stray {
-        None => Ok(()),
-        Some(log) => Err(SourceError::BadAnswer {
-            url: if answered.node.is_empty() { "the node".to_owned() } else { answered.node.clone() },
-            method: "eth_getLogs",
-            what: format!("log {} of block {} was not asked for", log.log_index, log.block_number),
-        }
-        .into()),
+/// Whether a log is none of those that were asked for.
+pub(super) fn is_stray(query: &LogQuery, log: &RawLog) -> bool {
+    let block = BlockNumber(log.block_number);
+    let is_outside = block < query.blocks.first || query.blocks.last < block;
+    log.removed || is_outside || !query.addresses.contains(&log.address)
+}
+
+/// What is said of a node that answered with a log that it was not asked for.
+pub(super) fn stray(log: &RawLog, node: &str) -> IndexError {
+    SourceError::BadAnswer {
+        url: if node.is_empty() { "the node".to_owned() } else { node.to_owned() },
+        method: "eth_getLogs",
+        what: format!("log {} of block {} was not asked for", log.log_index, log.block_number),
     }
+    .into()
 }
 
 /// A node that gave logs must have had the blocks that are stored, and not others of the same height.

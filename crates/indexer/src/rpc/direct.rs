@@ -64,16 +64,17 @@ impl Direct {
         is_http.then(|| Self { url: url.to_owned(), client: OnceCell::new(), bodies: Arc::default() })
     }
 
-    /// One question whose result is a long list, read while it comes in; `None` where it is null, as beside an error of some
-    /// nodes.
+    /// One question whose result is a long list, read while it comes in, and what `keep` makes of its items; `None` where it is
+    /// null, as beside an error of some nodes.
     ///
     /// # Errors
     /// As the client's: what cannot be read is [`RpcError::DeserError`].
-    pub(super) async fn ask_list<T: DeserializeOwned>(
+    pub(super) async fn ask_list<T: DeserializeOwned, K>(
         &self,
         method: &str,
         params: &Value,
-    ) -> Result<Option<Vec<T>>, TransportError> {
+        keep: impl Fn(T) -> Option<K>,
+    ) -> Result<Option<Vec<K>>, TransportError> {
         let mut response = self.send(&question(0, method, params)).await?;
         if !response.status().is_success() {
             return Err(self.failure(response).await);
@@ -82,15 +83,19 @@ impl Direct {
         let mut bytes = 0;
         while let Some(part) = response.chunk().await.map_err(TransportErrorKind::custom)? {
             bytes = checked_length(bytes, &part)?;
-            let read = incoming.take(&part);
+            let read = incoming.take(&part, &keep);
             read.map_err(|error| RpcError::deser_err(error, incoming.unread()))?;
             // The next part may be there already: others come first.
             tokio::task::yield_now().await;
         }
-        let (envelope, items) = incoming.finish().map_err(|error| RpcError::deser_err(error, ""))?;
+        let (envelope, mut kept) = incoming.finish(&keep).map_err(|error| RpcError::deser_err(error, ""))?;
         let reply: Reply<Option<Vec<T>>> = parse(&envelope)?;
-        let list = reply.outcome()?;
-        Ok(list.map(|list| if items.is_empty() { list } else { items }))
+        // Empty, unless all of the answer is the envelope.
+        let rest = reply.outcome()?;
+        Ok(rest.map(|rest| {
+            kept.extend(rest.into_iter().filter_map(keep));
+            kept
+        }))
     }
 
     /// The same question with each of `params` in one request; the results in that order.
@@ -285,7 +290,7 @@ mod tests {
             ("200 OK", r#"{"jsonrpc":"2.0","id":0}"#.to_owned(), "something else"),
         ];
         for (status, body, expected) in cases {
-            let told = says(status, body.clone()).await.ask_list::<String>("eth_any", &json!([])).await;
+            let told = says(status, body.clone()).await.ask_list("eth_any", &json!([]), Some::<String>).await;
             let told = told.map(|list| list.map_or("null".to_owned(), |list| list.join(" ")));
             assert_eq!(outcome(told), expected, "{status}: {}", &body[..body.len().min(60)]);
         }

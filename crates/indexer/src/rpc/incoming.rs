@@ -1,6 +1,7 @@
 //! A long list in an answer, read while it comes in, so that no answer is held whole as text.
 //!
-//! Only the list itself is read so: each item once its last byte is there. What stands before it and behind it is kept and read as
+//! Only the list itself is read so: each item once its last byte is there, and whoever asked says at once what is kept of it.
+//! What stands before it and behind it is kept and read as
 //! one envelope with an empty list, by the one reader that all answers go through. An answer whose result is no list, or comes
 //! before the rest in a form that is not looked for here, is kept whole.
 
@@ -12,7 +13,7 @@ const HEAD_BYTES_MAX: usize = 1024;
 
 /// An answer of which the beginning has come in.
 #[derive(Debug)]
-pub(super) struct Incoming<T> {
+pub(super) struct Incoming<K> {
     place: Place,
     /// What came in and is not read yet, from `read` on.
     text: Vec<u8>,
@@ -22,7 +23,8 @@ pub(super) struct Incoming<T> {
     worth_trying: usize,
     /// What stands around the list.
     envelope: Vec<u8>,
-    items: Vec<T>,
+    /// What is kept of the items.
+    kept: Vec<K>,
     /// How long the answer will be, as far as that is believed.
     bytes: usize,
     bytes_read: usize,
@@ -52,7 +54,7 @@ enum Head {
     Other,
 }
 
-impl<T: DeserializeOwned> Incoming<T> {
+impl<K> Incoming<K> {
     /// Nothing yet, of an answer that will have so many bytes; zero where that is not known.
     pub(super) fn new(bytes: usize) -> Self {
         Self {
@@ -61,29 +63,33 @@ impl<T: DeserializeOwned> Incoming<T> {
             read: 0,
             worth_trying: 0,
             envelope: Vec::new(),
-            items: Vec::new(),
+            kept: Vec::new(),
             bytes,
             bytes_read: 0,
         }
     }
 
-    /// Reads on as far as what has come in goes.
+    /// Reads on as far as what has come in goes, and keeps what `keep` makes of each item.
     ///
     /// # Errors
     /// An item is none, the list is not well formed, or this is no text.
-    pub(super) fn take(&mut self, part: &[u8]) -> Result<(), Error> {
+    pub(super) fn take<T: DeserializeOwned>(
+        &mut self,
+        part: &[u8],
+        keep: impl Fn(T) -> Option<K>,
+    ) -> Result<(), Error> {
         self.text.drain(..std::mem::take(&mut self.read));
         self.text.extend_from_slice(part);
         if self.text.len() < self.worth_trying {
             return Ok(());
         }
-        self.read_on()
+        self.read_on(keep)
     }
 
-    fn read_on(&mut self) -> Result<(), Error> {
+    fn read_on<T: DeserializeOwned>(&mut self, keep: impl Fn(T) -> Option<K>) -> Result<(), Error> {
         let text = std::mem::take(&mut self.text);
         let done = whole_characters(&text).and_then(|whole| {
-            while self.step(whole)? {}
+            while self.step(whole, &keep)? {}
             Ok(())
         });
         self.text = text;
@@ -96,16 +102,19 @@ impl<T: DeserializeOwned> Incoming<T> {
         String::from_utf8_lossy(&rest[..rest.len().min(200)]).into_owned()
     }
 
-    /// The envelope with an empty list, if it had one, and the list's items.
+    /// The envelope with an empty list, if it had one, and what was kept of the list's items.
     ///
     /// # Errors
     /// The answer ends within its list.
-    pub(super) fn finish(mut self) -> Result<(Vec<u8>, Vec<T>), Error> {
-        self.read_on()?;
+    pub(super) fn finish<T: DeserializeOwned>(
+        mut self,
+        keep: impl Fn(T) -> Option<K>,
+    ) -> Result<(Vec<u8>, Vec<K>), Error> {
+        self.read_on(keep)?;
         match self.place {
             Place::Head | Place::Rest => {
                 self.envelope.extend_from_slice(&self.text[self.read..]);
-                Ok((self.envelope, self.items))
+                Ok((self.envelope, self.kept))
             }
             // The reader says so in its own words.
             Place::Item { .. } | Place::Separator => {
@@ -115,7 +124,11 @@ impl<T: DeserializeOwned> Incoming<T> {
     }
 
     /// Reads one thing; whether there may be more to read.
-    fn step(&mut self, text: &str) -> Result<bool, Error> {
+    fn step<T: DeserializeOwned>(
+        &mut self,
+        text: &str,
+        keep: &impl Fn(T) -> Option<K>,
+    ) -> Result<bool, Error> {
         match self.place {
             Place::Head => {
                 let rest = &text[self.read..];
@@ -131,7 +144,7 @@ impl<T: DeserializeOwned> Incoming<T> {
             Place::Item { is_first } => match self.next_byte(text) {
                 None => return Ok(false),
                 Some(b']') if is_first => self.go(0, Place::Rest),
-                Some(_) => return self.item(text),
+                Some(_) => return self.item(text, keep),
             },
             Place::Separator => match self.next_byte(text) {
                 None => return Ok(false),
@@ -148,7 +161,11 @@ impl<T: DeserializeOwned> Incoming<T> {
         Ok(true)
     }
 
-    fn item(&mut self, text: &str) -> Result<bool, Error> {
+    fn item<T: DeserializeOwned>(
+        &mut self,
+        text: &str,
+        keep: &impl Fn(T) -> Option<K>,
+    ) -> Result<bool, Error> {
         let rest = &text[self.read..];
         // A number at the end may go on.
         let Some((item, bytes)) = value(rest)?.filter(|(_, bytes)| *bytes < rest.len()) else {
@@ -157,13 +174,14 @@ impl<T: DeserializeOwned> Incoming<T> {
         };
         self.worth_trying = 0;
         self.go(bytes, Place::Separator);
-        if self.items.len() == self.items.capacity() {
+        let Some(item) = keep(item) else { return Ok(true) };
+        if self.kept.len() == self.kept.capacity() {
             let left = self.bytes.saturating_sub(self.bytes_read);
-            let expected = (left * self.items.len()).checked_div(self.bytes_read).unwrap_or_default();
+            let expected = (left * self.kept.len()).checked_div(self.bytes_read).unwrap_or_default();
             // Items are not all of one length.
-            self.items.reserve(expected + expected / 16 + 1);
+            self.kept.reserve(expected + expected / 16 + 1);
         }
-        self.items.push(item);
+        self.kept.push(item);
         Ok(true)
     }
 
@@ -268,9 +286,9 @@ mod tests {
     fn told(answer: &str, piece: usize) -> Result<(String, Vec<Value>), Error> {
         let mut incoming = Incoming::new(answer.len());
         for part in answer.as_bytes().chunks(piece) {
-            incoming.take(part)?;
+            incoming.take(part, Some)?;
         }
-        let (envelope, items) = incoming.finish()?;
+        let (envelope, items) = incoming.finish(Some::<Value>)?;
         Ok((String::from_utf8(envelope).unwrap(), items))
     }
 
@@ -317,17 +335,25 @@ mod tests {
     fn a_long_item_is_not_read_anew_with_each_part() {
         let item = format!("\"{}\"", "x".repeat(100_000));
         let mut incoming = Incoming::<String>::new(0);
-        incoming.take(br#"{"result":["#).unwrap();
+        incoming.take(br#"{"result":["#, Some).unwrap();
         let (mut tries, mut tried_at) = (0, 0);
         for part in item.as_bytes().chunks(10) {
-            incoming.take(part).unwrap();
+            incoming.take(part, Some).unwrap();
             tries += u32::from(std::mem::replace(&mut tried_at, incoming.worth_trying) != tried_at);
         }
         assert!((10..20).contains(&tries), "{tries} tries");
         // Less has come since than was waited for.
-        incoming.take(b"]}").unwrap();
-        let (envelope, items) = incoming.finish().unwrap();
+        incoming.take(b"]}", Some).unwrap();
+        let (envelope, items) = incoming.finish(Some).unwrap();
         assert_eq!((envelope.as_slice(), items.len()), (&br#"{"result":[]}"#[..], 1));
+    }
+
+    #[test]
+    fn only_what_is_wanted_is_kept() {
+        let mut incoming = Incoming::new(0);
+        let keep = |item: u8| (item > 1).then(|| item.to_string());
+        incoming.take(br#"{"result":[1,2,1,3]}"#, keep).unwrap();
+        assert_eq!(incoming.finish(keep).unwrap().1, ["2", "3"]);
     }
 
     #[test]
@@ -362,11 +388,14 @@ mod tests {
             }
         }
         let mut incoming = Incoming::<u8>::new(0);
-        assert!(incoming.take(br#"{"result":["text"]}"#).unwrap_err().is_data(), "an item of another kind");
+        assert!(
+            incoming.take(br#"{"result":["text"]}"#, Some).unwrap_err().is_data(),
+            "an item of another kind"
+        );
         let mut incoming = Incoming::<String>::new(0);
-        assert!(incoming.take(b"{\"result\":[\"\xff\"]}").is_err(), "what is no text");
+        assert!(incoming.take(b"{\"result\":[\"\xff\"]}", Some).is_err(), "what is no text");
         let mut incoming = Incoming::<u8>::new(0);
-        incoming.take(br#"{"result":[1,2<html>]}"#).unwrap_err();
+        incoming.take(br#"{"result":[1,2<html>]}"#, Some).unwrap_err();
         assert_eq!(incoming.unread(), "2<html>]}");
     }
 }

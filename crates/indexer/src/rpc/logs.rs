@@ -23,12 +23,19 @@ type Answer = Result<Box<RawValue>, TransportError>;
 impl RpcSource {
     /// Logs, and near the head the header of their last block with them, from the same node and in one request: first the
     /// header, so that a node that shows it had the block before it looked for logs.
-    pub(super) async fn logs_once(&self, place: usize, query: &LogQuery) -> Result<Answered, Trouble> {
+    ///
+    /// Of each log that is kept which `keep` makes of it.
+    pub(super) async fn logs_once<K: Send>(
+        &self,
+        place: usize,
+        query: &LogQuery,
+        keep: impl Fn(RawLog) -> Option<K> + Send + Sync,
+    ) -> Result<Answered<K>, Trouble> {
         let (node, question) = (&self.nodes[place], Question::logs(query));
         let last = query.blocks.last;
         let is_far = node.head().is_some_and(|head| head.0 >= last.0.saturating_add(NEAR_HEAD_BLOCKS));
         if let (true, Some(direct)) = (is_far, &node.direct) {
-            let logs = self.logs_directly(direct, &question).await?;
+            let logs = self.logs_directly(direct, &question, keep).await?;
             return Ok(Answered { logs, end: None, node: node.name.clone() });
         }
         let (end, logs) = if is_far {
@@ -46,12 +53,18 @@ impl RpcSource {
             (Some(end), logs)
         };
         let logs: Vec<RawLog> = parse_apart(logs).await?;
+        let logs = logs.into_iter().filter_map(keep).collect();
         Ok(Answered { logs, end, node: node.name.clone() })
     }
 
-    async fn logs_directly(&self, direct: &Direct, question: &Question) -> Result<Vec<RawLog>, Trouble> {
+    async fn logs_directly<K: Send>(
+        &self,
+        direct: &Direct,
+        question: &Question,
+        keep: impl Fn(RawLog) -> Option<K> + Send + Sync,
+    ) -> Result<Vec<K>, Trouble> {
         let limit = self.options.request_timeout;
-        let asked = direct.ask_list(question.method, &question.params);
+        let asked = direct.ask_list(question.method, &question.params, keep);
         let answer = timeout(limit, asked).await;
         let answer = answer.map_err(|_| question.timed_out(limit))?;
         if matches!(answer, Ok(_) | Err(RpcError::ErrorResp(_))) {
