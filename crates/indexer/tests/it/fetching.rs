@@ -1,11 +1,13 @@
 //! Pools of several venues fetched together from a node that answers filters as nodes do.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use accrual_indexer::IndexError;
 use accrual_indexer::complete::Completeness;
 use accrual_indexer::decode::join::KnownIds;
 use accrual_indexer::decode::{aerodrome, balancer, token, wrapper};
-use accrual_indexer::fetch::{FetchOptions, Fetcher};
+use accrual_indexer::fetch::{FetchOptions, Fetched, Fetcher};
 use accrual_indexer::plan::Planner;
 use accrual_indexer::source::{BlockRange, Heads, LogQuery, LogSource, RawLog, SourceError};
 use accrual_rewards::event::{PlacedEvent, PoolEvent};
@@ -16,6 +18,7 @@ use accrual_store::Header;
 use alloy::primitives::{Address, B256, Bytes};
 use async_trait::async_trait;
 use futures::TryStreamExt;
+use futures::stream::BoxStream;
 
 use crate::orders::{increase, mint, nft_moved};
 use crate::rig::*;
@@ -137,18 +140,23 @@ fn chain() -> Node {
     ])
 }
 
-async fn fetch(node: &Arc<Node>, width: u32) -> Vec<Vec<PlacedEvent>> {
-    let (pools, planner) = (pools(), Arc::new(Mutex::new(Planner::new(width))));
+const IN_FLIGHT: usize = 3;
+
+fn ranges(node: &Arc<Node>, last: u64, width: u32) -> BoxStream<'static, Result<Fetched, IndexError>> {
+    let planner = Arc::new(Mutex::new(Planner::new(width)));
     let options = FetchOptions {
-        final_block: BlockNumber(LAST),
+        final_block: BlockNumber(last),
         block_seconds: Some(2),
-        ranges_in_flight_max: 3,
+        ranges_in_flight_max: IN_FLIGHT,
         completeness: Completeness::Off,
     };
-    let fetcher = Arc::new(Fetcher::new(node.clone(), &pools, planner, KnownIds::default(), options));
-    let blocks = BlockRange { first: BlockNumber(1), last: BlockNumber(LAST) };
-    let ranges: Vec<_> = fetcher.ranges(blocks).try_collect().await.unwrap();
-    let mut events = vec![Vec::new(); pools.len()];
+    let fetcher = Arc::new(Fetcher::new(node.clone(), &pools(), planner, KnownIds::default(), options));
+    fetcher.ranges(BlockRange { first: BlockNumber(1), last: BlockNumber(last) })
+}
+
+async fn fetch(node: &Arc<Node>, width: u32) -> Vec<Vec<PlacedEvent>> {
+    let ranges: Vec<_> = ranges(node, LAST, width).try_collect().await.unwrap();
+    let mut events = vec![Vec::new(); pools().len()];
     for range in ranges {
         events.iter_mut().zip(range.events).for_each(|(all, part)| all.extend(part));
     }
@@ -166,6 +174,30 @@ async fn all_venues_come_together_however_they_are_cut() {
     for width in [1, 7, 19] {
         assert!(fetch(&Arc::new(chain()), width).await == whole, "in ranges of {width}");
     }
+}
+
+#[tokio::test]
+async fn the_first_ranges_are_narrow() {
+    for (width, widths) in [(10_000, vec![1_000, 2_000, 4_000, 8_000, 10_000, 5_000]), (400, vec![400; 75])] {
+        let fetched: Vec<_> = ranges(&Arc::new(chain()), 30_000, width).try_collect().await.unwrap();
+        assert_eq!(fetched.iter().map(|range| range.blocks.width()).collect::<Vec<_>>(), widths);
+    }
+}
+
+/// Whoever folds them may be slow: those that wait take memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn few_ranges_are_held_that_nobody_takes() {
+    let node = Arc::new(chain());
+    let mut ranges = ranges(&node, 20_000, 500);
+    let mut taken = 0;
+    while ranges.try_next().await.unwrap().is_some() {
+        taken += 1;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        let asked = node.asked.lock().unwrap();
+        let begun = asked.iter().filter(|query| query.addresses.contains(&BASIC)).count();
+        assert!(begun <= taken + IN_FLIGHT + 2, "{begun} begun, {taken} taken");
+    }
+    assert_eq!(taken, 40);
 }
 
 #[tokio::test]
