@@ -7,6 +7,7 @@ use std::fmt;
 
 use accrual_rewards::accrue::{Earned, Figures};
 use accrual_rewards::campaign::Campaign;
+use accrual_rewards::checksum::Checksummed;
 use accrual_rewards::report::{AccountEarned, by_account, share_ppm};
 use accrual_rewards::tracker::{Pool, PoolTracker};
 use accrual_rewards::unit::{Amount, BlockNumber, UnixSeconds};
@@ -334,7 +335,7 @@ impl PositionRow {
 
 impl fmt::Display for Eip55 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.to_checksum(None))
+        Checksummed(self.0).fmt(f)
     }
 }
 

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use alloy_primitives::{Address, U256};
 use serde::{Deserialize, Serialize};
 
+use crate::checksum::Checksummed;
 use crate::unit::{ParseUnitError, Tick, TickRange};
 
 /// The kind of contract that holds the liquidity.
@@ -112,19 +113,30 @@ pub struct PositionKey {
 
 impl fmt::Display for PositionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lower_case = f.alternate();
-        let text = |address: Address| {
-            if lower_case { format!("{address:#x}") } else { address.to_checksum(None) }
-        };
-        write!(f, "{}:{}:", self.venue, text(self.pool))?;
+        write!(f, "{}:", self.venue)?;
+        address(f, self.pool)?;
         match self.holding {
-            Holding::Nft { manager, id } => write!(f, "nft:{}:{id}", text(manager)),
-            Holding::Own { owner, range } => {
-                write!(f, "own:{}:{}:{}", text(owner), range.lower, range.upper)
+            Holding::Nft { manager, id } => {
+                f.write_str(":nft:")?;
+                address(f, manager)?;
+                write!(f, ":{id}")
             }
-            Holding::Share { owner } => write!(f, "own:{}", text(owner)),
+            Holding::Own { owner, range } => {
+                f.write_str(":own:")?;
+                address(f, owner)?;
+                write!(f, ":{}:{}", range.lower, range.upper)
+            }
+            Holding::Share { owner } => {
+                f.write_str(":own:")?;
+                address(f, owner)
+            }
         }
     }
+}
+
+/// As EIP-55 writes it, or in lower case.
+fn address(f: &mut fmt::Formatter<'_>, address: Address) -> fmt::Result {
+    if f.alternate() { write!(f, "{address:#x}") } else { write!(f, "{}", Checksummed(address)) }
 }
 
 impl FromStr for PositionKey {

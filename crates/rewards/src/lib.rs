@@ -13,7 +13,7 @@
 //! - [`series`], [`treasury`]: a pool and its campaigns at the full hour, and what a campaign bought.
 //! - [`explain`], [`simulate`]: when a position earned and why not, and what a new one would.
 //! - [`depth`]: where a pool's liquidity lies.
-//! - [`report`], [`symbol`]: figures by account, and tokens' names, as people read them.
+//! - [`report`], [`symbol`], [`checksum`]: figures by account, tokens' names and addresses, as people read them.
 //! - [`announced`]: what was said of campaigns before, held against itself.
 //! - [`reconcile`]: those figures against Merkl's, and why they differ.
 //! - [`tree`]: who may claim what, as Merkl's Distributor checks it; [`distributor`]: which root it goes by, from its logs.
@@ -22,6 +22,7 @@ pub mod accrue;
 pub mod announced;
 pub mod apr;
 pub mod campaign;
+pub mod checksum;
 mod compact;
 pub mod depth;
 pub mod distributor;
