@@ -18,7 +18,9 @@ pub struct Report {
     pub figures: Figures,
     /// The places of the rows, account by account.
     order: Vec<u32>,
-    /// By address.
+    /// The accounts, in order: alone, since they are looked for among a hundred thousand.
+    addresses: Vec<Address>,
+    /// What each of them has.
     accounts: Vec<Account>,
     /// The places of the accounts, those that earned most first; equal ones by address.
     largest: Vec<u32>,
@@ -28,7 +30,6 @@ pub struct Report {
 /// What one account earned, and where in the order of rows its own are.
 #[derive(Debug)]
 struct Account {
-    account: Address,
     earned: Amount,
     first: usize,
     end: usize,
@@ -45,24 +46,25 @@ impl Report {
             let row = &rows[at(*place)];
             (row.account, Reverse(row.earned), row.stake, *place)
         });
+        let mut addresses = Vec::with_capacity(order.len());
         let mut accounts: Vec<Account> = Vec::with_capacity(order.len());
         for (index, place) in order.iter().enumerate() {
             let row = &rows[at(*place)];
-            match accounts.last_mut().filter(|last| last.account == row.account) {
+            match accounts.last_mut().filter(|_| addresses.last() == Some(&row.account)) {
                 Some(last) => {
                     let sum = last.earned.checked_add(row.earned);
                     last.earned = sum.expect("an account earns no more than the budget");
                     last.end = index + 1;
                 }
                 None => {
-                    let (account, earned) = (row.account, row.earned);
-                    accounts.push(Account { account, earned, first: index, end: index + 1 });
+                    addresses.push(row.account);
+                    accounts.push(Account { earned: row.earned, first: index, end: index + 1 });
                 }
             }
         }
         let mut largest = places(accounts.len(), before.map(|before| &before.largest[..]));
         largest.sort_by_key(|place| (Reverse(accounts[at(*place)].earned), *place));
-        Self { figures, order, accounts, largest, positions: OnceLock::new() }
+        Self { figures, order, addresses, accounts, largest, positions: OnceLock::new() }
     }
 
     /// How many accounts earned.
@@ -72,23 +74,22 @@ impl Report {
 
     /// The accounts, those that earned most first.
     pub fn largest(&self) -> impl ExactSizeIterator<Item = AccountEarned> {
-        self.largest.iter().map(|place| self.whole(&self.accounts[at(*place)]))
+        self.largest.iter().map(|place| self.whole(at(*place)))
     }
 
     /// What each account earned, by address.
     pub fn sums(&self) -> impl Iterator<Item = (Address, Amount)> {
-        self.accounts.iter().map(|one| (one.account, one.earned))
+        self.addresses.iter().copied().zip(self.accounts.iter().map(|one| one.earned))
     }
 
     /// What an account earned; `None` for one that earned nothing.
     pub fn of(&self, account: Address) -> Option<AccountEarned> {
-        let place = self.accounts.binary_search_by_key(&account, |one| one.account).ok()?;
-        Some(self.whole(&self.accounts[place]))
+        Some(self.whole(self.addresses.binary_search(&account).ok()?))
     }
 
     /// Whether an account earned anything.
     pub fn has(&self, account: Address) -> bool {
-        self.accounts.binary_search_by_key(&account, |one| one.account).is_ok()
+        self.addresses.binary_search(&account).is_ok()
     }
 
     /// By position, largest first.
@@ -96,10 +97,11 @@ impl Report {
         self.positions.get_or_init(|| by_position(&self.figures))
     }
 
-    fn whole(&self, one: &Account) -> AccountEarned {
+    fn whole(&self, place: usize) -> AccountEarned {
+        let (account, one) = (self.addresses[place], &self.accounts[place]);
         let positions = self.order[one.first..one.end].iter().map(|place| self.figures.rows[at(*place)]);
         AccountEarned {
-            account: one.account,
+            account,
             earned: one.earned,
             share_ppm: share_ppm(one.earned, self.figures.earned),
             positions: positions.collect(),
