@@ -37,10 +37,14 @@ impl Packing {
 
 /// Whether the caller would rather have a table than JSON.
 pub(crate) fn prefers_csv(headers: &HeaderMap) -> bool {
-    let (csv, json) = (quality(headers, "text/csv"), quality(headers, "application/json"));
+    let csv = quality(headers, "text/csv");
+    if csv == 0 {
+        return false;
+    }
+    let json = quality(headers, "application/json");
     let place =
         |kind: &str| wishes(headers, header::ACCEPT).position(|wish| wish.is(kind)).unwrap_or(usize::MAX);
-    csv > json || csv == json && csv > 0 && place("text/csv") < place("application/json")
+    csv > json || csv == json && place("text/csv") < place("application/json")
 }
 
 /// Whether the caller takes answers of this kind. Whoever says nothing that can be read takes all.

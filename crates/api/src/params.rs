@@ -78,11 +78,11 @@ impl Params {
     pub fn done(mut self) -> Result<(), ApiError> {
         let age = self.age;
         let max = age.and_then(|_| self.take("max_age_seconds", age_max));
-        let takes = match self.known.as_slice() {
-            [] => "this call takes none".to_owned(),
-            known => format!("this call takes {}", known.join(", ")),
-        };
         for name in self.left.keys() {
+            let takes = match self.known.as_slice() {
+                [] => "this call takes none".to_owned(),
+                known => format!("this call takes {}", known.join(", ")),
+            };
             let name: String = name.chars().take(80).collect();
             self.errors.push(field(&name, &format!("is not known here: {takes}")));
         }
