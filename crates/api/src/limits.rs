@@ -146,30 +146,41 @@ impl Limits {
         if let Some(figures) = held.serve_at_once(keys, &asked) {
             return Ok(figures);
         }
+        // On the heap: what asks a database is large, and lies within each call that need not ask it.
+        Box::pin(self.admit_in_turn(keys, &held, &asked)).await
+    }
+
+    async fn admit_in_turn(
+        &self,
+        keys: &Keys,
+        held: &Client,
+        asked: &Asked<'_>,
+    ) -> Result<Figures, Exceeded> {
+        let client_id = &asked.client.client_id;
         let _turn = held.turn.lock().await;
         // Whoever had the turn before may have asked for enough.
-        if let Some(figures) = held.serve(&asked) {
+        if let Some(figures) = held.serve(asked) {
             return Ok(figures);
         }
-        let refill = self.refill(&asked);
-        if held.may_ask(&asked, refill) {
-            let mut took = self.take(keys, &held, &client.client_id, refill, &asked).await;
+        let refill = self.refill(asked);
+        if held.may_ask(asked, refill) {
+            let mut took = self.take(keys, held, client_id, refill, asked).await;
             let mut waits = 0;
             while took.is_ok() && keys.live_replicas() > 1 && held.waits_for_slots(waits) {
                 tokio::time::sleep(WAIT).await;
                 waits += 1;
-                took = self.take(keys, &held, &client.client_id, refill, &asked).await;
+                took = self.take(keys, held, client_id, refill, asked).await;
             }
             if let Err(error) = took {
                 tracing::warn!(%error, "a client's limits cannot be read");
-                if !held.is_minute_full(&asked) {
+                if !held.is_minute_full(asked) {
                     return Err(Exceeded::Unknown);
                 }
             }
         }
-        match held.serve(&asked) {
+        match held.serve(asked) {
             Some(figures) => Ok(figures),
-            None => Err(held.exceeded(&asked)),
+            None => Err(held.exceeded(asked)),
         }
     }
 
