@@ -173,6 +173,7 @@ fn counts(status: StatusCode) -> bool {
 }
 
 /// Whence a call comes.
+#[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(crate) address: Option<IpAddr>,
     /// What it is told as.
@@ -193,7 +194,10 @@ impl Noted {
     fn of(parts: &Parts, api: &Api, key: &ActiveKey, now_ms: u64) -> Self {
         let named = parts.extensions.get::<Endpoint>().map(|endpoint| endpoint.0.into());
         let endpoint = named.unwrap_or_else(|| format!("{} {}", parts.method, route(parts)).into());
-        let network = usage::network(client_address(parts, &api.settings().trusted_proxies));
+        let network = match parts.extensions.get::<Caller>() {
+            Some(caller) => Arc::clone(&caller.network),
+            None => usage::network(client_address(parts, &api.settings().trusted_proxies)),
+        };
         Self::new(key, (endpoint, network), &parts.headers, now_ms)
     }
 

@@ -99,8 +99,8 @@ impl Service<Request> for Door {
     }
 }
 
-/// The finished answer, where it is there for this caller. Else the key goes in with the request, so that it is not checked
-/// twice. Without a visitor the request itself knows whence it comes.
+/// The finished answer, where it is there for this caller. Else the key and its caller go in with the request, so that
+/// neither is looked at twice. Without a visitor the request itself knows whence it comes.
 pub(crate) fn answered(
     api: &Api,
     parts: &mut Parts,
@@ -114,9 +114,10 @@ pub(crate) fn answered(
     let now_ms = api.settings().clock.now_ms();
     let caller = caller(api, parts, visitor);
     let key = ActiveKey::known(&parts.headers, api, caller.address)?;
-    let response = given(api, parts, (&key, caller), now_ms, begun);
+    let response = given(api, parts, (&key, &caller), now_ms, begun);
     if response.is_none() {
         parts.extensions.insert(key);
+        parts.extensions.insert(caller);
     }
     response
 }
@@ -133,7 +134,7 @@ fn caller(api: &Api, parts: &Parts, visitor: Option<&Visitor>) -> Caller {
 fn given(
     api: &Api,
     parts: &Parts,
-    (key, caller): (&ActiveKey, Caller),
+    (key, caller): (&ActiveKey, &Caller),
     now_ms: u64,
     begun: Instant,
 ) -> Option<http::Response<Bytes>> {
@@ -150,7 +151,11 @@ fn given(
     // The last that can fail: from here on the call is served.
     let figures = limits.admit_at_once(api.keys(), &key.client, plan, cost, key.month, now_ms)?;
     let endpoint = ready.endpoint();
-    Noted::new(key, (endpoint, caller.network), &parts.headers, now_ms).count(api, cost, response.status());
+    Noted::new(key, (endpoint, Arc::clone(&caller.network)), &parts.headers, now_ms).count(
+        api,
+        cost,
+        response.status(),
+    );
     let headers = response.headers_mut();
     auth::tell_limits(&figures, headers);
     if let Some(ends) = Ends::of(key) {
