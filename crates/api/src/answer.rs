@@ -29,22 +29,31 @@ const REQUEST_ID_CHARS_MAX: usize = 64;
 pub(crate) struct RequestId(pub(crate) String);
 
 /// The outermost layer: what it answers is what the caller sees.
-pub(crate) async fn finish(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn finish(State(api): State<Api>, request: Request, next: Next) -> Response {
+    finished(&api, request, |request| next.run(request)).await
+}
+
+/// The same around whatever answers.
+pub(crate) async fn finished<F: Future<Output = Response>>(
+    api: &Api,
+    mut request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let begun = Instant::now();
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let answers = Answers::of(request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str));
-    let request_id = request_id(&api, request.headers());
+    let request_id = request_id(api, request.headers());
     marketplace::admit(&mut request, &api.settings().access.marketplace_secrets);
     request.extensions_mut().insert(RequestId(request_id.clone()));
     let response = match auth::refuse_key_in_url(&uri) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => next(request).await,
         Err(error) => error.into_response(),
     };
     let mut response = with_problem_body(response, &uri, &request_id);
     let asked = Asked { method: &method, uri: &uri, request_id: &request_id, begun };
     let plan = response.extensions_mut().remove::<PlanName>();
     asked.note(&answers, response.status(), plan.as_ref().map(|PlanName(name)| name.as_str()));
-    tell_everyone(&api, response.headers_mut());
+    tell_everyone(api, response.headers_mut());
     asked.name(response.headers_mut());
     response
 }

@@ -71,6 +71,16 @@ pub(crate) struct Endpoint(pub(crate) &'static str);
 /// Lets a request through when its key is accepted, its client has calls left and the key may do this. The handler finds
 /// the [`ActiveKey`] in the request's extensions. Every call is counted, and every answer says what is left.
 pub(crate) async fn guard(api: Api, needs: Needs, request: Request, next: Next) -> Response {
+    guarded(api, needs, request, |request| next.run(request)).await
+}
+
+/// The same before whatever answers.
+pub(crate) async fn guarded<F: Future<Output = Response>>(
+    api: Api,
+    needs: Needs,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let (mut parts, body) = request.into_parts();
     let now_ms = api.settings().clock.now_ms();
     let mut response = match ActiveKey::from_request_parts(&mut parts, &api).await {
@@ -109,12 +119,12 @@ fn route(parts: &Parts) -> &str {
     parts.extensions.get::<MatchedPath>().map_or("other", MatchedPath::as_str)
 }
 
-async fn limited(
+async fn limited<F: Future<Output = Response>>(
     api: &Api,
     needs: Needs,
     mut parts: Parts,
     body: Body,
-    next: Next,
+    next: impl FnOnce(Request) -> F,
     key: ActiveKey,
     now_ms: u64,
 ) -> Response {
@@ -135,7 +145,7 @@ async fn limited(
                 }
                 _ => {
                     parts.extensions.insert(key);
-                    next.run(Request::from_parts(parts, body)).await
+                    next(Request::from_parts(parts, body)).await
                 }
             };
             if is_counted && !counts(response.status()) {

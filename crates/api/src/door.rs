@@ -18,10 +18,10 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request};
 use axum::http::request::Parts;
-use axum::http::{self, Method};
+use axum::http::{self, Method, header};
 use axum::response::Response;
 use futures::future::{Either, MapOk, TryFutureExt};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use tokio::time::Instant;
 use tower::Service;
 
@@ -39,6 +39,8 @@ use crate::usage;
 pub(crate) struct Door {
     api: Api,
     house: Router,
+    /// Data routes by a shorter way, and the house for all others: for calls without a body whose key is known.
+    rooms: Router,
 }
 
 /// Who is at the other end of a connection.
@@ -61,8 +63,8 @@ impl Visitor {
 }
 
 impl Door {
-    pub(crate) fn new(api: Api, house: Router) -> Self {
-        Self { api, house }
+    pub(crate) fn new(api: Api, house: Router, rooms: Router) -> Self {
+        Self { api, house, rooms }
     }
 
     /// Answers a call that comes by a connection.
@@ -72,11 +74,17 @@ impl Door {
             Some(response) => Either::Left(ready(Ok(response.map(Sent::Whole)))),
             None => {
                 parts.extensions.insert(ConnectInfo(visitor.peer));
-                let request = Request::from_parts(parts, Body::new(body));
                 let sent: fn(Response) -> http::Response<Sent> = |response| response.map(Sent::House);
-                Either::Right(self.house.clone().call(request).map_ok(sent))
+                Either::Right(self.enter(parts, Body::new(body)).map_ok(sent))
             }
         }
+    }
+
+    fn enter(&self, parts: Parts, body: Body) -> FromHouse {
+        let is_known = parts.extensions.get::<ActiveKey>().is_some();
+        let is_whole = body.is_end_stream() && !parts.headers.contains_key(header::CONTENT_LENGTH);
+        let routes = if is_known && is_whole { &self.rooms } else { &self.house };
+        routes.clone().call(Request::from_parts(parts, body))
     }
 }
 
@@ -94,7 +102,7 @@ impl Service<Request> for Door {
         let (mut parts, body) = request.into_parts();
         match answered(&self.api, &mut parts, None) {
             Some(response) => Either::Left(ready(Ok(response.map(Body::from)))),
-            None => Either::Right(self.house.call(Request::from_parts(parts, body))),
+            None => Either::Right(self.enter(parts, body)),
         }
     }
 }

@@ -62,9 +62,19 @@ pub(crate) struct Terms {
 }
 
 /// The layer around data routes, inside of their guard.
-pub(crate) async fn finish(api: Api, terms: Terms, mut request: Request, next: Next) -> Response {
+pub(crate) async fn finish(api: Api, terms: Terms, request: Request, next: Next) -> Response {
+    made(api, terms, request, |request| next.run(request)).await
+}
+
+/// The same around whatever answers.
+pub(crate) async fn made<F: Future<Output = Response>>(
+    api: Api,
+    terms: Terms,
+    mut request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return next.run(request).await;
+        return next(request).await;
     }
     // What the query says goes before the headers.
     let is_chosen = names(request.uri(), "format");
@@ -86,7 +96,7 @@ pub(crate) async fn finish(api: Api, terms: Terms, mut request: Request, next: N
     request.extensions_mut().insert(OfChain);
     // What answers without a body is made of the same bytes; the router leaves them out.
     *request.method_mut() = Method::GET;
-    let make = async || Finished::of(next.run(request).await, packing).await;
+    let make = async || Finished::of(next(request).await, packing).await;
     let made = match &place {
         Some(place) => place.made(&api, make).await,
         None => make().await.map(Arc::new),

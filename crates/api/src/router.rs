@@ -1,5 +1,7 @@
 //! All routes, on one page.
 
+mod visited;
+
 use std::any::Any;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -29,6 +31,7 @@ use crate::routes::{
 };
 use crate::v4;
 use accrual_access::scope::Scope;
+use visited::visited;
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -44,19 +47,24 @@ pub fn router(api: &Api) -> Router {
 pub(crate) fn door(api: &Api) -> Door {
     let on = groups().into_iter().filter(|group| (group.is_on)(api.settings()));
     let crowd = Crowd::default();
+    let mut rooms = Router::new();
     let routes = on.fold(Router::new(), |whole, group| {
         let routes = group.routes.into_router();
-        let routes = match group.access {
-            Access::Key(needs) => {
-                let terms = group.keep.map(|keep| Terms { keep, needs, is_shared: group.is_shared });
-                guarded(api, needs, terms.map_or(routes.clone(), |terms| finished(api, terms, routes)))
+        let routes = match (group.access, group.keep) {
+            (Access::Key(needs), Some(keep)) => {
+                let terms = Terms { keep, needs, is_shared: group.is_shared };
+                rooms = std::mem::take(&mut rooms).merge(visited(api, terms, routes.clone()));
+                guarded(api, needs, finished(api, terms, routes))
             }
-            Access::Open if group.is_vital => routes,
-            Access::Open => crowded(&crowd, routes),
+            (Access::Key(needs), None) => guarded(api, needs, routes),
+            (Access::Open, _) if group.is_vital => routes,
+            (Access::Open, _) => crowded(&crowd, routes),
         };
         whole.merge(if group.is_shared { routes.layer(cors()) } else { routes })
     });
-    Door::new(api.clone(), dressed(api, routes.merge(mcp::routes(api))))
+    let house = dressed(api, routes.merge(mcp::routes(api)));
+    let rooms = rooms.with_state(api.clone()).fallback_service(house.clone());
+    Door::new(api.clone(), house, rooms)
 }
 
 /// All routes but `/mcp`, which has a door of its own, by who may call them. The document is held against this list.

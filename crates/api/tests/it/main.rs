@@ -35,4 +35,5 @@ mod status;
 mod stream;
 mod unknown;
 mod v4;
+mod ways;
 mod webhooks;
