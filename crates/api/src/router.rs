@@ -229,7 +229,8 @@ pub(crate) fn share(headers: &mut HeaderMap) {
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED.clone());
 }
 
-/// What surrounds every route, the outermost last.
+/// What surrounds every route, the outermost last. What is added here is added to `visited.rs` too, unless a call without a body does
+/// not meet it.
 fn dressed(api: &Api, routes: Router<Api>) -> Router {
     routes
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
