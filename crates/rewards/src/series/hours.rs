@@ -2,6 +2,8 @@
 //! positions they are counted at the same time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use alloy_primitives::Address;
 
@@ -132,13 +134,18 @@ fn account_points(
 
 /// Both, at the same time where that is worth a thread.
 fn both<A, B: Send>(is_worth_it: bool, one: impl FnOnce() -> A, other: impl FnOnce() -> B + Send) -> (A, B) {
-    if !is_worth_it {
-        return (one(), other());
-    }
+    // Where no thread can be begun, what it was to do is still here.
+    let left = Mutex::new(Some(other));
+    let take = || left.lock().unwrap_or_else(PoisonError::into_inner).take();
     std::thread::scope(|scope| {
-        let other = scope.spawn(other);
+        let begin = || thread::Builder::new().spawn_scoped(scope, || take().map(|other| other())).ok();
+        let begun = is_worth_it.then(begin).flatten();
         let one = one();
-        (one, other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        let other = match begun {
+            Some(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            None => take().map(|other| other()),
+        };
+        (one, other.expect("it is done once, by the thread or here"))
     })
 }
 
