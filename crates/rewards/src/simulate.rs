@@ -121,7 +121,10 @@ pub fn simulate(
     let by_shares = !tracker.pool().venue.is_concentrated();
     let newcomer = Newcomer { liquidity, held: put_in.clone(), in_range, by_shares };
     let others = Stakes::of(tracker, accrual, |position| proposal.leaving != Some(position));
-    let rate = |tenths| newcomer.earns(accrual, &others.times(tenths), put_in_usd, proposal.reward, at);
+    let rate = |tenths| match others.times(tenths) {
+        Some(others) => newcomer.earns(accrual, &others, put_in_usd, proposal.reward, at),
+        None => (Amount::ZERO, Err(AprUnknown::OutOfBounds)),
+    };
     let (reward_units_per_day, reward_percent) = rate(10);
     let curve = CURVE_TENTHS.map(|others_tenths| {
         let (reward_units_per_day, reward_percent) = rate(others_tenths);
@@ -222,12 +225,11 @@ impl Stakes {
         all
     }
 
-    fn times(&self, tenths: u32) -> Self {
-        let scaled = |amount: Amount| {
-            amount.mul_div(U256::from(tenths), U256::from(10)).expect("ten times a balance fits 256 bits")
-        };
-        let held = Held(self.held.0.iter().copied().map(scaled).collect());
-        Self { liquidity: scaled(self.liquidity), held }
+    /// `None` where it passes 256 bits: a pool of shares may state any reserves.
+    fn times(&self, tenths: u32) -> Option<Self> {
+        let scaled = |amount: Amount| amount.mul_div(U256::from(tenths), U256::from(10));
+        let held = self.held.0.iter().copied().map(scaled).collect::<Option<Vec<Amount>>>()?;
+        Some(Self { liquidity: scaled(self.liquidity)?, held: Held(held) })
     }
 }
 
@@ -291,5 +293,20 @@ impl Newcomer {
         let own = if self.in_range { self.liquidity.0 } else { 0 };
         let fees = pool_fees_per_day?.mul_div(own, all).ok_or(AprUnknown::OutOfBounds)?;
         yearly_percent(fees, DAY_SECONDS, put_in_usd)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pool of shares may state any reserves, and its token may be a stranger's.
+    #[test]
+    fn stakes_of_more_than_256_bits_are_none() {
+        let most = Amount(U256::MAX);
+        let others = Stakes { liquidity: Amount::ZERO, held: Held(vec![Amount::ZERO, most]) };
+        let same = others.times(10).expect("it is what it was");
+        assert_eq!((same.liquidity, same.held.token1()), (Amount::ZERO, most));
+        assert!(others.times(100).is_none());
     }
 }
