@@ -86,6 +86,11 @@ fn assert_in_order(extension: &Extension<'_>) {
         // A place twice is left to the table to refuse.
         let events = || pool.events.iter().flatten();
         assert!(events().is_sorted_by_key(EventPlace::from), "events are in chain order");
+        // A pack holds whole blocks, and each part is cut into packs of its own.
+        let ends = || pool.events.iter().filter_map(|part| part.first().zip(part.last()));
+        let apart =
+            ends().zip(ends().skip(1)).all(|((_, last), (first, _))| last.block_number < first.block_number);
+        assert!(apart, "no block lies in two parts");
         let inside = |event: &PlacedEvent| above(event.block_number) && event.block_number <= through;
         assert!(events().all(inside), "events lie above the checkpoint, up to the batch's end");
         assert!(
@@ -123,4 +128,37 @@ pub async fn rewind(db: &Db, chain_id: u64, pools: &[PoolId], to: &Header) -> Re
     tx.commit().await?;
     db.tell_moved();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use accrual_rewards::event::PoolEvent;
+    use accrual_rewards::unit::{Amount, BlockNumber, UnixSeconds};
+    use alloy_primitives::B256;
+
+    use super::*;
+
+    fn flash(block: u64, log_index: u32) -> PlacedEvent {
+        let event = PoolEvent::Flashed { paid0: Amount::ZERO, paid1: Amount::ZERO };
+        PlacedEvent { block_number: BlockNumber(block), block_at: UnixSeconds(block), log_index, event }
+    }
+
+    fn check(events: &[Vec<PlacedEvent>]) {
+        let (hash, parent_hash) = (B256::ZERO, B256::ZERO);
+        let through = Header { number: BlockNumber(9), hash, parent_hash, at: UnixSeconds(9) };
+        let pool = "a".parse().expect("a good id");
+        let part = PoolExtension { pool: &pool, after: None, events, snapshots: &[], series: None };
+        assert_in_order(&Extension { chain_id: 1, through, headers: &[], pools: &[part] });
+    }
+
+    #[test]
+    fn parts_are_of_whole_blocks() {
+        check(&[vec![flash(1, 0), flash(1, 1)], vec![], vec![flash(2, 0)]]);
+    }
+
+    #[test]
+    #[should_panic(expected = "no block lies in two parts")]
+    fn a_block_that_is_cut_is_a_mistake() {
+        check(&[vec![flash(1, 0)], vec![], vec![flash(1, 1)]]);
+    }
 }

@@ -182,7 +182,7 @@ async fn a_batch_that_fails_leaves_nothing() {
         let before = fresh.dump().await;
         let (a, b, stranger) = (pool("a"), pool("b"), pool("stranger"));
         let good = [(0..2_000).map(|i| flash(105, i)).collect()];
-        let twice = [vec![flash(106, 1)], vec![flash(106, 1)]];
+        let twice = [vec![flash(106, 1), flash(106, 1)]];
         let cases = [
             ("an event's place is taken", &b, &twice[..], header(107)),
             ("nobody registered the pool", &stranger, &[], header(107)),
