@@ -24,7 +24,7 @@ impl RpcSource {
     /// Logs, and near the head the header of their last block with them, from the same node and in one request: first the
     /// header, so that a node that shows it had the block before it looked for logs.
     ///
-    /// Of each log that is kept which `keep` makes of it.
+    /// Of each log, what `keep` makes of it is kept.
     pub(super) async fn logs_once<K: Send>(
         &self,
         place: usize,
