@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 
+use super::StakeIndex;
+use super::held::Positions;
 use super::shares::Balances;
-use super::{Held, StakeIndex};
 use crate::ledger::{Fault, PositionIndex};
 use crate::pool::Wrapper;
 use crate::unit::{Amount, Liquidity};
@@ -113,10 +114,10 @@ impl ShareGauges {
     }
 
     /// Looks back at a block that ended: a gauge holds whatever is deposited in it.
-    pub(super) fn settle(&mut self, held: &BTreeMap<PositionIndex, Held>) -> Result<(), Fault> {
+    pub(super) fn settle(&mut self, held: &Positions) -> Result<(), Fault> {
         for index in std::mem::take(&mut self.unsettled) {
             let gauge = &self.gauges[index];
-            let holding = gauge.position.map_or(Liquidity(0), |position| held[&position].liquidity);
+            let holding = gauge.position.map_or(Liquidity(0), |position| held[position].liquidity);
             let deposits = Liquidity(gauge.deposits.supply());
             if deposits > holding {
                 return Err(Fault::DepositsExceedHolding { gauge: gauge.address, deposits, holding });

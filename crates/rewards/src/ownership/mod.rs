@@ -10,6 +10,7 @@
 //! the configuration counts.
 
 mod gauges;
+mod held;
 mod nfts;
 mod shares;
 mod vaults;
@@ -25,6 +26,7 @@ use crate::ledger::{Change, Fault, PositionIndex, StakeChange};
 use crate::pool::{Wrapper, WrapperKind};
 use crate::unit::{Amount, BlockNumber, Liquidity, TickRange};
 use gauges::ShareGauges;
+use held::{Held, Positions};
 use nfts::NftGauges;
 use vaults::Vaults;
 
@@ -93,7 +95,7 @@ pub struct Ownership {
     stakes: Vec<Stake>,
     /// How those came to a stake who owned it once and do so no longer; nothing for those who held it themselves.
     past_ways: BTreeMap<(StakeIndex, Owner), Vec<Address>>,
-    held: BTreeMap<PositionIndex, Held>,
+    held: Positions,
     nfts: NftGauges,
     gauges: ShareGauges,
     vaults: Vaults,
@@ -102,18 +104,6 @@ pub struct Ownership {
     /// Of all stakes.
     liquidity: u128,
     block: BlockNumber,
-}
-
-/// What the ledger said last of a position.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Held {
-    /// The stake of the holder itself, or of the one depositor who stands behind the whole.
-    stake: StakeIndex,
-    range: TickRange,
-    liquidity: Liquidity,
-    holder: Address,
-    /// The last holder but one; the zero address while there was none.
-    holder_before: Address,
 }
 
 /// An owner and the way to it.
@@ -180,7 +170,7 @@ impl Ownership {
         match event {
             PoolEvent::NftStaked { wrapper, holding, depositor } => {
                 let position = find(holding).ok_or(Fault::UnknownPosition { holding: *holding })?;
-                let held = self.held.get(&position).ok_or(Fault::UnknownPosition { holding: *holding })?;
+                let held = self.held.get(position).ok_or(Fault::UnknownPosition { holding: *holding })?;
                 self.nfts.stake(*wrapper, *holding, *depositor, (position, held))?;
                 self.place(position, &mut moves)?;
             }
@@ -248,14 +238,14 @@ impl Ownership {
 
     fn hold(&mut self, change: StakeChange, moves: &mut Vec<Move>) -> Result<(), Fault> {
         let StakeChange { position, range, liquidity, holder } = change;
-        let known = self.held.get(&position).copied();
+        let known = self.held.get(position).copied();
         let stake = known.map_or_else(|| self.open(position), |held| held.stake);
         let holder_before = match known {
             Some(held) if held.holder != holder => held.holder,
             Some(held) => held.holder_before,
             None => Address::ZERO,
         };
-        self.held.insert(position, Held { stake, range, liquidity, holder, holder_before });
+        self.held.put(position, Held { stake, range, liquidity, holder, holder_before });
         self.nfts.touch(position);
         match self.gauges.receive(holder, position) {
             Some(gauge) => self.split(gauge, moves),
@@ -272,7 +262,7 @@ impl Ownership {
 
     /// Gives a position as a whole to whom it belongs now.
     fn place(&mut self, position: PositionIndex, moves: &mut Vec<Move>) -> Result<(), Fault> {
-        let held = self.held[&position];
+        let held = self.held[position];
         let (account, via) = self.nfts.behind(position, held.holder);
         let route = self.route(account, via);
         self.assign(held.stake, held.range, held.liquidity, route, moves)
@@ -295,7 +285,7 @@ impl Ownership {
     /// Gives a gauge's holding to its depositors, and what nobody deposited to the gauge itself.
     fn split(&mut self, gauge: usize, moves: &mut Vec<Move>) -> Result<(), Fault> {
         let Some(position) = self.gauges.position(gauge) else { return Ok(()) };
-        let held = self.held[&position];
+        let held = self.held[position];
         let (wrapper, holder) = self.gauges.contract(gauge);
         for (depositor, shares) in self.gauges.take_changed(gauge) {
             let stake = self.gauges.stake(gauge, depositor).unwrap_or_else(|| {
@@ -387,6 +377,9 @@ impl VaultIndex {
 /// A stake was one owner's with so much liquidity, and is another's with so much now.
 fn count_stakes(counts: &mut BTreeMap<Owner, u32>, before: (Owner, Liquidity), after: (Owner, Liquidity)) {
     let none = Liquidity(0);
+    if before.0 == after.0 && before.1 > none && after.1 > none {
+        return;
+    }
     if after.1 > none {
         *counts.entry(after.0).or_default() += 1;
     }

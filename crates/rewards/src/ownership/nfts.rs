@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 
-use super::Held;
+use super::held::{Held, Positions};
 use crate::id::Holding;
 use crate::ledger::{Fault, PositionIndex};
 use crate::pool::Wrapper;
@@ -103,9 +103,9 @@ impl NftGauges {
     }
 
     /// Looks back at a block that ended: whatever is deposited in a gauge must be there.
-    pub(super) fn settle(&mut self, held: &BTreeMap<PositionIndex, Held>) -> Result<(), Fault> {
+    pub(super) fn settle(&mut self, held: &Positions) -> Result<(), Fault> {
         for position in std::mem::take(&mut self.unsettled) {
-            let holder = held[&position].holder;
+            let holder = held[position].holder;
             let (_, passed) = self.behind(position, holder);
             let gone = self.of(position).find(|(index, _)| !passed.contains(&self.gauges[*index].address));
             if let Some((index, deposit)) = gone {
