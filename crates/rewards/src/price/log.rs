@@ -156,21 +156,14 @@ impl LogPrice {
     /// Of a price times 2^192; `None` of zero, which is no price.
     ///
     /// The whole bits are the place of the highest bit. Each fractional bit asks whether the square of what is left
-    /// has reached 2: the mantissa keeps 127 bits, far more than the 40 that are told.
+    /// has reached 2.
     pub fn of(price_x192: U512) -> Option<Self> {
         let top = price_x192.bit_len().checked_sub(1)?;
         let aligned = if top >= 127 { price_x192 >> (top - 127) } else { price_x192 << (127 - top) };
-        let mut mantissa_x127: u128 = aligned.to();
+        let mantissa_x127: u128 = aligned.to();
         let whole = i64::try_from(top).expect("512 bits have fewer than 2^63 places") - 192;
-        let mut log = whole << LOG_BITS;
-        for bit in (0..LOG_BITS).rev() {
-            let (low, high) = mantissa_x127.carrying_mul(mantissa_x127, 0);
-            // Counted and not branched on: which way it goes is what no processor can guess.
-            let (has_reached_2, left) = (high >> 127, 1 - (high >> 127));
-            mantissa_x127 = (high << left) | ((low >> 127) * left);
-            log += i64::from(has_reached_2 == 1) << bit;
-        }
-        Some(Self(log))
+        let fraction = quick_fraction(mantissa_x127).unwrap_or_else(|| fraction(mantissa_x127));
+        Some(Self((whole << LOG_BITS) + fraction))
     }
 
     /// The price as `mantissa / 2^128 * 2^exponent`, with `1 <= mantissa / 2^128 < 2`; low by less than 2^-120 of it.
@@ -184,6 +177,36 @@ impl LogPrice {
         }
         (mantissa_x128, self.0 >> LOG_BITS)
     }
+}
+
+/// The fractional bits of the logarithm of a mantissa of 127 bits, all of which are squared: far more than the 40 that are told.
+fn fraction(mut mantissa_x127: u128) -> i64 {
+    let mut fraction = 0;
+    for _ in 0..LOG_BITS {
+        let (low, high) = mantissa_x127.carrying_mul(mantissa_x127, 0);
+        // Counted and not branched on: which way it goes is what no processor can guess.
+        let (has_reached_2, left) = (high >> 127, 1 - (high >> 127));
+        mantissa_x127 = (high << left) | ((low >> 127) * left);
+        fraction = fraction << 1 | i64::from(has_reached_2 == 1);
+    }
+    fraction
+}
+
+/// The same by the 64 bits that lead it, where they decide.
+///
+/// What is cut off makes it low by less than 2^-63 of itself, each square doubles that and cuts off as much again: after
+/// forty it is low by less than 2^-21. Where that does not lead to 2, no bit would be another.
+fn quick_fraction(mantissa_x127: u128) -> Option<i64> {
+    const SURE_X63: u64 = u64::MAX - (1 << 43);
+    let mut mantissa_x63 = u64::try_from(mantissa_x127 >> 64).expect("its upper half");
+    let mut fraction = 0;
+    for _ in 0..LOG_BITS {
+        let (low, high) = mantissa_x63.carrying_mul(mantissa_x63, 0);
+        let (has_reached_2, left) = (high >> 63, 1 - (high >> 63));
+        mantissa_x63 = (high << left) | ((low >> 63) * left);
+        fraction = fraction << 1 | i64::from(has_reached_2 == 1);
+    }
+    (mantissa_x63 < SURE_X63).then_some(fraction)
 }
 
 /// 2 to the 1/2, 1/4, 1/8 ...: each the square root of the one before.
@@ -225,6 +248,31 @@ mod tests {
         }
         assert_eq!(LogPrice::of(U512::ZERO), None);
         assert_eq!(LogPrice::of(U512::MAX), Some(LogPrice(320 * one - 1)));
+    }
+
+    #[test]
+    fn half_of_the_bits_say_what_all_do_where_they_say_something() {
+        let mut mantissa_x127 = 1_u128 << 127;
+        let mut undecided = 0;
+        for step in 0..200_000_u128 {
+            mantissa_x127 = (mantissa_x127.rotate_left(37) ^ step.wrapping_mul(u128::MAX / 11)) | 1 << 127;
+            let all = fraction(mantissa_x127);
+            match quick_fraction(mantissa_x127) {
+                Some(quick) => assert_eq!(quick, all, "{mantissa_x127:x}"),
+                None => undecided += 1,
+            }
+        }
+        assert!(undecided < 20, "{undecided} of 200,000");
+        // A step below, at and above each of some roots, where only what was cut off says which it is.
+        for root_x128 in ROOTS_X128.iter().skip(1) {
+            let root_x127: u128 = (*root_x128 >> 1_usize).to();
+            for mantissa_x127 in [root_x127 - 1, root_x127, root_x127 + 1] {
+                let quick = quick_fraction(mantissa_x127);
+                assert!(quick.is_none_or(|quick| quick == fraction(mantissa_x127)), "{mantissa_x127:x}");
+            }
+        }
+        assert_eq!((quick_fraction(u128::MAX), fraction(u128::MAX)), (None, (1 << LOG_BITS) - 1));
+        assert_eq!(quick_fraction(1 << 127), Some(0));
     }
 
     #[test]
