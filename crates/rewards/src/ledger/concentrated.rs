@@ -17,6 +17,7 @@ use crate::id::Holding;
 use crate::ledger::growth::FeeBook;
 use crate::ledger::{Change, Fault, PositionIndex, PriceChange, StakeChange, Totals, square};
 use crate::math::amounts::{Rounding, holdings};
+use crate::math::bitmap::Neighbours;
 use crate::math::tick::{price_fits_tick, range_exists};
 use crate::pool::PoolFacts;
 use crate::unit::{Amount, Liquidity, SqrtPriceX96, Tick, TickRange};
@@ -30,6 +31,7 @@ pub struct ConcentratedLedger {
     /// Of all positions, wherever the price is; the accrual's numbers are sized for it.
     liquidity_of_all: u128,
     ticks: BTreeMap<Tick, TickLiquidity>,
+    near: Near,
     positions: Vec<Position>,
     index: HashMap<Holding, PositionIndex>,
     facts: PoolFacts,
@@ -74,7 +76,19 @@ pub struct Position {
     pub holder: Address,
 }
 
-/// What is kept of a ledger: all but the index, which follows from the positions.
+/// The neighbours of some tick, as long as no tick came or went. It follows from the ticks, so it makes no two ledgers differ.
+#[derive(Debug, Clone, Copy, Default)]
+struct Near(Option<Neighbours>);
+
+impl PartialEq for Near {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Near {}
+
+/// What is kept of a ledger: all but the index, which follows from the positions, and what follows from the ticks.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     price: Option<Price>,
@@ -173,8 +187,8 @@ impl ConcentratedLedger {
 
     /// Liquidity in range once the ticks between `from` and `to` are crossed, in the order of crossing: in another
     /// one the sum could fall below zero on the way.
-    fn liquidity_at(&self, from: Tick, to: Tick) -> Option<u128> {
-        if from == to {
+    fn liquidity_at(&self, from: Tick, to: Tick, neighbours: Neighbours) -> Option<u128> {
+        if neighbours.surround(to) {
             return Some(self.liquidity);
         }
         let mut crossed = self.ticks.range(between(from.min(to), from.max(to))).map(|(_, tick)| tick.net);
@@ -182,6 +196,14 @@ impl ConcentratedLedger {
             crossed.try_fold(self.liquidity, u128::checked_add_signed)
         } else {
             crossed.rev().try_fold(self.liquidity, u128::checked_sub_signed)
+        }
+    }
+
+    /// The ticks next to `tick`. Most trades end between those of the trade before.
+    fn neighbours(&mut self, tick: Tick) -> Neighbours {
+        match self.near.0.filter(|known| known.surround(tick)) {
+            Some(known) => known,
+            None => *self.near.0.insert(Neighbours::of(&self.ticks, tick)),
         }
     }
 
@@ -303,10 +325,10 @@ impl ConcentratedLedger {
     }
 
     fn put_tick(&mut self, tick: Tick, liquidity: TickLiquidity) {
-        if liquidity.gross == 0 {
-            self.ticks.remove(&tick);
-        } else {
-            self.ticks.insert(tick, liquidity);
+        let is_there = liquidity.gross > 0;
+        let before = if is_there { self.ticks.insert(tick, liquidity) } else { self.ticks.remove(&tick) };
+        if before.is_some() != is_there {
+            self.near = Near::default();
         }
     }
 }
@@ -342,6 +364,7 @@ impl From<Stored> for ConcentratedLedger {
             liquidity,
             liquidity_of_all,
             ticks,
+            near: Near::default(),
             index: index.collect(),
             positions,
             facts,
@@ -362,6 +385,7 @@ impl From<ConcentratedLedger> for Stored {
             facts,
             fees,
             totals,
+            near: _,
             index: _,
         } = ledger;
         Self { price, liquidity, liquidity_of_all, ticks, positions, facts, fees, totals }

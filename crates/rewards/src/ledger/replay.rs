@@ -10,7 +10,7 @@ use alloy_primitives::U256;
 use crate::ledger::Fault;
 use crate::ledger::concentrated::{Price, TickLiquidity};
 use crate::ledger::growth::Input;
-use crate::math::bitmap::next_tick;
+use crate::math::bitmap::{Neighbours, next_tick};
 use crate::math::swap::{amount_in, fee_of_net, price_after_input};
 use crate::math::tick::sqrt_ratio;
 use crate::unit::{Liquidity, SignedAmount, SqrtPriceX96, Tick};
@@ -31,6 +31,8 @@ pub(crate) struct Swap {
     pub input: U256,
     /// Positive.
     pub spacing: i32,
+    /// Those of the price before it.
+    pub neighbours: Neighbours,
 }
 
 /// One step.
@@ -127,7 +129,11 @@ fn walk(swap: &Swap, ticks: &BTreeMap<Tick, TickLiquidity>) -> Result<Vec<Segmen
     let Price { sqrt_price_x96: mut price, mut tick } = swap.from;
     let mut liquidity = swap.liquidity;
     loop {
-        let next = next_tick(ticks, tick, swap.spacing, swap.falls);
+        let next = if segments.is_empty() {
+            swap.neighbours.next_tick(tick, swap.spacing, swap.falls)
+        } else {
+            next_tick(ticks, tick, swap.spacing, swap.falls)
+        };
         let reached = reached(swap, next.tick)?;
         let to = reached.unwrap_or(swap.to.sqrt_price_x96);
         let amount_in = amount_in(liquidity, price, to).ok_or(Fault::LiquidityOverflow)?;

@@ -6,6 +6,7 @@ use super::{ConcentratedLedger, Price, price_change};
 use crate::ledger::growth::{FeeBook, Input};
 use crate::ledger::replay::{self, Swap};
 use crate::ledger::{Change, Fault, FeeStep, Trade};
+use crate::math::bitmap::Neighbours;
 use crate::math::tick::price_fits_tick;
 use crate::unit::{Amount, Liquidity, SignedAmount, TickRange};
 
@@ -20,11 +21,12 @@ impl ConcentratedLedger {
         if !price_fits_tick(to.sqrt_price_x96, to.tick) {
             return Err(Fault::PriceOffTick { sqrt_price_x96: to.sqrt_price_x96, tick: to.tick });
         }
-        let counted = self.liquidity_at(from.tick, to.tick).ok_or(Fault::LiquidityOverflow)?;
+        let neighbours = self.neighbours(from.tick);
+        let counted = self.liquidity_at(from.tick, to.tick, neighbours).ok_or(Fault::LiquidityOverflow)?;
         if counted != stated.0 {
             return Err(Fault::LiquidityMismatch { stated, counted: Liquidity(counted) });
         }
-        let steps = self.earn(amounts, from, to)?;
+        let steps = self.earn(amounts, (from, to), neighbours)?;
         self.liquidity = counted;
         self.price = Some(to);
         let price = price_change(Some(from.tick), to.tick, to.sqrt_price_x96);
@@ -36,8 +38,8 @@ impl ConcentratedLedger {
     fn earn(
         &mut self,
         amounts: (SignedAmount, SignedAmount),
-        from: Price,
-        to: Price,
+        (from, to): (Price, Price),
+        neighbours: Neighbours,
     ) -> Result<Option<Vec<FeeStep>>, Fault> {
         let spacing = self.facts.tick_spacing.filter(|spacing| *spacing > 0);
         let Some(spacing) = spacing else {
@@ -46,7 +48,8 @@ impl ConcentratedLedger {
             return Ok(None);
         };
         let (falls, input) = replay::direction(amounts, from.sqrt_price_x96, to.sqrt_price_x96)?;
-        let swap = Swap { from, to, liquidity: Liquidity(self.liquidity), falls, input, spacing };
+        let liquidity = Liquidity(self.liquidity);
+        let swap = Swap { from, to, liquidity, falls, input, spacing, neighbours };
         let segments = replay::replay(&swap, &self.ticks, self.facts.fee_ppm)?;
         let side = if falls { Input::Token0 } else { Input::Token1 };
         let Some(segments) = segments else {
