@@ -6,11 +6,11 @@ use super::{Held, holdings_of};
 use crate::accrue::CampaignAccrual;
 use crate::ledger::Ledger;
 use crate::ledger::concentrated::{ConcentratedLedger, Position, Price};
-use crate::math::amounts::{Rounding, UnitHoldings, holdings};
+use crate::math::amounts::{Inverted, InvertedRange, Rounding, UnitHoldings, holdings};
 use crate::math::memo::RangeMemo;
 use crate::ownership::StakeIndex;
 use crate::tracker::PoolTracker;
-use crate::unit::{Amount, Liquidity, SqrtPriceX96, Tick, TickRange};
+use crate::unit::{Amount, Liquidity, Tick, TickRange};
 
 /// What the positions of one pool hold now, each rounded down as the pool pays it out.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub struct Counted {
     in_range: Option<Pair>,
     /// How many have liquidity.
     open: usize,
-    units: RangeMemo<(SqrtPriceX96, Option<UnitHoldings>)>,
+    ends: RangeMemo<Option<InvertedRange>>,
 }
 
 /// A position as it was counted.
@@ -138,6 +138,7 @@ impl Counted {
         self.positions.resize(ledger.positions().len(), Known::default());
         self.held.resize(ledger.positions().len(), Pair::default());
         self.in_range = None;
+        let inverted = Inverted::of(price.sqrt_price_x96);
         for index in 0..self.positions.len() {
             let (position, known) = (&ledger.positions()[index], self.positions[index]);
             if position.liquidity == Liquidity(0) && known.liquidity == Liquidity(0) {
@@ -145,7 +146,7 @@ impl Counted {
             }
             let side = Side::of(position.range, price.tick);
             if (position.liquidity, side) != (known.liquidity, known.side) || side == Side::Inside {
-                let held = self.count(position, price);
+                let held = self.count(position, price, inverted.as_ref());
                 self.put(index, Known { liquidity: position.liquidity, side }, held);
                 if side == Side::Inside && position.liquidity > Liquidity(0) {
                     self.in_range = Some(self.in_range.map_or(held, |sum| plus(sum, held)));
@@ -156,10 +157,10 @@ impl Counted {
     }
 
     /// What a position holds. Many share few ranges, and the price is the same for all.
-    fn count(&mut self, position: &Position, Price { tick, sqrt_price_x96 }: Price) -> Pair {
-        let Position { range, liquidity, .. } = *position;
-        let count = || (sqrt_price_x96, UnitHoldings::of(range, tick, sqrt_price_x96));
-        let (_, unit) = self.units.get_if(range, |(at, _)| *at == sqrt_price_x96, count);
+    fn count(&mut self, position: &Position, price: Price, inverted: Option<&Inverted>) -> Pair {
+        let (&Position { range, liquidity, .. }, Price { tick, sqrt_price_x96 }) = (position, price);
+        let ends = self.ends.get(range, || InvertedRange::of(range));
+        let unit = ends.zip(inverted).and_then(|(ends, price)| UnitHoldings::of(range, &ends, tick, price));
         let whole = || holdings(liquidity, range, tick, sqrt_price_x96, Rounding::Down).expect(FITS);
         unit.and_then(|unit| unit.times(liquidity)).unwrap_or_else(whole)
     }

@@ -49,36 +49,74 @@ fn between(range: TickRange, tick: Tick, price: SqrtPriceX96) -> Option<Between>
 /// What a unit of liquidity in a range stands for at a price, for whoever asks of many positions in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnitHoldings {
-    /// token0 times 2^192, rounded down.
+    /// token0 times 2^192; see [`UnitHoldings::of`].
     token0_x192: U256,
     /// token1 times 2^96, exact.
     token1_x96: U256,
 }
 
+/// A price with its inverse, times 2^512 and rounded down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inverted {
+    price: SqrtPriceX96,
+    inverse_x512: U512,
+}
+
+impl Inverted {
+    /// `None` of zero, which no pool has.
+    pub fn of(price: SqrtPriceX96) -> Option<Self> {
+        Some(Self { price, inverse_x512: U512::MAX.checked_div(U512::from(price.0))? })
+    }
+}
+
+/// Both ends of a range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvertedRange {
+    lower: Inverted,
+    upper: Inverted,
+}
+
+impl InvertedRange {
+    /// `None` when one of them does not exist.
+    pub fn of(range: TickRange) -> Option<Self> {
+        let end = |tick| Inverted::of(sqrt_ratio(tick)?);
+        Some(Self { lower: end(range.lower)?, upper: end(range.upper)? })
+    }
+}
+
 impl UnitHoldings {
-    /// `None` when a tick of the range does not exist, or a price that no pool has.
-    pub fn of(range: TickRange, tick: Tick, price: SqrtPriceX96) -> Option<Self> {
-        let Between { token0, token1 } = between(range, tick, price)?;
-        let token0_x192 = token0.map_or(Some(U256::ZERO), |(low, high)| {
-            let apart: U512 = U512::from(high.0.checked_sub(low.0)?) << 288;
-            let both: U512 = high.0.widening_mul(low.0);
-            U256::checked_from_limbs_slice(apart.checked_div(both)?.as_limbs())
-        })?;
-        let token1_x96 = token1.map_or(Some(U256::ZERO), |(low, high)| high.0.checked_sub(low.0))?;
-        Some(Self { token0_x192, token1_x96 })
+    /// `None` at a price that the tick does not have.
+    ///
+    /// The inverses are low by one 2^-512 at most, so their difference is off by less than that, and what is cut off of it
+    /// makes it low: token0 is told to less than one 2^-192 down and two up.
+    pub fn of(range: TickRange, ends: &InvertedRange, tick: Tick, price: &Inverted) -> Option<Self> {
+        let token0_x192 = |low: &Inverted, high: &Inverted| {
+            let apart = low.inverse_x512.checked_sub(high.inverse_x512)?;
+            let apart_x192: U512 = apart >> (512 - 96 - 192);
+            U256::checked_from_limbs_slice(apart_x192.as_limbs())
+        };
+        let token1_x96 = |low: &Inverted, high: &Inverted| high.price.0.checked_sub(low.price.0);
+        let InvertedRange { lower, upper } = ends;
+        Some(if tick < range.lower {
+            Self { token0_x192: token0_x192(lower, upper)?, token1_x96: U256::ZERO }
+        } else if tick < range.upper {
+            Self { token0_x192: token0_x192(price, upper)?, token1_x96: token1_x96(lower, price)? }
+        } else {
+            Self { token0_x192: U256::ZERO, token1_x96: token1_x96(lower, upper)? }
+        })
     }
 
     /// What so much liquidity stands for, as [`holdings`] rounds it down; `None` where that takes the division itself, or does not
     /// fit 256 bits.
     ///
-    /// The product is below `liquidity * 2^96 (1/low - 1/high)` by less than `liquidity / 2^192`, so where both ends of that
-    /// stretch round down to the same units the amount is known.
+    /// token0 is `liquidity * 2^96 (1/low - 1/high)`, from which the product is off by less than one `liquidity / 2^192` down
+    /// and two up: where both ends of that stretch round down to the same units the amount is known.
     pub fn times(&self, liquidity: Liquidity) -> Option<(Amount, Amount)> {
         let liquidity = U256::from(liquidity.0);
-        let least: U512 = liquidity.widening_mul(self.token0_x192);
-        let most = least + U512::from(liquidity);
-        let (amount0, amount0_at_most): (U512, U512) = (least >> 192, most >> 192);
-        if amount0 != amount0_at_most {
+        let product: U512 = liquidity.widening_mul(self.token0_x192);
+        let off = U512::from(liquidity);
+        let amount0: U512 = product.saturating_sub(off) >> 192;
+        if amount0 != (product + off + off) >> 192 {
             return None;
         }
         let product: U512 = liquidity.widening_mul(self.token1_x96);

@@ -20,19 +20,9 @@ impl<T: Copy> Default for RangeMemo<T> {
 impl<T: Copy> RangeMemo<T> {
     /// The answer for `range`, by `count` unless it is known.
     pub(crate) fn get(&mut self, range: TickRange, count: impl FnOnce() -> T) -> T {
-        self.get_if(range, |_| true, count)
-    }
-
-    /// The same, where what is known may not hold any more.
-    pub(crate) fn get_if(
-        &mut self,
-        range: TickRange,
-        holds: impl FnOnce(&T) -> bool,
-        count: impl FnOnce() -> T,
-    ) -> T {
         let slot = &mut self.slots[slot(range)];
         match slot {
-            Some((known, answer)) if *known == range && holds(answer) => *answer,
+            Some((known, answer)) if *known == range => *answer,
             _ => slot.insert((range, count())).1,
         }
     }
@@ -70,7 +60,5 @@ mod tests {
         let range = TickRange { lower: Tick(0), upper: Tick(60) };
         memo.get(range, || (1, 1));
         assert_eq!(memo.get(range, || unreachable!("it is known")), memo.get(range, || (2, 2)));
-        assert_eq!(memo.get_if(range, |known| known.0 == 2, || (2, 2)), (2, 2), "it does not hold");
-        assert_eq!(memo.get_if(range, |known| known.0 == 2, || unreachable!("it holds")), (2, 2));
     }
 }

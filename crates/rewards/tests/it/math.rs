@@ -1,6 +1,8 @@
 //! The pool's arithmetic against values that v3-core's own tests are known for.
 
-use accrual_rewards::math::amounts::{Rounding, UnitHoldings, amount0, amount1, holdings};
+use accrual_rewards::math::amounts::{
+    Inverted, InvertedRange, Rounding, UnitHoldings, amount0, amount1, holdings,
+};
 use accrual_rewards::math::tick::{TICK_MAX, TICK_MIN, price_fits_tick, range_exists, sqrt_ratio};
 use accrual_rewards::unit::{Liquidity, SqrtPriceX96, Tick, TickRange};
 use alloy_primitives::U256;
@@ -87,7 +89,7 @@ fn amounts_of_a_mint() {
     }
 }
 
-/// By one division for a range, and as the pool divides for each position.
+/// By the inverses of both ends and of the price, and as the pool divides for each position.
 #[test]
 fn amounts_of_many_positions_in_a_range() {
     let liquidities = (0..128).flat_map(|bits| [1 << bits, u128::MAX >> bits, (u128::MAX >> bits) / 3]);
@@ -96,10 +98,12 @@ fn amounts_of_many_positions_in_a_range() {
         [(-887_220, 887_220), (-887_220, -887_160), (887_160, 887_220), (-60, 60), (199_980, 201_000)];
     let (mut told, mut asked) = (0, 0);
     for (lower, upper) in ranges {
+        let ends = InvertedRange::of(range(lower, upper)).unwrap();
         for tick in [lower - 1, lower, lower + 1, (lower + upper) / 2, upper - 1, upper, upper + 1] {
             let Some(at) = sqrt_ratio(Tick(tick)) else { continue };
             for price in [at, SqrtPriceX96(at.0 + U256::from(1_234))] {
-                let unit = UnitHoldings::of(range(lower, upper), Tick(tick), price).unwrap();
+                let inverted = Inverted::of(price).unwrap();
+                let unit = UnitHoldings::of(range(lower, upper), &ends, Tick(tick), &inverted).unwrap();
                 for liquidity in liquidities.iter().copied().map(Liquidity) {
                     let whole = holdings(liquidity, range(lower, upper), Tick(tick), price, Rounding::Down);
                     let amounts = unit.times(liquidity);
