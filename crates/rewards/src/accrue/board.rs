@@ -8,7 +8,7 @@ use std::collections::btree_map::Entry;
 use alloy_primitives::U256;
 use serde::{Deserialize, Serialize};
 
-use crate::accrue::growth::{Growth, Inverse, Weight, inverse, times};
+use crate::accrue::growth::{Growth, Inverse, Pay, Weight, inverse, times};
 use crate::accrue::tally::{Parts, Tallies, Tally, Worth};
 use crate::ledger::concentrated::between;
 use crate::math::tick::sqrt_ratio;
@@ -66,8 +66,8 @@ pub(super) struct Stillness {
 /// What a part's emission is divided by now: the sums `D`, `D1` and `D0`.
 pub(super) type Divisors = Parts<Growth>;
 
-/// What each part pays per weight (`fees`) or token (`token1`, `token0`) now; `None` where it pays nothing.
-pub(super) type Payment = Parts<Option<Growth>>;
+/// What each part pays per weight (`fees`) or token (`token1`, `token0`) now; `None` where it pays nobody.
+pub(super) type Payment<P> = Parts<Option<P>>;
 
 impl Board {
     pub(super) fn new(out_of_range: bool) -> Self {
@@ -89,11 +89,11 @@ impl Board {
     pub(super) fn divisors(&self) -> Divisors {
         let Some(price) = self.price else { return Divisors::default() };
         let liquidity = Growth::from(self.active.liquidity);
-        let (sqrt, inverse) = (Growth::from(price.sqrt), Growth::from(price.inverse));
+        let weighed = |x: &[u64]| times(x, self.active.liquidity.as_limbs());
         Divisors {
             fees: liquidity,
-            token1: times(sqrt, liquidity).wrapping_sub(self.active.lower),
-            token0: times(inverse, liquidity).wrapping_sub(self.active.upper),
+            token1: weighed(price.sqrt.as_limbs()).wrapping_sub(self.active.lower),
+            token0: weighed(price.inverse.as_limbs()).wrapping_sub(self.active.upper),
         }
     }
 
@@ -107,7 +107,7 @@ impl Board {
     /// Counts so much for the tokens that are held now, until the run is paid.
     pub(super) fn count_tokens(&mut self, counted: Growth) {
         if let (Some(run), Some(price)) = (&mut self.run, &self.price) {
-            run.global.add_tokens(counted, Growth::from(price.sqrt), Growth::from(price.inverse));
+            run.global.add_tokens(counted, price.sqrt.as_limbs(), price.inverse.as_limbs());
         }
     }
 
@@ -127,7 +127,7 @@ impl Board {
     }
 
     /// Pays those who are active now.
-    pub(super) fn pay(&mut self, paid: Payment) {
+    pub(super) fn pay(&mut self, paid: &Payment<impl Pay>) {
         self.global = self.global_after(paid);
     }
 
@@ -142,19 +142,22 @@ impl Board {
     }
 
     /// What will have grown in all once those who are active now are paid.
-    pub(super) fn global_after(&self, paid: Payment) -> Growths {
-        let Some(price) = self.price else { return self.global };
-        let (sqrt, inverse) = (Growth::from(price.sqrt), Growth::from(price.inverse));
-        let before = &self.global;
-        let shared = [(paid.fees, Growth::ONE), (paid.token1, sqrt), (paid.token0, inverse)]
-            .into_iter()
-            .filter_map(|(quotient, factor)| Some(times(quotient?, factor)))
-            .fold(before.shared, Growth::wrapping_add);
-        Growths {
-            shared,
-            token1: before.token1.wrapping_add(paid.token1.unwrap_or_default()),
-            token0: before.token0.wrapping_add(paid.token0.unwrap_or_default()),
+    pub(super) fn global_after(&self, paid: &Payment<impl Pay>) -> Growths {
+        let Some(price) = &self.price else { return self.global };
+        let mut after = self.global;
+        let add = |sum: &mut Growth, more: Growth| *sum = sum.wrapping_add(more);
+        if let Some(fees) = &paid.fees {
+            add(&mut after.shared, fees.once());
         }
+        if let Some(token1) = &paid.token1 {
+            add(&mut after.shared, token1.times(price.sqrt.as_limbs()));
+            add(&mut after.token1, token1.once());
+        }
+        if let Some(token0) = &paid.token0 {
+            add(&mut after.shared, token0.times(price.inverse.as_limbs()));
+            add(&mut after.token0, token0.once());
+        }
+        after
     }
 
     /// The price from now on; every tick on the way is crossed.
@@ -205,9 +208,7 @@ impl Board {
         join: fn(&Sums, &Sums) -> Sums,
         count: fn(Weight, Weight) -> Weight,
     ) {
-        self.open(range.lower);
-        self.open(range.upper);
-        let ends = (self.tick(range.lower).end(), self.tick(range.upper).end());
+        let ends = (self.open(range.lower), self.open(range.upper));
         let contribution = Contribution::of(liquidity, ends, self.out_of_range);
         for (tick, net) in [(range.lower, contribution.at_lower), (range.upper, contribution.at_upper)] {
             let entry = self.ticks.get_mut(&tick).expect("both ends were opened above");
@@ -224,10 +225,13 @@ impl Board {
         self.active = join(&self.active, contribution.active(range, price_tick));
     }
 
-    /// Initialises a tick: as in v3-core, all growth so far counts as below it.
-    fn open(&mut self, tick: Tick) {
+    /// Initialises a tick, unless it is: as in v3-core, all growth so far counts as below it. Answers its end.
+    fn open(&mut self, tick: Tick) -> (Growth, Growth) {
         let price_tick = self.price.expect("liquidity comes after the first price").tick;
-        let Entry::Vacant(place) = self.ticks.entry(tick) else { return };
+        let place = match self.ticks.entry(tick) {
+            Entry::Vacant(place) => place,
+            Entry::Occupied(known) => return known.get().end(),
+        };
         let is_below = tick <= price_tick;
         let outside = if is_below { self.global } else { Growths::default() };
         if let (true, Some(run)) = (is_below, &mut self.run) {
@@ -235,7 +239,7 @@ impl Board {
         }
         let sqrt = sqrt_ratio(tick).expect("the ledger refuses ranges that do not exist").0;
         let (inverse, gross, net) = (inverse(sqrt), Weight::ZERO, Sums::default());
-        place.insert(BoardTick { sqrt, inverse, gross, net, outside, crossings: 0 });
+        place.insert(BoardTick { sqrt, inverse, gross, net, outside, crossings: 0 }).end()
     }
 
     fn tick(&self, tick: Tick) -> &BoardTick {
@@ -262,17 +266,19 @@ impl Board {
     /// As [`Board::growth_inside`], when so much has grown in all.
     pub(super) fn growth_inside_by(&self, range: TickRange, global: &Growths) -> Growth {
         let (lower, upper) = (self.tick(range.lower), self.tick(range.upper));
-        let outside = (lower.outside, upper.outside);
-        let Sides { below, inside, above } = self.sides(range, *global, outside, Growths::less);
+        let outside = (&lower.outside, &upper.outside);
+        let inside = self.inside(range, global, outside, Growths::less);
         let growth = inside
             .shared
-            .wrapping_sub(times(inside.token1, Growth::from(lower.sqrt)))
-            .wrapping_sub(times(inside.token0, Growth::from(upper.inverse)));
+            .wrapping_sub(times(inside.token1.as_limbs(), lower.sqrt.as_limbs()))
+            .wrapping_sub(times(inside.token0.as_limbs(), upper.inverse.as_limbs()));
         if !self.out_of_range {
             return growth;
         }
+        let (below, above) = self.beside(range, global, outside, Growths::less);
         let (token1, token0) = held_outside(lower, upper);
-        growth.wrapping_add(times(above.token1, token1)).wrapping_add(times(below.token0, token0))
+        let token1 = times(above.token1.as_limbs(), token1.as_limbs());
+        growth.wrapping_add(token1).wrapping_add(times(below.token0.as_limbs(), token0.as_limbs()))
     }
 
     /// What the run has counted per weight of a stake in `range` that has liquidity, part by part; see
@@ -280,41 +286,49 @@ impl Board {
     pub(super) fn counted_inside(&self, range: TickRange) -> Parts<Growth> {
         let Some(run) = &self.run else { return Parts::default() };
         let (lower, upper) = (self.tick(range.lower), self.tick(range.upper));
-        let outside = (run.outside(range.lower), run.outside(range.upper));
-        let Sides { below, inside, above } = self.sides(range, run.global, outside, Tally::less);
-        let token1 = inside.sqrt.wrapping_sub(times(inside.tokens, Growth::from(lower.sqrt)));
-        let token0 = inside.inverse.wrapping_sub(times(inside.tokens, Growth::from(upper.inverse)));
+        let outside = (&run.outside(range.lower), &run.outside(range.upper));
+        let inside = self.inside(range, &run.global, outside, Tally::less);
+        let tokens = inside.tokens.as_limbs();
+        let token1 = inside.sqrt.wrapping_sub(times(tokens, lower.sqrt.as_limbs()));
+        let token0 = inside.inverse.wrapping_sub(times(tokens, upper.inverse.as_limbs()));
         if !self.out_of_range {
             return Parts { fees: inside.fees, token1, token0 };
         }
+        let (below, above) = self.beside(range, &run.global, outside, Tally::less);
         let held = held_outside(lower, upper);
         Parts {
             fees: inside.fees,
-            token1: token1.wrapping_add(times(above.tokens, held.0)),
-            token0: token0.wrapping_add(times(below.tokens, held.1)),
+            token1: token1.wrapping_add(times(above.tokens.as_limbs(), held.0.as_limbs())),
+            token0: token0.wrapping_add(times(below.tokens.as_limbs(), held.1.as_limbs())),
         }
     }
 
-    /// Cuts what is counted in all at both ends of a range, whose values "of the other side" are `outside`.
-    fn sides<T: Copy>(
+    /// What was counted while the price was in a range: all, less what was below and above it. The ends have counted what is
+    /// "of the other side", `lower` and `upper`; where the price is aside of the range most of the sums fall away.
+    fn inside<T>(&self, range: TickRange, global: &T, (lower, upper): (&T, &T), less: fn(&T, &T) -> T) -> T {
+        let price_tick = self.price.expect("liquidity comes after the first price").tick;
+        if price_tick < range.lower {
+            less(lower, upper)
+        } else if price_tick < range.upper {
+            less(&less(global, lower), upper)
+        } else {
+            less(upper, lower)
+        }
+    }
+
+    /// What was counted while the price was below a range, and above it.
+    fn beside<T: Copy>(
         &self,
         range: TickRange,
-        global: T,
-        (lower, upper): (T, T),
+        global: &T,
+        (lower, upper): (&T, &T),
         less: fn(&T, &T) -> T,
-    ) -> Sides<T> {
+    ) -> (T, T) {
         let price_tick = self.price.expect("liquidity comes after the first price").tick;
-        let below = if price_tick >= range.lower { lower } else { less(&global, &lower) };
-        let above = if price_tick < range.upper { upper } else { less(&global, &upper) };
-        Sides { below, inside: less(&less(&global, &below), &above), above }
+        let below = if price_tick >= range.lower { *lower } else { less(global, lower) };
+        let above = if price_tick < range.upper { *upper } else { less(global, upper) };
+        (below, above)
     }
-}
-
-/// What was counted while the price was below a range, in it and above it.
-struct Sides<T> {
-    below: T,
-    inside: T,
-    above: T,
 }
 
 /// What a unit of liquidity holds of token1 above its range, and of token0 below it.

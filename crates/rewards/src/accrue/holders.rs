@@ -311,7 +311,7 @@ impl Holders {
 impl Stake {
     /// What it earned since it was last brought up to date, now that so much has grown inside its range.
     fn since(&self, growth: &Growth) -> Growth {
-        times(growth.wrapping_sub(self.growth), Growth::from(self.weight))
+        times(growth.wrapping_sub(self.growth).as_limbs(), self.weight.as_limbs())
     }
 
     fn nobodys() -> Self {

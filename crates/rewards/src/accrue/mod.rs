@@ -48,16 +48,18 @@
 //! has a fraction, rounded down, which moves a share by less than `2^-128 / L` of itself, `L` being all that is eligible.
 //! `P`, `A1`, `A0` are [`growth::Growth`], integers of [`growth::GROWTH_BITS`] fractional bits, wrapping: only
 //! differences count, and those of one stake fit by a wide margin. `1/x` is `floor((2^512 - 1) / x)`
-//! ([`growth::Inverse`]). The one rounding per interval and part is `q = floor(E 2^864 / D)`, `E` being the part's emission in units; `s * q` is then exact, so
-//! what the stakes get of an interval never exceeds it. A share is short by at most 2^-192 for the division, since every
-//! `D` is below 2^736 (the ledger holds the sum of all liquidity below 2^128, 2^256 as weights, and an inverse is below
-//! 2^480), and off by at most 2^-191 for the inverse, since two prices that differ do so by one at least. With a budget
-//! below 2^128 units that is less than 2^-62 units over a whole campaign, whatever its length. A run that was counted as it
-//! came ([`tally`]) rounds at its end instead: once for all, once at each tick that was crossed in it, and once for each stake
-//! that changed in it. A stake's share of a run is made of three such numbers a part (global, below, above), each short by less
-//! than 2^-864 of growth; the widest of them is multiplied by an inverse below 2^480 and a weight below 2^256, so the share is
-//! off by less than 3 * 2^-128 units, and over 2^32 runs by less than 2^-94. Counts stay below 2^1024: a trade's amounts are
-//! below 2^192 in any pool with liquidity below 2^128, so its value times `s` or `1/s` is below 2^880. Earnings of all versions
+//! ([`growth::Inverse`]). The one rounding per interval and part is `q`, at most `E 2^864 / D`, `E` being the part's emission in
+//! units: its leading [`growth::RATE_BITS`] bits and no place below the last of growth ([`growth::Rate`]). `s * q` is then
+//! exact, so what the stakes get of an interval never exceeds it. A share is short by at most 2^-192 for the last place, since
+//! every `D` is below 2^736 (the ledger holds the sum of all liquidity below 2^128, 2^256 as weights, and an inverse is below
+//! 2^480), by less than 2^-189 for the leading bits, and off by at most 2^-191 for the inverse, since two prices that differ do
+//! so by one at least. With a budget below 2^128 units that is less than 0.7 * 2^-60 units over a whole campaign, whatever its
+//! length. A run that was counted as it came ([`tally`]) rounds its rates alike, and at its end: once for all, once at each tick
+//! that was crossed in it, and once for each stake that changed in it. A stake's share of a run is made of three such numbers a
+//! part (global, below, above), each short by less than 2^-864 of growth; the widest of them is multiplied by an inverse below
+//! 2^480 and a weight below 2^256, so the share is off by less than 3 * 2^-128 units, and over 2^32 runs by less than 2^-94.
+//! Counts stay below 2^1024: a trade's amounts are below 2^192 in any pool with liquidity below 2^128, so its value times `s` or
+//! `1/s` is below 2^880. Earnings of all versions
 //! of a campaign are added up in units of as many fractional bits, and rounded down once, when asked, after adding 2^-60
 //! of a unit: whoever earned a whole number of units exactly gets it, nobody gets more than the exact rational rounded
 //! down but with a chance of 2^-60, and the sum of all stays at or below what was emitted, because emission is a multiple

@@ -279,10 +279,10 @@ impl Run {
             return self.leave_unpaid(terms, holders);
         }
         let emission = emission + std::mem::take(&mut self.waiting);
-        let wages = Wages { terms, emission, sums: self.sums };
-        *idle += terms.idle(wages.parts(), |weight| wages.emission(weight));
+        let wages = Wages::new(terms, emission, &self.sums);
+        *idle += terms.idle(&wages.worth().0, |weight| wages.emission(weight));
         if self.scout.is_none() {
-            return holders.pay_run(&wages.worth());
+            return holders.pay_run(wages.worth());
         }
         let (mut at, mut price) = (self.starts_at, self.first_price_x192);
         for block in &self.blocks {

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use alloy_primitives::U128;
 use serde::{Deserialize, Serialize};
 
 use super::board::{Board, Divisors, Growths, Payment};
-use super::growth::{Units, part_of, quotient};
+use super::growth::{Emission, Growth, Rate, Units, part_of, times};
 use super::holders::Holders;
 use super::run::Run;
 use super::{Behind, Shape, When};
@@ -113,7 +114,7 @@ impl Segment {
     pub(super) fn by_state(&self, at: UnixSeconds) -> (Growths, Units) {
         let seconds = self.terms.stretch.paid_seconds(self.at, at);
         let (paid, idle) = self.terms.payment_by_state(&self.holders.board, seconds);
-        (self.holders.board.global_after(paid), self.idle + idle)
+        (self.holders.board.global_after(&paid), self.idle + idle)
     }
 
     /// Pays the time since the last move by the state that held in it.
@@ -133,39 +134,47 @@ impl Terms {
     /// Pays so many seconds by the state that holds; answers what found nobody.
     pub(super) fn pay_by_state(&self, board: &mut Board, seconds: u64) -> Units {
         let (paid, idle) = self.payment_by_state(board, seconds);
-        board.pay(paid);
+        board.pay(&paid);
         idle
     }
 
     /// What so many seconds pay by the state that holds, and what finds nobody.
-    fn payment_by_state(&self, board: &Board, seconds: u64) -> (Payment, Units) {
+    fn payment_by_state(&self, board: &Board, seconds: u64) -> (Payment<Rate>, Units) {
         if seconds == 0 {
             return (Payment::default(), Units::ZERO);
         }
         let Divisors { fees, token1, token0 } = board.divisors();
-        let part = |weight: u32, divisor| {
-            (weight > 0).then(|| quotient(self.emission(weight, seconds), divisor)).flatten()
+        let rate = Emission::of(self.rate.as_limbs());
+        let part = |weight: u32, divisor: Growth| {
+            let emission = rate.and_then(|rate| rate.times(weighted(weight, seconds)));
+            (weight > 0).then(|| Rate::of(emission, divisor.as_limbs())).flatten()
         };
         let paid = Payment {
             fees: part(self.weights.fees, fees),
             token1: part(self.weights.token1, token1),
             token0: part(self.weights.token0, token0),
         };
-        (paid, self.idle(paid, |weight| self.emission(weight, seconds)))
+        let idle = self.idle(&paid, |weight| self.emission(weight, seconds));
+        (paid, idle)
     }
 
     /// What so many seconds emit for a weight.
     pub(super) fn emission(&self, weight: u32, seconds: u64) -> Units {
-        self.rate * Units::from(u128::from(weight) * u128::from(seconds))
+        times(self.rate.as_limbs(), U128::from(weighted(weight, seconds)).as_limbs())
     }
 
     /// What the parts that found nobody would have paid.
-    pub(super) fn idle(&self, paid: Payment, emission: impl Fn(u32) -> Units) -> Units {
+    pub(super) fn idle(&self, paid: &Payment<Rate>, emission: impl Fn(u32) -> Units) -> Units {
         let Weights { fees, token0, token1 } = self.weights;
-        let parts = [(fees, paid.fees), (token0, paid.token0), (token1, paid.token1)];
+        let parts = [(fees, &paid.fees), (token0, &paid.token0), (token1, &paid.token1)];
         let idle = parts.into_iter().filter(|(weight, paid)| *weight > 0 && paid.is_none());
         idle.fold(Units::ZERO, |sum, (weight, _)| sum + emission(weight))
     }
+}
+
+/// So many seconds, each as often as the weight says.
+fn weighted(weight: u32, seconds: u64) -> u128 {
+    u128::from(weight) * u128::from(seconds)
 }
 
 /// Folds a move into the holders, whatever the scoring; a trade goes to its end at once.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::board::Growths;
-use super::growth::{Growth, Units, Weight, Wide, portion, product, times};
+use super::growth::{Growth, Rate, Units, Weight, Wide, product, times};
 use crate::unit::Tick;
 
 /// Something of each part of the emission.
@@ -44,9 +44,9 @@ pub(super) struct Tallies {
     pub(super) outside: BTreeMap<Tick, Tally>,
 }
 
-/// What a run's parts are worth: each pays its emission for all that was counted of it.
+/// What a run's parts are worth: each pays its emission for all that was counted of it; `None` where that is nothing.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Worth(pub(super) Parts<Option<(Units, Wide)>>);
+pub(super) struct Worth(pub(super) Parts<Option<Rate>>);
 
 impl Tallies {
     pub(super) fn outside(&self, tick: Tick) -> Tally {
@@ -72,10 +72,10 @@ impl Tally {
     }
 
     /// Counts so much for the parts by tokens.
-    pub(super) fn add_tokens(&mut self, counted: Growth, sqrt: Growth, inverse: Growth) {
+    pub(super) fn add_tokens(&mut self, counted: Growth, sqrt: &[u64], inverse: &[u64]) {
         self.tokens = self.tokens.wrapping_add(counted);
-        self.sqrt = self.sqrt.wrapping_add(times(counted, sqrt));
-        self.inverse = self.inverse.wrapping_add(times(counted, inverse));
+        self.sqrt = self.sqrt.wrapping_add(times(counted.as_limbs(), sqrt));
+        self.inverse = self.inverse.wrapping_add(times(counted.as_limbs(), inverse));
     }
 
     pub(super) fn less(&self, other: &Self) -> Self {
@@ -91,8 +91,8 @@ impl Tally {
 impl Parts<Growth> {
     /// What a weight has of what was counted between `before` and now.
     pub(super) fn since(&self, before: &Self, weight: Weight) -> Parts<Wide> {
-        let weight = Growth::from(weight);
-        let one = |now: Growth, before: Growth| product(now.wrapping_sub(before), weight);
+        let one =
+            |now: Growth, before: Growth| product(now.wrapping_sub(before).as_limbs(), weight.as_limbs());
         Parts {
             fees: one(self.fees, before.fees),
             token1: one(self.token1, before.token1),
@@ -115,20 +115,23 @@ impl Worth {
     /// What a stake's counts come to.
     pub(super) fn units(&self, counted: &Parts<Wide>) -> Units {
         let Self(Parts { fees, token1, token0 }) = self;
-        of(fees, counted.fees) + of(token1, counted.token1) + of(token0, counted.token0)
+        let [fees, token1, token0] =
+            [(fees, counted.fees), (token1, counted.token1), (token0, counted.token0)]
+                .map(|(rate, counted)| of(rate, counted.as_limbs()));
+        fees.wrapping_add(token1).wrapping_add(token0)
     }
 
     /// What a tally comes to as growth: `P`, `A1` and `A0`.
     pub(super) fn growths(&self, counted: &Tally) -> Growths {
         let Self(Parts { fees, token1, token0 }) = self;
-        let tokens = Wide::from(counted.tokens);
-        let shared = of(fees, Wide::from(counted.fees))
-            .wrapping_add(of(token1, Wide::from(counted.sqrt)))
-            .wrapping_add(of(token0, Wide::from(counted.inverse)));
+        let shared = of(fees, counted.fees.as_limbs())
+            .wrapping_add(of(token1, counted.sqrt.as_limbs()))
+            .wrapping_add(of(token0, counted.inverse.as_limbs()));
+        let tokens = counted.tokens.as_limbs();
         Growths { shared, token1: of(token1, tokens), token0: of(token0, tokens) }
     }
 }
 
-fn of(part: &Option<(Units, Wide)>, counted: Wide) -> Growth {
-    part.and_then(|(emission, whole)| portion(emission, counted, whole)).unwrap_or_default()
+fn of(rate: &Option<Rate>, counted: &[u64]) -> Growth {
+    rate.map(|rate| rate.share(counted)).unwrap_or_default()
 }

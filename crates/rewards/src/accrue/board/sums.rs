@@ -48,7 +48,7 @@ impl Contribution {
         out_of_range: bool,
     ) -> Self {
         let ((a, inverse_a), (b, inverse_b)) = ends;
-        let weighed = |x: Growth| times(x, Growth::from(liquidity));
+        let weighed = |x: Growth| times(x.as_limbs(), liquidity.as_limbs());
         let nothing = Sums::default();
         let inside = Sums { liquidity, lower: weighed(a), upper: weighed(inverse_b) };
         let (below, above) = if out_of_range {

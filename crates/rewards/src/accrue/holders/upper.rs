@@ -54,7 +54,7 @@ impl Member {
     /// A stake whose weight no vault cuts.
     pub(super) fn new(index: usize, stake: &Stake, account: usize, earned: Amount) -> Self {
         let liquidity = whole_liquidity(stake.weight).expect("without vaults all of the liquidity counts");
-        let base = upper(stake.earned.wrapping_sub(times(stake.growth, Growth::from(stake.weight))));
+        let base = upper(stake.earned.wrapping_sub(times(stake.growth.as_limbs(), stake.weight.as_limbs())));
         Self { stake: index, account, earned, liquidity, base }
     }
 

@@ -95,7 +95,7 @@ impl Holders {
         let mut got = Vec::new();
         for (stake, per_share) in &held.per_share {
             let seen = entry.seen.entry(*stake).or_default();
-            let since = times(per_share.wrapping_sub(*seen), Growth::from(entry.weight));
+            let since = times(per_share.wrapping_sub(*seen).as_limbs(), entry.weight.as_limbs());
             *seen = *per_share;
             if !since.is_zero() {
                 got.push((*stake, since));

@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::walk::Point;
 use crate::accrue::board::{Board, Divisors, Payment};
-use crate::accrue::growth::{Growth, Units, Wide, part_of, portion, product};
+use crate::accrue::growth::{Growth, Leading, Rate, Units, Wide, part_of, product};
 use crate::accrue::segment::Terms;
 use crate::accrue::tally::{Parts, Worth};
-use crate::campaign::Scoring;
+use crate::campaign::{Scoring, Weights};
 
 /// What the parts of a run's emission are divided by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,12 +23,12 @@ impl Sums {
     pub(super) fn add(&mut self, board: &Board, point: Point) {
         match point {
             Point::Time(seconds) => self.add_time(board, seconds),
-            Point::Fees(value) => self.fees += product(board.liquidity(), value),
+            Point::Fees(value) => self.fees += product(board.liquidity().as_limbs(), value.as_limbs()),
             Point::Tokens(value) => {
                 let Divisors { token1, token0, .. } = board.divisors();
                 self.trades += 1;
-                self.token1 += product(token1, value);
-                self.token0 += product(token0, value);
+                self.token1 += product(token1.as_limbs(), value.as_limbs());
+                self.token0 += product(token0.as_limbs(), value.as_limbs());
             }
         }
     }
@@ -41,34 +41,37 @@ impl Sums {
         let Divisors { fees, token1, token0 } = board.divisors();
         for (sum, divisor) in [(&mut self.fees, fees), (&mut self.token1, token1), (&mut self.token0, token0)]
         {
-            *sum += product(divisor, Growth::from(seconds));
+            *sum += product(divisor.as_limbs(), &[seconds]);
         }
     }
 }
 
 /// What a run pays at its points.
 pub(super) struct Wages<'a> {
-    pub(super) terms: &'a Terms,
-    pub(super) emission: Units,
-    pub(super) sums: Sums,
+    terms: &'a Terms,
+    emission: Units,
+    worth: Worth,
 }
 
-impl Wages<'_> {
-    /// Which parts find somebody in this run.
-    pub(super) fn parts(&self) -> Payment {
-        self.payment(Growth::ONE, true, true)
+impl<'a> Wages<'a> {
+    /// Of what all points of the run add up to.
+    pub(super) fn new(terms: &'a Terms, emission: Units, sums: &Sums) -> Self {
+        let Weights { fees, token0, token1 } = terms.weights;
+        let one = |weight: u32, whole: &Wide| {
+            let emission = Leading::of(emission_of(terms, emission, weight).as_limbs());
+            (weight > 0).then(|| Rate::of(emission, whole.as_limbs())).flatten()
+        };
+        let worth = Worth(Parts {
+            fees: one(fees, &sums.fees),
+            token1: one(token1, &sums.token1),
+            token0: one(token0, &sums.token0),
+        });
+        Self { terms, emission, worth }
     }
 
-    /// What is paid for all that was counted of each part.
-    pub(super) fn worth(&self) -> Worth {
-        let Sums { fees, token1, token0, .. } = self.sums;
-        let weights = self.terms.weights;
-        let one = |weight: u32, whole: Wide| (weight > 0).then(|| (self.emission(weight), whole));
-        Worth(Parts {
-            fees: one(weights.fees, fees),
-            token1: one(weights.token1, token1),
-            token0: one(weights.token0, token0),
-        })
+    /// What is paid for what was counted of each part; which parts find somebody in this run.
+    pub(super) fn worth(&self) -> &Worth {
+        &self.worth
     }
 
     /// Pays a point.
@@ -80,23 +83,27 @@ impl Wages<'_> {
             Point::Tokens(value) if !by_time => self.payment(value, false, true),
             _ => return,
         };
-        board.pay(paid);
+        board.pay(&paid);
     }
 
-    fn payment(&self, part: Growth, fees: bool, tokens: bool) -> Payment {
-        let weights = self.terms.weights;
-        let one = |wanted: bool, weight: u32, whole: Wide| {
-            (wanted && weight > 0).then(|| portion(self.emission(weight), Wide::from(part), whole)).flatten()
+    fn payment(&self, part: Growth, fees: bool, tokens: bool) -> Payment<Growth> {
+        let one = |wanted: bool, rate: Option<Rate>| {
+            rate.filter(|_| wanted).map(|rate| rate.share(part.as_limbs()))
         };
+        let Worth(rates) = self.worth;
         Payment {
-            fees: one(fees, weights.fees, self.sums.fees),
-            token1: one(tokens, weights.token1, self.sums.token1),
-            token0: one(tokens, weights.token0, self.sums.token0),
+            fees: one(fees, rates.fees),
+            token1: one(tokens, rates.token1),
+            token0: one(tokens, rates.token0),
         }
     }
 
     /// What a part of this weight pays in the run.
     pub(super) fn emission(&self, weight: u32) -> Units {
-        part_of(self.emission, u64::from(weight), self.terms.weights.sum())
+        emission_of(self.terms, self.emission, weight)
     }
+}
+
+fn emission_of(terms: &Terms, emission: Units, weight: u32) -> Units {
+    part_of(emission, u64::from(weight), terms.weights.sum())
 }

@@ -89,7 +89,7 @@ fn walk_trade(
 /// `amount0` and `amount1` in token1, times 2^192; `None` when token0 is there and has no price.
 fn value(price_x192: Option<U512>, amount0: U256, amount1: U256) -> Option<Growth> {
     let of_token0 = match price_x192 {
-        Some(price) => times(Growth::from(price), Growth::from(amount0)),
+        Some(price) => times(price.as_limbs(), amount0.as_limbs()),
         None if amount0.is_zero() => Growth::ZERO,
         None => return None,
     };
