@@ -1,4 +1,4 @@
-//! How fast stored events become figures: `cargo run --release -p accrual-store --example replay_speed -- URL POOL`.
+//! How fast stored events become figures: `cargo run --release -p accrual-store --example replay_speed -- URL POOL [SCORING]`.
 //!
 //! Reads a pool's events, folds them with one campaign over all of their time, makes the hourly rows, and writes the state
 //! as a snapshot, each told apart. The database is only read.
@@ -21,11 +21,13 @@ async fn main() -> Result<(), StoreError> {
     let mut arguments = std::env::args().skip(1);
     let url: DbUrl = arguments.next().expect("the address of a database").parse()?;
     let id: PoolId = arguments.next().expect("a pool").parse().expect("a good id");
+    let wanted = arguments.next();
     let db = Db::open(&url, Mode::Read).await?;
     let (events, reading) = read(&db, &id).await?;
     let pool = pool(&db, id).await?;
     report("read and decoded", events.len(), reading);
-    for scoring in [Scoring::PerBlock, Scoring::TimeWeighted, Scoring::SwapWeighted] {
+    let is_wanted = |scoring: &Scoring| wanted.as_ref().is_none_or(|wanted| wanted == scoring.as_str());
+    for scoring in Scoring::ALL.into_iter().filter(is_wanted) {
         let campaign = campaign(&pool, scoring, &events);
         fold(&pool, &campaign, &events);
     }
