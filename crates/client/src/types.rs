@@ -204,8 +204,8 @@ pub struct Simulation {
     pub pool: String,
     /// What it would be paid in.
     pub reward_token: Token,
-    /// What it would be paid a day, at the campaign's own pace.
-    pub reward_units_per_day: Units,
+    /// What it would be paid a day, at the campaign's own pace; `None` where it cannot be known.
+    pub reward_units_per_day: Option<Units>,
     /// The same as a yearly rate.
     pub reward_percent: Option<String>,
     /// Everything else: what would be put in, what trades would pay, how it is diluted.

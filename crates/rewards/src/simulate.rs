@@ -57,8 +57,8 @@ pub struct Simulation {
     pub put_in_usd: Usd,
     /// Whether the price is in its range now.
     pub in_range: bool,
-    /// Reward units a day.
-    pub reward_units_per_day: Amount,
+    /// Reward units a day; `None` where they pass what 256 bits hold, as [`AprUnknown::OutOfBounds`] says beside it.
+    pub reward_units_per_day: Option<Amount>,
     /// What the campaign would pay it a year, in per cent.
     pub reward_percent: Result<Decimal, AprUnknown>,
     /// What trades would pay it a year, in per cent.
@@ -72,8 +72,8 @@ pub struct Simulation {
 pub struct Dilution {
     /// The others' TVL, in tenths of what it is now.
     pub others_tenths: u32,
-    /// Reward units a day.
-    pub reward_units_per_day: Amount,
+    /// Reward units a day; `None` where they pass what 256 bits hold, as [`AprUnknown::OutOfBounds`] says beside it.
+    pub reward_units_per_day: Option<Amount>,
     /// What the campaign would pay a year, in per cent.
     pub reward_percent: Result<Decimal, AprUnknown>,
 }
@@ -123,7 +123,7 @@ pub fn simulate(
     let others = Stakes::of(tracker, accrual, |position| proposal.leaving != Some(position));
     let rate = |tenths| match others.times(tenths) {
         Some(others) => newcomer.earns(accrual, &others, put_in_usd, proposal.reward, at),
-        None => (Amount::ZERO, Err(AprUnknown::OutOfBounds)),
+        None => (None, Err(AprUnknown::OutOfBounds)),
     };
     let (reward_units_per_day, reward_percent) = rate(10);
     let curve = CURVE_TENTHS.map(|others_tenths| {
@@ -242,19 +242,19 @@ impl Newcomer {
         put_in_usd: Usd,
         reward: TokenPrice,
         at: UnixSeconds,
-    ) -> (Amount, Result<Decimal, AprUnknown>) {
+    ) -> (Option<Amount>, Result<Decimal, AprUnknown>) {
         let window = accrual.campaign().window;
         if at < window.starts_at || window.ends_at <= at {
-            return (Amount::ZERO, Err(AprUnknown::NotRunning));
+            return (Some(Amount::ZERO), Err(AprUnknown::NotRunning));
         }
         let Some(units) = self.units_per_day(accrual, others) else {
-            return (Amount::ZERO, Err(AprUnknown::OutOfBounds));
+            return (None, Err(AprUnknown::OutOfBounds));
         };
         let percent = reward.ok_or(AprUnknown::NoPrice).and_then(|(decimals, price_usd)| {
             let daily = value(Priced { units, decimals, price_usd }).ok_or(AprUnknown::OutOfBounds)?;
             yearly_percent(daily, DAY_SECONDS, put_in_usd)
         });
-        (units, percent)
+        (Some(units), percent)
     }
 
     fn units_per_day(&self, accrual: &CampaignAccrual, others: &Stakes) -> Option<Amount> {
@@ -298,7 +298,32 @@ impl Newcomer {
 
 #[cfg(test)]
 mod tests {
+    use alloy_primitives::Address;
+
     use super::*;
+    use crate::accrue::Shape;
+    use crate::campaign::{Campaign, Scoring, Weights, Window};
+
+    fn campaign() -> Campaign {
+        let campaign = Campaign {
+            id: "c".parse().unwrap(),
+            pool: "p".parse().unwrap(),
+            merkl_campaign_id: None,
+            reward_token: Address::repeat_byte(1),
+            budget: Amount(U256::from(1_000_000)),
+            fee_ppm: 0,
+            window: Window { starts_at: UnixSeconds(0), ends_at: UnixSeconds(86_400) },
+            scoring: Scoring::PerBlock,
+            run_seconds: None,
+            weights: Weights { fees: 1, token0: 0, token1: 0 },
+            out_of_range: false,
+            blacklist: Default::default(),
+            whitelist: Default::default(),
+            value_min_usd: None,
+            versions: Vec::new(),
+        };
+        campaign.checked().unwrap()
+    }
 
     /// A pool of shares may state any reserves, and its token may be a stranger's.
     #[test]
@@ -308,5 +333,18 @@ mod tests {
         let same = others.times(10).expect("it is what it was");
         assert_eq!((same.liquidity, same.held.token1()), (Amount::ZERO, most));
         assert!(others.times(100).is_none());
+    }
+
+    #[test]
+    fn a_share_of_more_than_256_bits_is_not_none_a_day() {
+        let accrual = CampaignAccrual::without_vaults(campaign(), Shape::Pooled);
+        let most = Amount(U256::MAX);
+        let newcomer =
+            Newcomer { liquidity: Liquidity(1), held: Held::default(), in_range: true, by_shares: true };
+        let others = |liquidity| Stakes { liquidity, held: Held::default() };
+        let at = accrual.campaign().window.starts_at;
+        let earns = |others| newcomer.earns(&accrual, &others, Usd::default(), None, at);
+        assert_eq!(earns(others(most)), (None, Err(AprUnknown::OutOfBounds)));
+        assert!(earns(others(Amount::ZERO)).0.is_some_and(|units| units > Amount::ZERO), "all of it");
     }
 }

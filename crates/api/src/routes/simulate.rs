@@ -143,8 +143,9 @@ pub(crate) struct SimulationView {
     in_range: bool,
     /// What the campaign pays in.
     reward_token: TokenView,
-    /// What the campaign would pay in a day, in smallest units of the reward token.
-    reward_units_per_day: Amount,
+    /// What the campaign would pay in a day, in smallest units of the reward token; null where it cannot be known, for the reason
+    /// in `reward_reason`.
+    reward_units_per_day: Option<Amount>,
     /// What that is a year, on what went in.
     reward_percent: Option<Decimal>,
     /// Why there is no `reward_percent`; null where there is one.
@@ -165,8 +166,8 @@ pub(crate) struct DilutionView {
     /// How many times what all others hold now.
     #[schema(example = "0.5")]
     tvl_factor: Decimal,
-    /// What the campaign would pay in a day then, in smallest units of the reward token.
-    reward_units_per_day: Amount,
+    /// What the campaign would pay in a day then, in smallest units of the reward token; null where it cannot be known.
+    reward_units_per_day: Option<Amount>,
     /// What that is a year.
     reward_percent: Option<Decimal>,
     /// Why there is no `reward_percent`; null where there is one.

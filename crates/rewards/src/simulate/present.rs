@@ -63,6 +63,7 @@ impl<'a> Present<'a> {
         if percent == Err(AprUnknown::NotRunning) || percent == Err(AprUnknown::OutOfBounds) {
             return Err(percent.expect_err("it was just compared"));
         }
+        let units = units.ok_or(AprUnknown::OutOfBounds)?;
         let emission = emission_over(campaign, DAY_SECONDS).ok_or(AprUnknown::OutOfBounds)?;
         let share = Amount(alloy_primitives::U256::from(MILLION)).mul_div(units.0, emission.0);
         let share_ppm = share.and_then(|ppm| u32::try_from(ppm.0).ok()).ok_or(AprUnknown::OutOfBounds)?;
