@@ -2,10 +2,10 @@
 //! positions they are counted at the same time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
+use std::sync::LazyLock;
 
 use alloy_primitives::Address;
+use rayon_core::{ThreadPool, ThreadPoolBuilder};
 
 use super::{AccountPoint, Points, Standing, accounts_with_stake, campaign_point, running_pool};
 use crate::accrue::{CampaignAccrual, Earnings, FiguresError, Sums};
@@ -132,21 +132,24 @@ fn account_points(
     all.into_iter().map(point).collect()
 }
 
-/// Both, at the same time where that is worth a thread.
+/// Both, at the same time where that is worth a thread: `other` on one that stays, since one that begins takes fresh memory.
 fn both<A, B: Send>(is_worth_it: bool, one: impl FnOnce() -> A, other: impl FnOnce() -> B + Send) -> (A, B) {
-    // Where no thread can be begun, what it was to do is still here.
-    let left = Mutex::new(Some(other));
-    let take = || left.lock().unwrap_or_else(PoisonError::into_inner).take();
-    std::thread::scope(|scope| {
-        let begin = || thread::Builder::new().spawn_scoped(scope, || take().map(|other| other())).ok();
-        let begun = is_worth_it.then(begin).flatten();
-        let one = one();
-        let other = match begun {
-            Some(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            None => take().map(|other| other()),
-        };
-        (one, other.expect("it is done once, by the thread or here"))
-    })
+    let Some(helper) = is_worth_it.then(helper).flatten() else { return (one(), other()) };
+    let mut others = None;
+    let one = helper.in_place_scope(|scope| {
+        scope.spawn(|_| others = Some(other()));
+        one()
+    });
+    (one, others.expect("a scope ends when all in it is done"))
+}
+
+/// The thread that helps whoever counts hours; `None` where none can be had.
+fn helper() -> Option<&'static ThreadPool> {
+    static HELPER: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
+        let named = ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "hours".to_owned());
+        named.build().ok()
+    });
+    HELPER.as_ref()
 }
 
 #[cfg(test)]
