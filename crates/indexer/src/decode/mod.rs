@@ -23,7 +23,7 @@ pub mod wrapper;
 use accrual_rewards::event::PoolEvent;
 use accrual_rewards::unit::Amount;
 use alloy::primitives::Address;
-use alloy::sol_types::SolEvent;
+use alloy::sol_types::{SolEvent, SolType};
 
 use crate::source::RawLog;
 
@@ -93,7 +93,12 @@ pub(crate) fn transfer(log: &RawLog) -> Result<Option<Transfer>, DecodeError> {
 pub(crate) fn parse<E: SolEvent>(log: &RawLog, name: &'static str) -> Result<E, DecodeError> {
     let event = E::decode_raw_log_validate(log.topics.iter().copied(), &log.data)
         .map_err(|error| DecodeError::new(log, name, error.to_string()))?;
-    if event.encode_data() == log.data[..] {
+    let is_canonical = match <E::DataTuple<'_> as SolType>::ENCODED_SIZE {
+        // Each word was checked: where there are no others, they are what the fields encode to.
+        Some(bytes) => log.data.len() == bytes,
+        None => event.encode_data() == log.data[..],
+    };
+    if is_canonical {
         return Ok(event);
     }
     Err(DecodeError::new(log, name, "its data is not what its fields encode to"))
