@@ -6,6 +6,9 @@ use alloy_primitives::{I256, U256, Uint};
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// The longest is a growth.
+const BYTES_MAX: usize = 128;
+
 /// Writes `number` most significant byte first; nothing for zero.
 pub(crate) fn serialize<S: Serializer, const BITS: usize, const LIMBS: usize>(
     number: &Uint<BITS, LIMBS>,
@@ -14,7 +17,14 @@ pub(crate) fn serialize<S: Serializer, const BITS: usize, const LIMBS: usize>(
     if serializer.is_human_readable() {
         return number.serialize(serializer);
     }
-    serializer.serialize_bytes(&number.to_be_bytes_trimmed_vec())
+    // Of no number that is kept there are more; a list would be made and dropped for each.
+    let mut bytes = [0; BYTES_MAX];
+    let bytes = &mut bytes[..8 * LIMBS];
+    for (place, limb) in bytes.chunks_exact_mut(8).zip(number.as_limbs().iter().rev()) {
+        place.copy_from_slice(&limb.to_be_bytes());
+    }
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    serializer.serialize_bytes(&bytes[zeros..])
 }
 
 /// Reads what [`serialize`] wrote.

@@ -29,8 +29,8 @@ pub struct Counted {
     positions: Vec<Known>,
     /// What each held. Apart from the rest, which is looked at of all of them.
     held: Vec<Pair>,
-    /// What they hold together.
-    all: Pair,
+    /// What those hold whose range the price stands aside of.
+    aside: Pair,
     /// What those in range hold; `None` where none is.
     in_range: Option<Pair>,
     /// How many have liquidity.
@@ -39,7 +39,7 @@ pub struct Counted {
 }
 
 /// A position as it was counted.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Known {
     liquidity: Liquidity,
     side: Side,
@@ -76,7 +76,7 @@ impl<'a> Holdings<'a> {
 
     /// What all positions hold, without fees owed to them; of a pool with shares, its reserves.
     pub fn all(&self) -> Held {
-        self.reserves().unwrap_or_else(|| held((self.counted.open > 0).then_some(self.counted.all)))
+        self.reserves().unwrap_or_else(|| held((self.counted.open > 0).then(|| self.counted.all())))
     }
 
     /// What the positions in range hold; of a pool with shares, its reserves.
@@ -144,13 +144,10 @@ impl Counted {
             if position.liquidity == Liquidity(0) && known.liquidity == Liquidity(0) {
                 continue;
             }
-            let side = Side::of(position.range, price.tick);
-            if (position.liquidity, side) != (known.liquidity, known.side) || side == Side::Inside {
+            let now = Known { liquidity: position.liquidity, side: Side::of(position.range, price.tick) };
+            if now != known || now.side == Side::Inside {
                 let held = self.count(position, price, inverted.as_ref());
-                self.put(index, Known { liquidity: position.liquidity, side }, held);
-                if side == Side::Inside && position.liquidity > Liquidity(0) {
-                    self.in_range = Some(self.in_range.map_or(held, |sum| plus(sum, held)));
-                }
+                self.put(index, now, held);
             }
         }
         debug_assert!(self.is_what_is_counted_whole(ledger, price), "what stands still is known");
@@ -168,16 +165,28 @@ impl Counted {
     fn put(&mut self, index: usize, now: Known, held: Pair) {
         let before = std::mem::replace(&mut self.positions[index], now);
         let held_before = std::mem::replace(&mut self.held[index], held);
-        self.all = plus(less(self.all, held_before), held);
+        if before.side != Side::Inside {
+            self.aside = less(self.aside, held_before);
+        }
+        if now.side != Side::Inside {
+            self.aside = plus(self.aside, held);
+        } else if now.liquidity > Liquidity(0) {
+            self.in_range = Some(self.in_range.map_or(held, |sum| plus(sum, held)));
+        }
         self.open -= usize::from(before.liquidity > Liquidity(0));
         self.open += usize::from(now.liquidity > Liquidity(0));
+    }
+
+    /// What they hold together.
+    fn all(&self) -> Pair {
+        self.in_range.map_or(self.aside, |in_range| plus(self.aside, in_range))
     }
 
     fn is_what_is_counted_whole(&self, ledger: &ConcentratedLedger, price: Price) -> bool {
         let open = ledger.positions().iter().filter(|position| position.liquidity > Liquidity(0));
         let Price { tick, sqrt_price_x96 } = price;
         let whole = |one: &Position| holdings(one.liquidity, one.range, tick, sqrt_price_x96, Rounding::Down);
-        open.map(|position| whole(position).expect(FITS)).fold(Pair::default(), plus) == self.all
+        open.map(|position| whole(position).expect(FITS)).fold(Pair::default(), plus) == self.all()
     }
 }
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
 use alloy_primitives::{Address, U256};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::event::PoolEvent;
 use crate::id::Holding;
@@ -23,8 +23,8 @@ use crate::pool::PoolFacts;
 use crate::unit::{Amount, Liquidity, SqrtPriceX96, Tick, TickRange};
 
 /// A concentrated pool's state after some event.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Stored", into = "Stored")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "Stored")]
 pub struct ConcentratedLedger {
     price: Option<Price>,
     liquidity: u128,
@@ -89,7 +89,7 @@ impl PartialEq for Near {
 impl Eq for Near {}
 
 /// What is kept of a ledger: all but the index, which follows from the positions, and what follows from the ticks.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Stored {
     price: Option<Price>,
     liquidity: u128,
@@ -99,6 +99,20 @@ struct Stored {
     facts: PoolFacts,
     fees: FeeBook,
     totals: Totals,
+}
+
+/// The same, to be written from where it lies.
+#[derive(Serialize)]
+#[serde(rename = "Stored")]
+struct Borrowed<'a> {
+    price: &'a Option<Price>,
+    liquidity: &'a u128,
+    liquidity_of_all: &'a u128,
+    ticks: &'a BTreeMap<Tick, TickLiquidity>,
+    positions: &'a [Position],
+    facts: &'a PoolFacts,
+    fees: &'a FeeBook,
+    totals: &'a Totals,
 }
 
 impl ConcentratedLedger {
@@ -374,20 +388,21 @@ impl From<Stored> for ConcentratedLedger {
     }
 }
 
-impl From<ConcentratedLedger> for Stored {
-    fn from(ledger: ConcentratedLedger) -> Self {
-        let ConcentratedLedger {
+impl Serialize for ConcentratedLedger {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self {
             price,
             liquidity,
             liquidity_of_all,
             ticks,
+            near: _,
             positions,
+            index: _,
             facts,
             fees,
             totals,
-            near: _,
-            index: _,
-        } = ledger;
-        Self { price, liquidity, liquidity_of_all, ticks, positions, facts, fees, totals }
+        } = self;
+        Borrowed { price, liquidity, liquidity_of_all, ticks, positions, facts, fees, totals }
+            .serialize(serializer)
     }
 }
