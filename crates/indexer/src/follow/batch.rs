@@ -24,6 +24,9 @@ pub(super) struct Batch {
 
 const RANGES_MAX: usize = 32;
 
+/// So many times as much a batch holds at most, where the one before takes longer to be written than it to be folded.
+const GROWS_TO: usize = 3;
+
 /// Events of small ranges are brought together, since each part is cut into packs of its own; those of large ones stay where
 /// they are.
 const PART_EVENTS_MIN: usize = 4_096;
@@ -105,9 +108,12 @@ impl Batch {
         Ok(())
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.ranges >= RANGES_MAX
-            || self.events.iter().flatten().map(Vec::len).sum::<usize>() >= self.events_max
+    /// Whether it has all that it is to hold. While the batch before `is_written` still, it may grow, so that folding does
+    /// not wait for that.
+    pub(super) fn is_full(&self, is_written: bool) -> bool {
+        let times = if is_written { GROWS_TO } else { 1 };
+        let events: usize = self.events.iter().flatten().map(Vec::len).sum();
+        self.ranges >= times * RANGES_MAX || events >= self.events_max.saturating_mul(times)
     }
 
     pub(super) fn reaches(&self, last: BlockNumber) -> bool {

@@ -43,6 +43,11 @@ impl<'a> Writer<'a> {
         Ok(before)
     }
 
+    /// Whether a batch is still being written.
+    pub(super) fn is_busy(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| !running.is_finished())
+    }
+
     /// Waits for the batch that is being written.
     pub(super) async fn finish(&mut self) -> Result<Option<Written>, IndexError> {
         let Some(running) = self.running.take() else { return Ok(None) };
