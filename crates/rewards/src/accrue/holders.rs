@@ -201,7 +201,7 @@ impl Holders {
         mut tell: impl FnMut(Earner, T),
     ) {
         // Stakes of one range have one growth, and there are far fewer ranges than stakes.
-        let mut growths = RangeMemo::default();
+        let mut growths = RangeMemo::of(self.stakes.len());
         let mut past = self.past.iter().peekable();
         for (index, stake) in (0..).map(StakeIndex).zip(&self.stakes) {
             let Owner::Account(account) = stake.owner else { continue };

@@ -137,6 +137,7 @@ impl Counted {
         let Some(price) = ledger.price() else { return };
         self.positions.resize(ledger.positions().len(), Known::default());
         self.held.resize(ledger.positions().len(), Pair::default());
+        self.ends.make_room(self.positions.len());
         self.in_range = None;
         let inverted = Inverted::of(price.sqrt_price_x96);
         for index in 0..self.positions.len() {

@@ -2,25 +2,42 @@
 
 use crate::unit::TickRange;
 
-const SLOTS: usize = 4096;
+const SLOTS_MAX: usize = 4096;
 
 /// Answers by range, each in the one slot that its ends point to: two ranges that meet there put each other out, and what
 /// is not there is counted again.
 #[derive(Debug, Clone)]
 pub(crate) struct RangeMemo<T> {
+    /// As many as a power of two.
     slots: Vec<Option<(TickRange, T)>>,
 }
 
-impl<T: Copy> Default for RangeMemo<T> {
+impl<T> Default for RangeMemo<T> {
     fn default() -> Self {
-        Self { slots: vec![None; SLOTS] }
+        Self { slots: Vec::new() }
     }
 }
 
 impl<T: Copy> RangeMemo<T> {
+    /// With room for what so many positions ask.
+    pub(crate) fn of(positions: usize) -> Self {
+        let mut memo = Self::default();
+        memo.make_room(positions);
+        memo
+    }
+
+    /// Makes room for what so many positions ask; what is known may be forgotten.
+    pub(crate) fn make_room(&mut self, positions: usize) {
+        let slots = positions.min(SLOTS_MAX).next_power_of_two();
+        if self.slots.len() < slots {
+            self.slots = vec![None; slots];
+        }
+    }
+
     /// The answer for `range`, by `count` unless it is known.
     pub(crate) fn get(&mut self, range: TickRange, count: impl FnOnce() -> T) -> T {
-        let slot = &mut self.slots[slot(range)];
+        let place = place(range) & (self.slots.len() - 1);
+        let slot = &mut self.slots[place];
         match slot {
             Some((known, answer)) if *known == range => *answer,
             _ => slot.insert((range, count())).1,
@@ -29,7 +46,7 @@ impl<T: Copy> RangeMemo<T> {
 }
 
 /// Ends lie on a grid, so their low bits are alike: the product brings all bits to the top.
-fn slot(range: TickRange) -> usize {
+fn place(range: TickRange) -> usize {
     let ends = u64::from(range.lower.0.cast_unsigned()) << 32 | u64::from(range.upper.0.cast_unsigned());
     let mixed = (ends ^ ends >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     usize::try_from(mixed >> 52).expect("12 bits")
@@ -42,7 +59,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_always_its_own_ranges() {
-        let mut memo = RangeMemo::default();
+        let mut memo = RangeMemo::of(100_000);
         let mut counted = 0_u32;
         for round in 0..2 {
             for lower in (-60_000..60_000).step_by(60) {
@@ -58,6 +75,7 @@ mod tests {
         }
         assert!(counted >= 6_000, "more ranges than slots put each other out");
         let range = TickRange { lower: Tick(0), upper: Tick(60) };
+        let mut memo = RangeMemo::of(0);
         memo.get(range, || (1, 1));
         assert_eq!(memo.get(range, || unreachable!("it is known")), memo.get(range, || (2, 2)));
     }
