@@ -12,6 +12,7 @@
 //! - `waits.rs`: the chain's clock, which stands until somebody has stored a branch that will be left, and right after it;
 //! - `stage.rs`: the clock, which stands while the database works and else jumps to the next thing that happens, and
 //!   death: a process ends at a step to the outside, and what it did before stays;
+//! - `process.rs`: a process as it begins and goes on; `lives.rs`: one after the other, as a seed has them die;
 //! - `seed.rs`: one seed from its chain to its verdict.
 //!
 //! `cargo xtask simulate --seeds N` runs many; a seed that fails is printed with the command that repeats it.
@@ -26,8 +27,10 @@ mod concentrated;
 mod cores;
 mod disk;
 mod gauge;
+mod lives;
 mod machines;
 mod node;
+mod process;
 mod rows;
 mod seed;
 mod stage;

@@ -1,29 +1,25 @@
 //! One seed: the chain that it makes, a run that nothing disturbs, and one in its weather; then the rows of both.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
 use accrual_indexer::complete::Completeness;
-use accrual_indexer::follow::{Finality, FollowOptions, Follower, Target};
-use accrual_indexer::rpc::{RpcNodes, RpcOptions, RpcSource};
-use accrual_rewards::unit::UnixSeconds;
-use accrual_store::{Db, DbUrl, checkpoints};
-use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
+use accrual_indexer::follow::{FollowOptions, Target};
+use accrual_indexer::rpc::RpcOptions;
+use accrual_store::DbUrl;
 
 use crate::campaigns::{campaigns, pools};
 use crate::chain::{Chain, Shape};
 use crate::chance::Chance;
 use crate::disk::Disk;
-use crate::node::CHAIN_ID;
-use crate::rows::{Rows, SNAPSHOT_EVENTS};
+use crate::lives::{PATIENCE, Run};
+use crate::process::{open, options, rpc};
+use crate::rows::Rows;
 use crate::stage::{End, Stage};
 use crate::waits::Waits;
 use crate::weather::{Nodes, Weather};
-use crate::wire;
 
 /// What came of a seed.
 #[derive(Debug, Clone)]
@@ -47,11 +43,6 @@ pub struct Outcome {
     /// Events in the end.
     pub events: u64,
 }
-
-/// How long the last process may take to come to the chain's end in calm weather.
-const PATIENCE: Duration = Duration::from_secs(900);
-/// More lives than this in one simulation is a process that dies at every start.
-const LIVES_MAX: u32 = 40;
 
 /// Everything runs in one task, whose parts lie within each other: in builds without optimisation they are deep.
 const STACK_BYTES: usize = 32 << 20;
@@ -171,191 +162,6 @@ async fn undisturbed(chain: &Arc<Chain>, shape: Shape) -> Rows {
     let rows = stage.held(Rows::read(&db, &pools(), &campaigns())).await.expect("rows can be read");
     stage.held(db.close()).await;
     rows
-}
-
-async fn open(
-    stage: &Arc<Stage>,
-    db: Db,
-    options: FollowOptions,
-    rpc: RpcOptions,
-) -> Result<Follower, accrual_indexer::IndexError> {
-    let source = RpcSource::over(RpcNodes::connected(wire::clients(stage), || 500), rpc);
-    Follower::open(source, db, pools(), campaigns(), options).await
-}
-
-/// As many headers in a batch as a seed likes: of few, those of one range are not all asked for at the same moment.
-fn rpc(shape: Shape, seed: u64) -> RpcOptions {
-    RpcOptions {
-        poll_interval: Duration::from_secs(shape.pace_seconds()),
-        batch_max: Chance::new(seed, 7).pick(&[100, 100, 100, 7, 2]),
-        ..RpcOptions::default()
-    }
-}
-
-fn options(shape: Shape, completeness: Completeness, chance: &mut Chance) -> FollowOptions {
-    FollowOptions {
-        chain_id: CHAIN_ID,
-        finality: match chance.between(0, 2) {
-            0 => Finality::Confirmations(shape.finality_blocks),
-            _ => Finality::Finalized,
-        },
-        log_range_blocks_max: chance.pick(&[1, 5, 20, 64, 10_000]),
-        // A pace that the chain does not keep must do no harm.
-        block_seconds: shape.block_seconds.or(chance.pick(&[None, Some(7)])),
-        ranges_in_flight_max: chance.pick(&[1, 2, 4]),
-        commit_events_max: chance.pick(&[1, 10, 100]),
-        snapshot_events: SNAPSHOT_EVENTS,
-        completeness,
-        // When something was seen is compared nowhere.
-        now: || UnixSeconds(1_750_000_000),
-    }
-}
-
-struct Run {
-    chance: Chance,
-    stage: Arc<Stage>,
-    shape: Shape,
-    rpc: RpcOptions,
-    completeness: Completeness,
-    disk: Disk,
-    end: Duration,
-    deaths: u64,
-}
-
-impl Run {
-    /// Process after process in bad weather, then the last in good; what is stored in the end.
-    async fn run_to_the_end(&mut self) -> Result<Rows, String> {
-        let (mut lives, pace) = (0, self.shape.pace_seconds());
-        while self.stage.chain_elapsed() < self.end {
-            lives += 1;
-            let is_last = lives == LIVES_MAX || self.chance.permille(150);
-            let steps_max = self.chance.pick(&[60, 400, 1500]);
-            let steps = (!is_last).then(|| self.chance.between(1, steps_max));
-            // A slow node takes minutes to tell a process all that it asks before it begins.
-            let time = Duration::from_secs(if is_last { 3600 } else { self.chance.between(1, 1200) });
-            self.one_life(steps, time).await?;
-            if self.chance.permille(400) {
-                // Nobody is there to see what happens on the chain.
-                sleep(Duration::from_secs(self.chance.between(1, 12 * pace))).await;
-            }
-        }
-        self.stage.weather(Weather::clear_up);
-        self.in_calm_weather().await
-    }
-
-    /// A process that opens the database, follows until it dies or its time is over, and perhaps stops by itself.
-    async fn one_life(&mut self, steps: Option<u64>, time: Duration) -> Result<(), String> {
-        let db = self.stage.held(self.disk.open()).await.map_err(|error| format!("no database: {error}"))?;
-        let options = options(self.shape, self.completeness, &mut self.chance);
-        let stage = self.stage.clone();
-        let shutdown = CancellationToken::new();
-        let has_begun = Cell::new(false);
-        let life = follow(&stage, &db, &options, &self.rpc, &shutdown, &has_begun);
-        let end = self.end;
-        let over = async {
-            while stage.chain_elapsed() < end {
-                sleep(Duration::from_secs(5)).await;
-            }
-        };
-        let life = async {
-            tokio::select! { biased; () = life => {}, () = over => {} }
-        };
-        let is_told = self.chance.permille(300);
-        let ended = if is_told {
-            let told = async {
-                sleep(time).await;
-                shutdown.cancel();
-                std::future::pending::<()>().await
-            };
-            let life = async {
-                tokio::select! { biased; () = life => {}, () = told => {} }
-            };
-            stage.live(life, steps, time + PATIENCE).await
-        } else {
-            stage.live(life, steps, time).await
-        };
-        stage.note(("a life ends", ended == End::Died));
-        self.deaths += u64::from(ended == End::Died);
-        stage.held(db.close()).await;
-        match ended {
-            End::TimeUp if is_told => Err("told to stop, it went on for a quarter of an hour".to_owned()),
-            _ => Ok(()),
-        }
-    }
-
-    /// Two processes more, which nothing disturbs: the first must come to the chain's end by itself, and the second
-    /// must find nothing to do.
-    async fn in_calm_weather(&mut self) -> Result<Rows, String> {
-        let mut rows: Option<Rows> = None;
-        for _ in 0..2 {
-            let db =
-                self.stage.held(self.disk.open()).await.map_err(|error| format!("no database: {error}"))?;
-            let options = options(self.shape, self.completeness, &mut self.chance);
-            let (stage, shutdown) = (self.stage.clone(), CancellationToken::new());
-            let has_begun = Cell::new(false);
-            let life = async {
-                let following = follow(&stage, &db, &options, &self.rpc, &shutdown, &has_begun);
-                tokio::select! { biased; () = following => {}, () = self.arrives(&db, &has_begun) => {} }
-            };
-            let ended = stage.live(life, None, PATIENCE).await;
-            let found = stage.held(Rows::read(&db, &pools(), &campaigns())).await;
-            stage.held(db.close()).await;
-            if ended != End::Ended(()) {
-                return Err(
-                    "a quarter of an hour of calm weather, and it is not at the chain's end".to_owned()
-                );
-            }
-            rows = Some(found.map_err(|error| format!("its rows cannot be read: {error}"))?);
-        }
-        Ok(rows.expect("two processes ran"))
-    }
-
-    /// Waits until a process has begun and every pool stands at the chain's last block.
-    async fn arrives(&self, db: &Db, has_begun: &Cell<bool>) {
-        let last = self.stage.chain.last().hash;
-        loop {
-            sleep(Duration::from_secs(1)).await;
-            let all = self.stage.held(checkpoints::all(db)).await.unwrap_or_default();
-            let is_there = all.len() == pools().len() && all.iter().all(|checkpoint| checkpoint.hash == last);
-            if has_begun.get() && is_there {
-                return;
-            }
-        }
-    }
-}
-
-/// As `accrual run` does, but that it is started again when it cannot start.
-async fn follow(
-    stage: &Arc<Stage>,
-    db: &Db,
-    options: &FollowOptions,
-    rpc: &RpcOptions,
-    shutdown: &CancellationToken,
-    has_begun: &Cell<bool>,
-) {
-    while !shutdown.is_cancelled() {
-        let db = db.clone().through(stage.clone());
-        let opened = tokio::select! {
-            biased;
-            () = shutdown.cancelled() => return,
-            opened = open(stage, db, options.clone(), rpc.clone()) => opened,
-        };
-        match opened {
-            Ok(mut follower) => {
-                has_begun.set(true);
-                follower.follow(shutdown, &|progress| stage.stored(progress.block.0)).await;
-            }
-            Err(_) => {
-                // What it says names the database's folder, which is another one in each run.
-                stage.note("it cannot begin");
-                tokio::select! {
-                    biased;
-                    () = shutdown.cancelled() => return,
-                    () = sleep(Duration::from_secs(3)) => {}
-                }
-            }
-        }
-    }
 }
 
 #[cfg(test)]
