@@ -8,7 +8,8 @@ use std::collections::btree_map::Entry;
 use alloy_primitives::U256;
 use serde::{Deserialize, Serialize};
 
-use crate::accrue::growth::{Growth, Inverse, Pay, Weight, inverse, times};
+use crate::accrue::growth::{Growth, Inverse, Weight, inverse, times};
+use crate::accrue::rate::Pay;
 use crate::accrue::tally::{Parts, Tallies, Tally, Worth};
 use crate::ledger::concentrated::between;
 use crate::math::tick::sqrt_ratio;

@@ -49,7 +49,7 @@
 //! `P`, `A1`, `A0` are [`growth::Growth`], integers of [`growth::GROWTH_BITS`] fractional bits, wrapping: only
 //! differences count, and those of one stake fit by a wide margin. `1/x` is `floor((2^512 - 1) / x)`
 //! ([`growth::Inverse`]). The one rounding per interval and part is `q`, at most `E 2^864 / D`, `E` being the part's emission in
-//! units: its leading [`growth::RATE_BITS`] bits and no place below the last of growth ([`growth::Rate`]). `s * q` is then
+//! units: its leading [`rate::RATE_BITS`] bits and no place below the last of growth ([`rate::Rate`]). `s * q` is then
 //! exact, so what the stakes get of an interval never exceeds it. A share is short by at most 2^-192 for the last place, since
 //! every `D` is below 2^736 (the ledger holds the sum of all liquidity below 2^128, 2^256 as weights, and an inverse is below
 //! 2^480), by less than 2^-189 for the leading bits, and off by at most 2^-191 for the inverse, since two prices that differ do
@@ -70,6 +70,7 @@ mod board;
 mod figures;
 pub mod growth;
 mod holders;
+mod rate;
 mod run;
 mod segment;
 mod tally;

@@ -6,8 +6,9 @@ use alloy_primitives::U128;
 use serde::{Deserialize, Serialize};
 
 use super::board::{Board, Divisors, Growths, Payment};
-use super::growth::{Emission, Growth, Rate, Units, part_of, times};
+use super::growth::{Growth, Units, part_of, times};
 use super::holders::Holders;
+use super::rate::{Emission, Rate};
 use super::run::Run;
 use super::{Behind, Shape, When};
 use crate::campaign::{Campaign, Scoring, Stretch, Weights};

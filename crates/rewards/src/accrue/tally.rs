@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::board::Growths;
-use super::growth::{Growth, Rate, Units, Weight, Wide, product, times};
+use super::growth::{Growth, Units, Weight, Wide, product, times};
+use super::rate::Rate;
 use crate::unit::Tick;
 
 /// Something of each part of the emission.

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::walk::Point;
 use crate::accrue::board::{Board, Divisors, Payment};
-use crate::accrue::growth::{Growth, Leading, Rate, Units, Wide, part_of, product};
+use crate::accrue::growth::{Growth, Units, Wide, part_of, product};
+use crate::accrue::rate::{Leading, Rate};
 use crate::accrue::segment::Terms;
 use crate::accrue::tally::{Parts, Worth};
 use crate::campaign::{Scoring, Weights};
