@@ -158,24 +158,52 @@ fn check_continues(
 
 #[cfg(test)]
 mod tests {
+    use accrual_rewards::event::PoolEvent;
     use accrual_rewards::unit::UnixSeconds;
     use alloy::primitives::B256;
 
     use super::*;
     use crate::source::BlockRange;
 
+    fn hash(number: u64) -> B256 {
+        B256::repeat_byte(u8::try_from(number).expect("heights are small"))
+    }
+
+    /// One block, with so many events.
+    fn range(number: u64, parent_hash: B256, events: u32) -> Fetched {
+        let (height, at) = (BlockNumber(number), UnixSeconds(number));
+        let header = Header { number: height, hash: hash(number), parent_hash, at };
+        let event = PoolEvent::ProtocolFeeChanged { denominator0: 0, denominator1: 0 };
+        let placed =
+            |log_index| PlacedEvent { block_number: height, block_at: at, log_index, event: event.clone() };
+        let blocks = BlockRange { first: height, last: height };
+        let events = vec![(0..events).map(placed).collect()];
+        Fetched { blocks, through: header, headers: vec![header], events }
+    }
+
     /// The blocks of one range after the other, whose headers name `parent` below the second.
     fn pushed(parent: B256) -> Result<(), IndexError> {
-        let hash = |number: u64| B256::repeat_byte(u8::try_from(number).expect("heights are small"));
-        let range = |number: u64, parent_hash| {
-            let height = BlockNumber(number);
-            let header = Header { number: height, hash: hash(number), parent_hash, at: UnixSeconds(number) };
-            let blocks = BlockRange { first: height, last: height };
-            Fetched { blocks, through: header, headers: vec![header], events: vec![Vec::new()] }
-        };
         let mut batch = Batch::new(1, 10);
-        batch.push(range(5, hash(4)), |_, _| Ok(None))?;
-        batch.push(range(6, parent), |_, _| Ok(None))
+        batch.push(range(5, hash(4), 0), |_, _| Ok(None))?;
+        batch.push(range(6, parent, 0), |_, _| Ok(None))
+    }
+
+    /// Blocks of so many events each until the batch is full.
+    fn full_after(events: u32, is_written: bool) -> u64 {
+        let mut batch = Batch::new(1, 10);
+        for number in 1.. {
+            batch.push(range(number, hash(number - 1), events), |_, _| Ok(None)).unwrap();
+            if batch.is_full(is_written) {
+                return number;
+            }
+        }
+        unreachable!("a batch is full some day")
+    }
+
+    #[test]
+    fn a_batch_grows_while_the_one_before_is_written_and_no_further() {
+        assert_eq!((full_after(5, false), full_after(5, true)), (2, 6), "by events");
+        assert_eq!((full_after(0, false), full_after(0, true)), (32, 96), "by ranges");
     }
 
     #[test]
