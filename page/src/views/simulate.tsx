@@ -95,7 +95,7 @@ function Results({ rows, instead }: { rows: Simulation[]; instead?: Position }) 
                   <div><dt>If it left</dt><dd><Amount units="0" token={row.reward_token} /></dd><dd class="note">what was earned stays earned</dd></div>
                 </>
               )}
-              <div><dt>{now ? "Then, a day" : "Rewards a day"}</dt><dd><Amount units={row.reward_units_per_day} token={row.reward_token} why={row.reward_reason} /></dd>{now?.reward_units_per_day && <dd class="note">{compared(row.reward_units_per_day, now.reward_units_per_day)}</dd>}</div>
+              <div><dt>{now ? "Then, a day" : "Rewards a day"}</dt><dd><Amount units={row.reward_units_per_day} token={row.reward_token} why={row.reward_reason} /></dd>{row.reward_units_per_day && now?.reward_units_per_day && <dd class="note">{compared(row.reward_units_per_day, now.reward_units_per_day)}</dd>}</div>
               <div><dt>Reward APR</dt><dd><Known text={percent(row.reward_percent)} why={row.reward_reason} /></dd></div>
               <div><dt>Fee APR</dt><dd><Known text={percent(row.base_percent)} why={row.base_reason} /></dd>{row.base_percent === null && <dd class="note">{reason(row.base_reason)}</dd>}</div>
               <div><dt>Put in</dt><dd><Usd value={row.put_in_usd} exact /></dd></div>
@@ -119,7 +119,7 @@ function Dilution({ of }: { of: Simulation }) {
   type Row = Simulation["dilution"][number];
   const columns: Column<Row>[] = [
     { name: "If the others held", text: true, cell: (row) => `× ${row.tvl_factor}` },
-    { name: "A day", cell: (row) => <Amount units={row.reward_units_per_day} token={of.reward_token} places={4} /> },
+    { name: "A day", cell: (row) => <Amount units={row.reward_units_per_day} token={of.reward_token} places={4} why={row.reason} /> },
     { name: "Reward APR", cell: (row) => <Known text={percent(row.reward_percent)} why={row.reason} /> },
   ];
   return <Table caption="How it thins out as others join" columns={columns} rows={of.dilution} id={(row) => row.tvl_factor} empty="" />;
