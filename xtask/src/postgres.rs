@@ -6,6 +6,9 @@ use std::process::Command;
 
 use crate::shell::{Failed, output, run_command};
 
+/// A standby that a test stops for a while finds what was written meanwhile, by the other tests too.
+const WAL_KEPT: &str = "2GB";
+
 /// A running server; stopped and deleted when dropped.
 pub(crate) struct Server {
     programs: String,
@@ -57,7 +60,8 @@ impl Server {
             Sync::Off => "off",
         };
         let options = format!(
-            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories={} -c fsync={fsync} -c max_connections=200",
+            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories={} -c fsync={fsync} -c max_connections=200 \
+             -c wal_keep_size={WAL_KEPT}",
             server.port,
             folder.display()
         );
