@@ -2,6 +2,7 @@
 
 use alloy_primitives::{U256, U512, Uint};
 
+use crate::math::inverse::inverse_x512;
 use crate::unit::{Amount, Liquidity};
 
 /// Units of the reward token per [`Weight`] (or times it: earned), with [`GROWTH_BITS`] fractional bits. Wraps: only
@@ -20,7 +21,7 @@ pub type Weight = U256;
 /// Fractional bits of a [`Weight`].
 pub const WEIGHT_BITS: usize = 128;
 
-/// `1 / x` of a sqrt price, as `floor((2^512 - 1) / x)`.
+/// `1 / x` of a sqrt price, as [`inverse_x512`] has it.
 pub type Inverse = U512;
 
 /// Room for a weight times a price times a trade, and for what is divided by it.
@@ -34,9 +35,9 @@ pub(crate) fn weight(liquidity: Liquidity) -> Weight {
     Weight::from(liquidity.0) << WEIGHT_BITS
 }
 
-/// `floor((2^512 - 1) / x)`; zero for a price of zero, which no pool has.
+/// [`inverse_x512`]; zero for a price of zero, which no pool has.
 pub fn inverse(x: U256) -> Inverse {
-    if x.is_zero() { Inverse::ZERO } else { Inverse::MAX / Inverse::from(x) }
+    inverse_x512(x).unwrap_or_default()
 }
 
 /// `a * b`, modulo 2^1024. Only limbs that are not zero cost anything, and weights, prices and inverses have few of them.

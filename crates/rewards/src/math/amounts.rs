@@ -2,6 +2,7 @@
 
 use alloy_primitives::{U256, U512};
 
+use crate::math::inverse::inverse_x512;
 use crate::math::tick::sqrt_ratio;
 use crate::unit::{Amount, Liquidity, SqrtPriceX96, Tick, TickRange};
 
@@ -23,27 +24,30 @@ pub fn holdings(
     price: SqrtPriceX96,
     rounding: Rounding,
 ) -> Option<(Amount, Amount)> {
-    let Between { token0, token1 } = between(range, tick, price)?;
+    let ends = (sqrt_ratio(range.lower)?, sqrt_ratio(range.upper)?);
+    let Between { token0, token1 } = Between::of(range, ends, tick, price);
     let amount0 = token0.map_or(Some(Amount::ZERO), |(low, high)| amount0(liquidity, low, high, rounding))?;
     let amount1 = token1.map_or(Some(Amount::ZERO), |(low, high)| amount1(liquidity, low, high, rounding))?;
     Some((amount0, amount1))
 }
 
 /// Between which prices a range holds each token; `None` where it holds none of it.
-struct Between {
-    token0: Option<(SqrtPriceX96, SqrtPriceX96)>,
-    token1: Option<(SqrtPriceX96, SqrtPriceX96)>,
+struct Between<P> {
+    token0: Option<(P, P)>,
+    token1: Option<(P, P)>,
 }
 
-fn between(range: TickRange, tick: Tick, price: SqrtPriceX96) -> Option<Between> {
-    let (lower, upper) = (sqrt_ratio(range.lower)?, sqrt_ratio(range.upper)?);
-    Some(if tick < range.lower {
-        Between { token0: Some((lower, upper)), token1: None }
-    } else if tick < range.upper {
-        Between { token0: Some((price, upper)), token1: Some((lower, price)) }
-    } else {
-        Between { token0: None, token1: Some((lower, upper)) }
-    })
+impl<P: Copy> Between<P> {
+    /// Of a range with such ends.
+    fn of(range: TickRange, (lower, upper): (P, P), tick: Tick, price: P) -> Self {
+        if tick < range.lower {
+            Self { token0: Some((lower, upper)), token1: None }
+        } else if tick < range.upper {
+            Self { token0: Some((price, upper)), token1: Some((lower, price)) }
+        } else {
+            Self { token0: None, token1: Some((lower, upper)) }
+        }
+    }
 }
 
 /// What a unit of liquidity in a range stands for at a price, for whoever asks of many positions in it.
@@ -55,7 +59,7 @@ pub struct UnitHoldings {
     token1_x96: U256,
 }
 
-/// A price with its inverse, times 2^512 and rounded down.
+/// A price with its inverse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Inverted {
     price: SqrtPriceX96,
@@ -65,7 +69,7 @@ pub struct Inverted {
 impl Inverted {
     /// `None` of zero, which no pool has.
     pub fn of(price: SqrtPriceX96) -> Option<Self> {
-        Some(Self { price, inverse_x512: U512::MAX.checked_div(U512::from(price.0))? })
+        Some(Self { price, inverse_x512: inverse_x512(price.0)? })
     }
 }
 
@@ -90,19 +94,16 @@ impl UnitHoldings {
     /// The inverses are low by one 2^-512 at most, so their difference is off by less than that, and what is cut off of it
     /// makes it low: token0 is told to less than one 2^-192 down and two up.
     pub fn of(range: TickRange, ends: &InvertedRange, tick: Tick, price: &Inverted) -> Option<Self> {
-        let token0_x192 = |low: &Inverted, high: &Inverted| {
+        let token0_x192 = |(low, high): (&Inverted, &Inverted)| {
             let apart = low.inverse_x512.checked_sub(high.inverse_x512)?;
             let apart_x192: U512 = apart >> (512 - 96 - 192);
             U256::checked_from_limbs_slice(apart_x192.as_limbs())
         };
-        let token1_x96 = |low: &Inverted, high: &Inverted| high.price.0.checked_sub(low.price.0);
-        let InvertedRange { lower, upper } = ends;
-        Some(if tick < range.lower {
-            Self { token0_x192: token0_x192(lower, upper)?, token1_x96: U256::ZERO }
-        } else if tick < range.upper {
-            Self { token0_x192: token0_x192(price, upper)?, token1_x96: token1_x96(lower, price)? }
-        } else {
-            Self { token0_x192: U256::ZERO, token1_x96: token1_x96(lower, upper)? }
+        let token1_x96 = |(low, high): (&Inverted, &Inverted)| high.price.0.checked_sub(low.price.0);
+        let Between { token0, token1 } = Between::of(range, (&ends.lower, &ends.upper), tick, price);
+        Some(Self {
+            token0_x192: token0.map_or(Some(U256::ZERO), token0_x192)?,
+            token1_x96: token1.map_or(Some(U256::ZERO), token1_x96)?,
         })
     }
 

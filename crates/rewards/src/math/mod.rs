@@ -2,6 +2,7 @@
 
 pub mod amounts;
 pub mod bitmap;
+pub mod inverse;
 pub(crate) mod memo;
 pub mod swap;
 pub mod tick;
