@@ -341,6 +341,42 @@ fn what_is_cut_short_is_refused() {
     }
 }
 
+#[test]
+fn what_is_left_over_is_refused() {
+    for (name, pool, log, _) in cases().into_iter().filter(|(_, _, _, expected)| expected.is_some()) {
+        for more in [&[0][..], &[0; 32], &[7; 64]] {
+            let long = RawLog { data: [&log.data[..], more].concat().into(), ..log.clone() };
+            let told = read_one(pool.clone(), vec![long]);
+            assert!(told.is_err(), "{name} with {} bytes more: {told:?}", more.len());
+        }
+    }
+}
+
+/// A price of 160 bits, liquidity of 128 and a tick of 24 each lie in a word of 256.
+#[test]
+fn what_is_wider_than_its_field_is_refused() {
+    let swap = uniswap_v3::pool::Swap {
+        sender: ANN,
+        recipient: BOB,
+        amount0: i(5),
+        amount1: i(-4),
+        sqrtPriceX96: u(1 << 40).to(),
+        liquidity: 9,
+        tick: "-3".parse().unwrap(),
+    };
+    let log = log(POOL, &swap);
+    let read = |log: &RawLog| uniswap_v3::pool_log(log);
+    assert!(read(&log).unwrap().is_some());
+    for (field, word, bytes) in [("price", 2, 12), ("liquidity", 3, 16), ("tick", 4, 29)] {
+        for byte in 0..bytes {
+            let mut data = log.data.to_vec();
+            data[32 * word + byte] ^= 1;
+            let dirty = RawLog { data: data.into(), ..log.clone() };
+            assert!(read(&dirty).is_err(), "{field}, byte {byte}");
+        }
+    }
+}
+
 fn topics_of_transfer() -> B256 {
     <token::Transfer as alloy::sol_types::SolEvent>::SIGNATURE_HASH
 }
