@@ -11,12 +11,17 @@ pub(crate) fn exact(units: Amount, decimals: u8) -> String {
     if fraction.is_empty() { whole } else { format!("{whole}.{fraction}") }
 }
 
-/// As [`exact`], cut (not rounded) after `places` decimals.
+/// As [`exact`], cut (not rounded) after `places` decimals; `<0.0001` of what is not nothing and would look like it.
 pub(crate) fn cut(units: Amount, decimals: u8, places: usize) -> String {
     let (whole, fraction) = split(units, decimals);
-    let whole = thousands(&whole);
     let kept = &fraction[..places.min(fraction.len())];
-    if kept.is_empty() { whole } else { format!("{whole}.{kept}") }
+    let looks_like_nothing = whole == "0" && kept.bytes().all(|digit| digit == b'0');
+    match (kept, looks_like_nothing && units > Amount::ZERO) {
+        ("", true) => "<1".to_owned(),
+        (kept, true) => format!("<0.{:0>width$}", 1, width = kept.len()),
+        ("", false) => thousands(&whole),
+        (kept, false) => format!("{}.{kept}", thousands(&whole)),
+    }
 }
 
 /// `share_ppm` as percent with four decimals.
@@ -50,7 +55,10 @@ mod tests {
     fn amounts_keep_every_digit() {
         let cases = [
             ("0", 18, "0", "0.0000"),
-            ("1", 18, "0.000000000000000001", "0.0000"),
+            ("1", 18, "0.000000000000000001", "<0.0001"),
+            ("99999999999999", 18, "0.000099999999999999", "<0.0001"),
+            ("100000000000000", 18, "0.0001", "0.0001"),
+            ("1", 2, "0.01", "0.01"),
             ("1234567", 6, "1.234567", "1.2345"),
             ("1234567000000", 6, "1,234,567", "1,234,567.0000"),
             ("999", 0, "999", "999"),
@@ -61,6 +69,8 @@ mod tests {
             assert_eq!(exact(units, decimals), whole);
             assert_eq!(cut(units, decimals, 4), short);
         }
+        let of_one = |units: &str| cut(units.parse().unwrap(), 6, 0);
+        assert_eq!((of_one("0"), of_one("999999"), of_one("1000000")), ("0".into(), "<1".into(), "1".into()));
     }
 
     #[test]
