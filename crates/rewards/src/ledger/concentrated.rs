@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
 use alloy_primitives::{Address, U256};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::event::PoolEvent;
 use crate::id::Holding;
@@ -23,7 +23,7 @@ use crate::pool::PoolFacts;
 use crate::unit::{Amount, Liquidity, SqrtPriceX96, Tick, TickRange};
 
 /// A concentrated pool's state after some event.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Stored")]
 pub struct ConcentratedLedger {
     price: Option<Price>,
@@ -31,8 +31,10 @@ pub struct ConcentratedLedger {
     /// Of all positions, wherever the price is; the accrual's numbers are sized for it.
     liquidity_of_all: u128,
     ticks: BTreeMap<Tick, TickLiquidity>,
+    #[serde(skip_serializing)]
     near: Near,
     positions: Vec<Position>,
+    #[serde(skip_serializing)]
     index: HashMap<Holding, PositionIndex>,
     facts: PoolFacts,
     fees: FeeBook,
@@ -88,7 +90,8 @@ impl PartialEq for Near {
 
 impl Eq for Near {}
 
-/// What is kept of a ledger: all but the index, which follows from the positions, and what follows from the ticks.
+/// What is kept of a ledger, in the order of its fields: all but the index, which follows from the positions, and what follows
+/// from the ticks.
 #[derive(Deserialize)]
 struct Stored {
     price: Option<Price>,
@@ -99,20 +102,6 @@ struct Stored {
     facts: PoolFacts,
     fees: FeeBook,
     totals: Totals,
-}
-
-/// The same, to be written from where it lies.
-#[derive(Serialize)]
-#[serde(rename = "Stored")]
-struct Borrowed<'a> {
-    price: &'a Option<Price>,
-    liquidity: &'a u128,
-    liquidity_of_all: &'a u128,
-    ticks: &'a BTreeMap<Tick, TickLiquidity>,
-    positions: &'a [Position],
-    facts: &'a PoolFacts,
-    fees: &'a FeeBook,
-    totals: &'a Totals,
 }
 
 impl ConcentratedLedger {
@@ -385,24 +374,5 @@ impl From<Stored> for ConcentratedLedger {
             fees,
             totals,
         }
-    }
-}
-
-impl Serialize for ConcentratedLedger {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self {
-            price,
-            liquidity,
-            liquidity_of_all,
-            ticks,
-            near: _,
-            positions,
-            index: _,
-            facts,
-            fees,
-            totals,
-        } = self;
-        Borrowed { price, liquidity, liquidity_of_all, ticks, positions, facts, fees, totals }
-            .serialize(serializer)
     }
 }
