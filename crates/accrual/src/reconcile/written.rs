@@ -158,12 +158,38 @@ pub(crate) fn ours_of(row: &AccountRow, view: &ComparisonView) -> Option<Amount>
     row.ours.iter().find(|(scoring, _)| scoring.as_str() == view.best_scoring).map(|(_, amount)| *amount)
 }
 
+/// With its sign; `<+0.0001` and `>-0.0001` of what is not nothing and would look like it.
 pub(crate) fn signed(difference: SignedAmount, decimals: u8) -> String {
-    let sign = if difference.0.is_negative() { "-" } else { "+" };
-    format!("{sign}{}", cut(difference.magnitude(), decimals, PLACES))
+    let (sign, beyond) = if difference.0.is_negative() { ('-', '>') } else { ('+', '<') };
+    let size = cut(difference.magnitude(), decimals, PLACES);
+    match size.strip_prefix('<') {
+        Some(least) => format!("{beyond}{sign}{least}"),
+        None => format!("{sign}{size}"),
+    }
 }
 
 /// A source is what somebody typed: nothing of it may move the cursor.
 fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::I256;
+
+    use super::*;
+
+    #[test]
+    fn a_difference_too_small_to_show_does_not_look_like_none() {
+        let cases = [
+            ("0", "+0.0000"),
+            ("77", "<+0.0001"),
+            ("-77", ">-0.0001"),
+            ("100000000000000", "+0.0001"),
+            ("-1500000000000000000", "-1.5000"),
+        ];
+        for (units, text) in cases {
+            assert_eq!(signed(SignedAmount(units.parse::<I256>().unwrap()), 18), text);
+        }
+    }
 }

@@ -28,8 +28,8 @@ impl Money<'_> {
     pub(super) fn brief(&self, units: Amount) -> String {
         let Some(decimals) = self.token.and_then(|token| token.decimals) else { return units.to_string() };
         let short = cut(units, decimals, 4);
-        let is_nothing = short.chars().all(|c| matches!(c, '0' | '.'));
-        if is_nothing { exact(units, decimals) } else { short }
+        let leaves_nothing = units == Amount::ZERO || short.starts_with('<');
+        if leaves_nothing { exact(units, decimals) } else { short }
     }
 
     /// With its sign, every digit; nothing is `0`.
@@ -166,6 +166,15 @@ pub(super) fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_large_figure_is_cut_and_a_small_one_has_every_digit() {
+        let token = Token { symbol: None, decimals: Some(6) };
+        let money = Money { token: Some(&token) };
+        for (units, text) in [("0", "0"), ("77", "0.000077"), ("1234567", "1.2345")] {
+            assert_eq!(money.brief(units.parse().unwrap()), text);
+        }
+    }
 
     #[test]
     fn nothing_that_others_wrote_becomes_markup() {
