@@ -102,6 +102,27 @@ impl Fresh {
         }
     }
 
+    /// How much room it takes on disk, once SQLite's log is moved into its file.
+    ///
+    /// # Panics
+    /// When nobody says.
+    pub async fn bytes(&self) -> u64 {
+        match self.engine {
+            Engine::Sqlite => {
+                self.raw("pragma wal_checkpoint(truncate)").await;
+                let file = self.url_text.trim_start_matches("sqlite://");
+                std::fs::metadata(file).expect("the file is there").len()
+            }
+            Engine::Postgres => {
+                let mut connection = PgConnection::connect(&self.url_text).await.expect("it opens");
+                let size = sqlx::query_scalar::<_, i64>("select pg_database_size(current_database())");
+                let size = size.fetch_one(&mut connection).await.expect("the server says");
+                connection.close().await.expect("it closes");
+                u64::try_from(size).expect("a size is not negative")
+            }
+        }
+    }
+
     /// Every row of every table, to compare.
     ///
     /// # Panics

@@ -7,17 +7,22 @@
 //! | `--runs N` | repeats what is noisy so often, five times unless told otherwise |
 //! | `--only WORD` | leaves out the sections whose title does not hold the word, and the file as it is |
 //!
-//! Each section is a bench of its own crate that prints a table. What was found and changed is written by people, below
-//! the tables, and stays.
+//! Everything is built into a folder of its own below cargo's, which is emptied first where the build is measured too. Then
+//! comes one bench after the other (`sections.rs`), each of which prints a table. What was found and changed is written by
+//! people, below the tables, and stays. Nothing else should run meanwhile.
 
+mod build;
 mod page;
+mod sections;
 mod workload;
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::machine;
+use crate::page as dashboard;
 use crate::postgres::{Server, Sync};
-use crate::shell::{Failed, root, target};
+use crate::shell::{Failed, root, run_command, target};
+use sections::SECTIONS;
 
 /// What is asked for.
 pub(super) struct Options {
@@ -28,73 +33,6 @@ pub(super) struct Options {
     only: Option<String>,
 }
 
-/// One bench: its title, what it is about, and the command that prints its table.
-struct Section {
-    title: &'static str,
-    about: &'static str,
-    command: &'static [&'static str],
-}
-
-const SECTIONS: &[Section] = &[
-    Section {
-        title: "The engine",
-        about: "604,800 blocks (fourteen days of Base) with 1,000,000 events: 85 % swaps with their fees replayed, 10 % adds and \
-                removes, 5 % hand-overs, the ledger's checks of every event included. `ledger` has no campaign, the other rows \
-                one of each scoring that they name, on one tracker. A process for each row, on one core; setting the positions \
-                up is not counted.",
-        command: &["bench", "--package", "accrual-rewards", "--bench", "engine"],
-    },
-    Section {
-        title: "Reward trees",
-        about: "A tree in Merkl's form of a million leaves, and all its proofs. The bar is 3 s and 500 MB.",
-        command: &["bench", "--package", "accrual-rewards", "--bench", "tree"],
-    },
-    Section {
-        title: "The key check",
-        about: "Reading a key's text, its MAC, finding it in the table, its standing and the comparison in constant time. \
-                The bar is 2 microseconds whatever the number of keys.",
-        command: &["bench", "--package", "accrual-access"],
-    },
-    Section {
-        title: "Admission",
-        about: "The processor's time for all that happens to a call before its handler and behind its answer: the key read \
-                from the headers and checked, the plan, the minute, the month, the headers about them, and the count. And \
-                how long a new key takes until it can be used, on SQLite in a file.",
-        command: &["bench", "--package", "accrual-api", "--bench", "admission"],
-    },
-    Section {
-        title: "Calls",
-        about: "The server beside a bare axum handler that sends the same bytes, each asked over 64 connections by one thread \
-                on the same two cores, while a block comes every two seconds. The bar is 60 % of the bare handler's calls, \
-                and 5 ms for 99 of 100 calls at half of ours.",
-        command: &["bench", "--package", "accrual-api", "--bench", "load", "--", "calls"],
-    },
-    Section {
-        title: "Streams",
-        about: "2,000 streams that only wait, each told of a block every two seconds. The bar is 200 MB for the server.",
-        command: &["bench", "--package", "accrual-api", "--bench", "load", "--", "streams"],
-    },
-    Section {
-        title: "Charts",
-        about: "Histories of 14 days over three pools with a campaign of 1,000 accounts each, one at a time, with nothing kept.",
-        command: &["bench", "--package", "accrual-api", "--bench", "history"],
-    },
-    Section {
-        title: "The store",
-        about: "1,000,000 swaps in transactions of 50,000 on SQLite (WAL, `synchronous = FULL`), read back and decoded.",
-        command: &[
-            "run",
-            "--release",
-            "--package",
-            "accrual-store",
-            "--example",
-            "insert_speed",
-            "--",
-            "sqlite://target/speed.db",
-        ],
-    },
-];
-
 /// Measures, and writes BENCHMARKS.md.
 pub(crate) fn bench(arguments: &[String]) -> Result<(), Failed> {
     let options = read(arguments)?;
@@ -103,9 +41,16 @@ pub(crate) fn bench(arguments: &[String]) -> Result<(), Failed> {
         None => Some(Server::start(machine::need_postgres()?, Sync::On)?),
     };
     let url = options.postgres.clone().or_else(|| server.as_ref().map(Server::url));
+    machine::need_c_compiler()?;
+    dashboard::build()?;
     let mut tables = Vec::new();
+    if options.wants(build::TITLE) {
+        let text = build::measure()?;
+        tables.push(page::Table { title: build::TITLE, about: build::ABOUT.to_owned(), text });
+    } else {
+        run_command(cargo(&["build", "--locked", "--release", "--package", "accrual"]))?;
+    }
     for section in SECTIONS.iter().filter(|section| options.wants(section.title)) {
-        let _ = std::fs::remove_file(root().join("target/speed.db"));
         let text = table(section.command, url.as_deref())?;
         tables.push(page::Table { title: section.title, about: section.about.to_owned(), text });
     }
@@ -146,11 +91,23 @@ fn read(arguments: &[String]) -> Result<Options, Failed> {
     Ok(options)
 }
 
-/// Runs a bench and answers what it prints, which is shown as well.
-fn table(arguments: &[&str], postgres: Option<&str>) -> Result<String, Failed> {
+/// The binary that is measured.
+fn binary() -> String {
+    target("bench/release/accrual")
+}
+
+/// cargo, building into the folder for benches.
+fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new("cargo");
     command.args(arguments).current_dir(root());
-    command.env("CARGO_TARGET_DIR", target("")).stderr(std::process::Stdio::inherit());
+    command.env("CARGO_TARGET_DIR", target("bench")).env("CARGO_INCREMENTAL", "0");
+    command
+}
+
+/// Runs a bench and answers what it prints, which is shown as well.
+fn table(arguments: &[&str], postgres: Option<&str>) -> Result<String, Failed> {
+    let mut command = cargo(arguments);
+    command.env("ACCRUAL_BINARY", binary()).stderr(Stdio::inherit());
     if let Some(url) = postgres {
         command.env("ACCRUAL_TEST_POSTGRES_URL", url);
     }

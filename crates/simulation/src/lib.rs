@@ -14,6 +14,7 @@
 //!   death: a process ends at a step to the outside, and what it did before stays;
 //! - `process.rs`: a process as it begins and goes on; `lives.rs`: one after the other, as a seed has them die;
 //! - `seed.rs`: one seed from its chain to its verdict.
+//! - `quiet.rs`: the same chain on a real port and without weather, for benches.
 //!
 //! `cargo xtask simulate --seeds N` runs many; a seed that fails is printed with the command that repeats it.
 
@@ -31,6 +32,7 @@ mod lives;
 mod machines;
 mod node;
 mod process;
+mod quiet;
 mod rows;
 mod seed;
 mod stage;
@@ -41,6 +43,7 @@ mod weather;
 mod wire;
 mod world;
 
+pub use quiet::Quiet;
 pub use seed::{Outcome, run, run_at};
 pub use sums::{Sums, run_all};
 pub use weather::Nodes;

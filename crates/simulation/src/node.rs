@@ -48,6 +48,20 @@ pub(crate) struct Manner {
     pub(crate) repeats_logs: bool,
 }
 
+impl Manner {
+    /// As a good node does.
+    pub(crate) fn quiet() -> Self {
+        Self {
+            block_timestamp: true,
+            finality: true,
+            range_blocks_max: 10_000,
+            logs_max: 100_000,
+            empty_beyond_head: false,
+            repeats_logs: false,
+        }
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Filter {

@@ -239,14 +239,7 @@ impl Weather {
 
     /// Nothing goes wrong, ever: one node that answers at once.
     pub(crate) fn calm() -> Self {
-        let manner = Manner {
-            block_timestamp: true,
-            finality: true,
-            range_blocks_max: 10_000,
-            logs_max: 100_000,
-            empty_beyond_head: false,
-            repeats_logs: false,
-        };
+        let manner = Manner::quiet();
         let (machines, latency_max) = (Machines::One, Duration::from_millis(1));
         Self {
             chance: Chance::new(0, 2),

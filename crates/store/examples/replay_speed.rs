@@ -25,7 +25,11 @@ async fn main() -> Result<(), StoreError> {
     let db = Db::open(&url, Mode::Read).await?;
     let (events, reading) = read(&db, &id).await?;
     let pool = pool(&db, id).await?;
-    report("read and decoded", events.len(), reading);
+    println!("{} events, read and decoded in {} s:\n", events.len(), seconds(reading));
+    println!(
+        "| scoring | folded, s | hourly rows made, s | rows | snapshots made, s | snapshots | their bytes |"
+    );
+    println!("|---|---|---|---|---|---|---|");
     let is_wanted = |scoring: &Scoring| wanted.as_ref().is_none_or(|wanted| wanted == scoring.as_str());
     for scoring in Scoring::ALL.into_iter().filter(is_wanted) {
         let campaign = campaign(&pool, scoring, &events);
@@ -66,15 +70,17 @@ fn fold(pool: &Pool, campaign: &Campaign, events: &[PlacedEvent]) {
     }
     let taken = recorder.take();
     rows += taken.pools.len() + taken.campaigns.len() + taken.accounts.len();
-    println!("{:?}:", campaign.scoring);
-    report("folded", events.len(), folding);
-    report("hourly rows made", rows, hours);
-    report("snapshots made", states, snapshots);
-    println!("  {} MB of snapshots, {} positions", bytes / 1_000_000, tracker.ledger().positions().len());
+    println!(
+        "| {} | {} | {} | {rows} | {} | {states} | {bytes} |",
+        campaign.scoring.as_str(),
+        seconds(folding),
+        seconds(hours),
+        seconds(snapshots),
+    );
 }
 
-fn report(what: &str, count: usize, spent: Duration) {
-    println!("  {what}: {count} in {} ms", spent.as_millis());
+fn seconds(time: Duration) -> String {
+    format!("{}.{:03}", time.as_secs(), time.subsec_millis())
 }
 
 async fn pool(db: &Db, id: PoolId) -> Result<Pool, StoreError> {

@@ -8,7 +8,7 @@ use sqlx::AssertSqlSafe;
 use crate::db::Engine;
 
 /// Rows a statement, largest first. A batch is cut into these few sizes, so that each text is prepared once a
-/// connection. More rows a statement are no faster on either engine (measured with `examples/insert_speed.rs`).
+/// connection. More rows a statement are no faster on either engine (measured with `tests/benches/store`).
 const SIZES: [usize; 5] = [1024, 256, 64, 8, 1];
 
 /// What SQLite allows in one statement; PostgreSQL allows twice as many.

@@ -1,20 +1,24 @@
 //! Indexing with accruals on the workload that peers' figures were measured on, beside its lower bounds, in one run.
 
+mod node;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::shell::{Failed, run, run_command, target};
+use crate::shell::{Failed, output, run, run_command, target};
+use node::{Node, PORT};
 
 pub(super) const TITLE: &str = "Indexing with accruals, beside the raw download";
 
 pub(super) const ABOUT: &str = "A node on loopback with a synthetic chain (`bench/canned-rpc` of the shared facts, which is not part \
     of this repository), default configuration, every event decoded, checked by the ledger, keyed and durable, and one campaign \
     accrued over the lot. Seconds of wall time, alternating in one run: median (lowest to highest); the ratio is to the raw \
-    download of the same logs. `verify` is how completeness is proved, `late` that every answer comes 100 ms later.";
+    download of the same logs. `verify` is how completeness is proved, `late` that every answer comes 100 ms later. The report \
+    comes right after: both together are what it takes from a new machine to an answer. Below, the stored events of the large \
+    chain are read and folded anew.";
 
-const PORT: &str = "18545";
 const FIRST: u64 = 10_000_000;
 
 /// A chain of the workload.
@@ -26,11 +30,19 @@ struct Chain {
 const SMALL: Chain = Chain { blocks: 100_000, logs: 100_000 };
 const LARGE: Chain = Chain { blocks: 604_800, logs: 1_000_000 };
 
-/// What one run took.
+/// What a program took.
 #[derive(Clone, Copy)]
 struct Spent {
     ms: u128,
     peak_mb: u64,
+}
+
+/// What one way of indexing took in one run, and left behind.
+struct Run {
+    index: Spent,
+    report: Spent,
+    requests: u64,
+    database_bytes: u64,
 }
 
 /// Who indexes, and how.
@@ -67,55 +79,71 @@ const ROWS: &[Row] = &[
 
 pub(super) fn measure(folder: &str, runs: usize, postgres: Option<&str>) -> Result<String, Failed> {
     let built = build(folder)?;
-    run("cargo", ["build", "--release", "--package", "accrual"])?;
     let mut table =
-        "| chain | who | wall, s | ratio | peak memory, MB | requests |\n|---|---|---|---|---|---|\n"
+        "| chain | who | wall, s | ratio | peak memory, MB | requests | then report, s | database, bytes a log |\n\
+         |---|---|---|---|---|---|---|---|\n"
             .to_owned();
     for chain in [SMALL, LARGE] {
         for latency_ms in [0, 100] {
-            let rows: Vec<&Row> = ROWS
-                .iter()
-                .filter(|row| row.latency_ms == latency_ms)
-                .filter(|row| row.engine == Engine::Sqlite || postgres.is_some())
-                .collect();
-            let node = Node::start(&built, &chain, latency_ms)?;
-            let mut bounds = vec![Vec::new(); 2];
-            let mut spent = vec![Vec::new(); rows.len()];
-            let mut requests = vec![0; rows.len()];
-            for _ in 0..runs {
-                bounds[0].push(bound(&built, "rawdl", &chain, "10000")?);
-                bounds[1].push(bound(&built, "bare-alloy", &chain, "2000")?);
-                for (place, row) in rows.iter().enumerate() {
-                    let before = node.requests();
-                    spent[place].push(index(row, postgres)?);
-                    requests[place] = node.requests().saturating_sub(before);
-                }
-            }
-            let raw = median(&bounds[0]).ms;
-            let mut add = |who: &str, spent: &[Spent], requests: Option<u64>| {
-                let requests = requests.map(|count| count.to_string()).unwrap_or_default();
-                table.push_str(&line(&chain, who, spent, raw, &requests));
-            };
-            add(&named("raw download, logs only", latency_ms), &bounds[0], None);
-            add(&named("alloy, decode and count only", latency_ms), &bounds[1], None);
-            for (place, row) in rows.iter().enumerate() {
-                add(&format!("accrual, {}", row.name), &spent[place], Some(requests[place]));
-            }
+            table.push_str(&rows(&built, &chain, latency_ms, runs, postgres)?);
         }
     }
-    Ok(table.trim_end().to_owned())
+    let node = Node::start(&built, &LARGE, 0)?;
+    Ok(format!("{table}\n{}", replay(&node)?))
+}
+
+/// The rows of one chain: each way of indexing in turn with its lower bounds.
+fn rows(
+    built: &Path,
+    chain: &Chain,
+    latency_ms: u32,
+    runs: usize,
+    postgres: Option<&str>,
+) -> Result<String, Failed> {
+    let rows: Vec<&Row> = ROWS
+        .iter()
+        .filter(|row| row.latency_ms == latency_ms)
+        .filter(|row| row.engine == Engine::Sqlite || postgres.is_some())
+        .collect();
+    let node = Node::start(built, chain, latency_ms)?;
+    let (mut raw, mut decoded) = (Vec::new(), Vec::new());
+    let mut done: Vec<Vec<Run>> = rows.iter().map(|_| Vec::new()).collect();
+    for _ in 0..runs {
+        raw.push(bound(built, "rawdl", chain, "10000")?);
+        decoded.push(bound(built, "bare-alloy", chain, "2000")?);
+        for (row, done) in rows.iter().zip(&mut done) {
+            done.push(one(row, &node, postgres)?);
+        }
+    }
+    let raw_ms = median(&raw).ms;
+    let mut text = line(chain, &named("raw download, logs only", latency_ms), &raw, raw_ms, " | | ");
+    text.push_str(&line(
+        chain,
+        &named("alloy, decode and count only", latency_ms),
+        &decoded,
+        raw_ms,
+        " | | ",
+    ));
+    for (row, done) in rows.iter().zip(&done) {
+        let spent: Vec<Spent> = done.iter().map(|run| run.index).collect();
+        let reports: Vec<Spent> = done.iter().map(|run| run.report).collect();
+        let last = done.last().map_or((0, 0), |run| (run.requests, run.database_bytes / chain.logs));
+        let more = format!("{} | {} | {}", last.0, seconds(median(&reports).ms), last.1);
+        text.push_str(&line(chain, &format!("accrual, {}", row.name), &spent, raw_ms, &more));
+    }
+    Ok(text)
 }
 
 fn named(what: &str, latency_ms: u32) -> String {
     if latency_ms == 0 { what.to_owned() } else { format!("{what}, late") }
 }
 
-fn line(chain: &Chain, who: &str, spent: &[Spent], raw_ms: u128, requests: &str) -> String {
+fn line(chain: &Chain, who: &str, spent: &[Spent], raw_ms: u128, more: &str) -> String {
     let middle = median(spent).ms;
     let (lowest, highest) = (spent.iter().map(|one| one.ms).min(), spent.iter().map(|one| one.ms).max());
     let tenths = 10 * middle / raw_ms.max(1);
     format!(
-        "| {} blocks, {} logs | {who} | {} ({} to {}) | {}.{} | {} | {requests} |\n",
+        "| {} blocks, {} logs | {who} | {} ({} to {}) | {}.{} | {} | {more} |\n",
         chain.blocks,
         chain.logs,
         seconds(middle),
@@ -155,52 +183,6 @@ fn build(folder: &str) -> Result<PathBuf, Failed> {
     Ok(copy.join("target/release"))
 }
 
-/// The workload's node, ended with its owner.
-struct Node(Child);
-
-impl Node {
-    fn start(built: &Path, chain: &Chain, latency_ms: u32) -> Result<Self, Failed> {
-        let numbers = [chain.blocks.to_string(), chain.logs.to_string(), latency_ms.to_string()];
-        let mut command = Command::new(built.join("canned-rpc"));
-        command.args(["--blocks", &numbers[0], "--logs", &numbers[1], "--latency-ms", &numbers[2]]);
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let node = Self(child.map_err(|error| Failed(format!("canned-rpc cannot be started ({error})")))?);
-        let begun = Instant::now();
-        while get("/").is_none() {
-            if begun.elapsed() > Duration::from_secs(120) {
-                return Err(Failed("canned-rpc does not answer on its port".to_owned()));
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        Ok(node)
-    }
-
-    /// Questions answered so far, by the node's own count.
-    fn requests(&self) -> u64 {
-        let text = get("/").unwrap_or_default();
-        let calls = text.split("\"calls\"").nth(1).unwrap_or_default();
-        let calls = calls.split('}').next().unwrap_or_default();
-        calls.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse::<u64>().ok()).sum()
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// The body of a page of the node.
-fn get(path: &str) -> Option<String> {
-    use std::io::{Read, Write};
-    let mut stream = std::net::TcpStream::connect(format!("127.0.0.1:{PORT}")).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").ok()?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).ok()?;
-    text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned())
-}
-
 fn bound(built: &Path, program: &str, chain: &Chain, width: &str) -> Result<Spent, Failed> {
     let in_flight = if program == "rawdl" { "2" } else { "4" };
     let (first, blocks) = (FIRST.to_string(), chain.blocks.to_string());
@@ -209,29 +191,37 @@ fn bound(built: &Path, program: &str, chain: &Chain, width: &str) -> Result<Spen
     watched(command)
 }
 
-/// `accrual index` from nothing to the head.
-fn index(row: &Row, postgres: Option<&str>) -> Result<Spent, Failed> {
+/// `accrual index` from nothing to the head, and `accrual report`.
+fn one(row: &Row, node: &Node, postgres: Option<&str>) -> Result<Run, Failed> {
     let folder = PathBuf::from(target("bench-index"));
     let _ = std::fs::remove_dir_all(&folder);
     let failed = |error: std::io::Error| Failed(format!("{}: {error}", folder.display()));
     std::fs::create_dir_all(&folder).map_err(failed)?;
-    let database = match (row.engine, postgres) {
-        (Engine::Postgres, Some(url)) => fresh_database(url)?,
-        _ => "sqlite://bench.db".to_owned(),
+    let server = postgres.filter(|_| row.engine == Engine::Postgres);
+    let database = server.map_or_else(|| Ok("sqlite://bench.db".to_owned()), fresh_database)?;
+    std::fs::write(folder.join("bench.toml"), configuration(&database, row.extra)).map_err(failed)?;
+    let accrual = |arguments: &[&str]| {
+        let mut command = Command::new(super::binary());
+        command.current_dir(&folder).args(arguments).args(["--config", "bench.toml"]);
+        watched(command)
     };
-    let config = folder.join("bench.toml");
-    std::fs::write(&config, configuration(&database, row.extra)).map_err(failed)?;
-    let mut command = Command::new(target("release/accrual"));
-    command.current_dir(&folder).args([
-        "index",
-        "--config",
-        "bench.toml",
-        "--to",
-        "head",
-        "--progress",
-        "off",
-    ]);
-    watched(command)
+    let before = node.requests();
+    let index = accrual(&["index", "--to", "head", "--progress", "off"])?;
+    let requests = node.requests().saturating_sub(before);
+    let report = accrual(&["report", "--campaign", "bench"])?;
+    let database_bytes = match server {
+        Some(_) => database_bytes(&database)?,
+        None => std::fs::metadata(folder.join("bench.db")).map_err(failed)?.len(),
+    };
+    Ok(Run { index, report, requests, database_bytes })
+}
+
+/// Indexes the large chain once more and folds what is stored, by each scoring.
+fn replay(node: &Node) -> Result<String, Failed> {
+    one(&ROWS[0], node, None)?;
+    let url = format!("sqlite://{}", target("bench-index/bench.db"));
+    let example = ["run", "--release", "--package", "accrual-store", "--example", "replay_speed", "--"];
+    super::table(&[&example[..], &[&url, "usdc-weth"]].concat(), None)
 }
 
 /// The database `bench` of a server, made anew.
@@ -241,6 +231,14 @@ fn fresh_database(url: &str) -> Result<String, Failed> {
     }
     let (server, _) = url.rsplit_once('/').unwrap_or((url, ""));
     Ok(format!("{server}/accrual_bench"))
+}
+
+/// How much room a server's database takes.
+fn database_bytes(url: &str) -> Result<u64, Failed> {
+    let size = ["--tuples-only", "--command", "select pg_database_size(current_database())"];
+    output("psql", [&[url][..], &size].concat())
+        .and_then(|text| text.trim().parse().ok())
+        .ok_or_else(|| Failed("psql does not say how large the database is".to_owned()))
 }
 
 /// The pool and the position manager that the workload's chain has, and a campaign over all of it.

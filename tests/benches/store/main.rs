@@ -1,31 +1,59 @@
-//! How fast events are stored: `cargo run --release -p accrual-store --example insert_speed -- URL`.
+//! How fast events are stored and read again, and how many bytes each takes, on both engines.
 //!
-//! Stores 1,000,000 swaps of one pool in batches of 50,000, one transaction each, then reads them all.
+//! `cargo bench -p accrual-tests --bench store`; PostgreSQL is measured where `ACCRUAL_TEST_POSTGRES_URL` names a server. Stores
+//! 1,000,000 swaps of one pool in batches of 50,000, one transaction each, then reads them all, in turn on each engine.
 
 use std::time::{Duration, Instant};
 
 use accrual_rewards::event::{PlacedEvent, PoolEvent};
 use accrual_rewards::id::{PoolId, Venue};
 use accrual_rewards::unit::{BlockNumber, Liquidity, SignedAmount, SqrtPriceX96, Tick, UnixSeconds};
-use accrual_store::{Db, DbUrl, Extension, Header, Mode, PoolExtension, PoolRow, StoreError};
+use accrual_store::{Db, Engine, Extension, Header, PoolExtension, PoolRow, StoreError};
 use accrual_store::{commit, events, pools};
-use alloy_primitives::{Address, B256, I256, U256};
+use accrual_tests::db;
+use alloy::primitives::{Address, B256, I256, U256};
 
+const RUNS: usize = 5;
 const BATCHES: u64 = 20;
 const BATCH_EVENTS: u64 = 50_000;
 const BLOCK_EVENTS: u64 = 5;
 
+/// What one run took, and left behind.
+struct Run {
+    storing: Duration,
+    reading: Duration,
+    bytes: u64,
+}
+
 #[tokio::main]
-async fn main() -> Result<(), StoreError> {
-    let url: DbUrl = std::env::args().nth(1).expect("the address of an empty database").parse()?;
-    let db = Db::open(&url, Mode::Write).await?;
-    db.migrate().await?;
+async fn main() {
+    let engines = [Engine::Sqlite, Engine::Postgres];
+    let mut runs = [Vec::new(), Vec::new()];
+    for _ in 0..RUNS {
+        for (engine, runs) in engines.into_iter().zip(&mut runs) {
+            runs.extend(run(engine).await);
+        }
+    }
+    println!("| engine | events stored a second | events read and decoded a second | bytes an event |");
+    println!("|---|---|---|---|");
+    for (engine, runs) in engines.iter().zip(&runs).filter(|(_, runs)| !runs.is_empty()) {
+        let bytes = runs.iter().map(|run| run.bytes).max().unwrap_or(0) / (BATCHES * BATCH_EVENTS);
+        let (storing, reading) = (rates(runs, |run| run.storing), rates(runs, |run| run.reading));
+        println!("| {engine} | {storing} | {reading} | {bytes} |");
+    }
+}
+
+/// `None` where there is no server.
+async fn run(engine: Engine) -> Option<Run> {
+    let fresh = db::fresh(engine).await?;
     let pool: PoolId = "speed".parse().expect("a good id");
-    pools::register(&db, &row(&pool)).await?;
-    report("stored", store(&db, &pool).await?);
-    report("read", read(&db, &pool).await?);
-    db.close().await;
-    Ok(())
+    pools::register(&fresh.db, &row(&pool)).await.expect("a pool is registered");
+    let before = fresh.bytes().await;
+    let storing = store(&fresh.db, &pool).await.expect("events are stored");
+    let bytes = fresh.bytes().await - before;
+    let reading = read(&fresh.db, &pool).await.expect("events are read");
+    fresh.remove().await;
+    Some(Run { storing, reading, bytes })
 }
 
 async fn store(db: &Db, pool: &PoolId) -> Result<Duration, StoreError> {
@@ -53,10 +81,13 @@ async fn read(db: &Db, pool: &PoolId) -> Result<Duration, StoreError> {
     }
 }
 
-fn report(what: &str, spent: Duration) {
-    let rows = u128::from(BATCHES * BATCH_EVENTS);
-    let rows_per_second = rows * 1000 / spent.as_millis().max(1);
-    println!("{what} {rows} events in {} ms: {rows_per_second} rows/s", spent.as_millis());
+/// Events a second: the median, the lowest and the highest.
+fn rates(runs: &[Run], of: impl Fn(&Run) -> Duration) -> String {
+    let rate = |run| u128::from(BATCHES * BATCH_EVENTS) * 1000 / of(run).as_millis().max(1);
+    let mut rates: Vec<u128> = runs.iter().map(rate).collect();
+    rates.sort_unstable();
+    let [lowest, .., highest] = rates[..] else { return String::new() };
+    format!("{} ({lowest} to {highest})", rates[rates.len() / 2])
 }
 
 fn row(pool: &PoolId) -> PoolRow {
