@@ -15,9 +15,11 @@ mod headers;
 mod managers;
 mod reading;
 mod steady;
+mod worth;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use accrual_rewards::event::PlacedEvent;
 use accrual_rewards::tracker::Pool;
@@ -27,6 +29,7 @@ use alloy::primitives::{Address, U256};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt, try_join};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::ahead::{driven, task};
 use crate::complete::{Completeness, Evidence};
@@ -40,6 +43,7 @@ use crate::source::{BlockRange, LogQuery, LogSource, RawLog};
 use headers::block_time;
 use reading::Read;
 use steady::{check_ends, check_hashes, in_chain_order};
+use worth::Worth;
 
 /// A range of blocks with all that happened to the pools in it.
 #[derive(Debug)]
@@ -67,6 +71,7 @@ pub struct Fetcher {
     planner: Arc<Mutex<Planner>>,
     known: Mutex<KnownIds>,
     densities: Mutex<BTreeMap<Address, Density>>,
+    worth: Mutex<Worth>,
     final_block: BlockNumber,
     block_seconds: Option<u64>,
     ranges_in_flight_max: usize,
@@ -77,6 +82,8 @@ pub struct Fetcher {
 struct FirstPass {
     blocks: BlockRange,
     read: Read,
+    /// How long the answers took.
+    took: Duration,
     /// Headers that were asked for beside the logs.
     headers: BTreeMap<u64, Header>,
     /// What the headers commit to, where that is asked for.
@@ -115,6 +122,7 @@ impl Fetcher {
             planner,
             known: Mutex::new(known),
             densities: Mutex::default(),
+            worth: Mutex::default(),
             final_block,
             block_seconds,
             ranges_in_flight_max,
@@ -143,9 +151,9 @@ impl Fetcher {
         driven(ranges).inspect(move |_| places.add_permits(1)).boxed()
     }
 
-    /// Cuts `blocks` by the width that holds when each range is begun. The first ranges are narrow: they come soon, so that
-    /// folding begins, and they show how managers are best read before much is asked of them. Each takes one of the places, to be
-    /// given back when it is handed out.
+    /// Cuts `blocks` by the width that holds when each range is begun, and that is worth it. The first ranges are narrow: they come
+    /// soon, so that folding begins, and they show how managers are best read before much is asked of them. Each takes one of the
+    /// places, to be given back when it is handed out.
     fn planned(
         self: Arc<Self>,
         blocks: BlockRange,
@@ -156,7 +164,8 @@ impl Fetcher {
             async move {
                 let rest = rest?;
                 places.acquire().await.expect("nobody closes it").forget();
-                let last = rest.first.0.saturating_add(width_max - 1).min(rest.last.0);
+                let width = width_max.min(fetcher.worth().blocks_max());
+                let last = rest.first.0.saturating_add(width - 1).min(rest.last.0);
                 let part = fetcher.planner().first_part(BlockRange { last: BlockNumber(last), ..rest });
                 Some((part, (after(part, rest), width_max.saturating_mul(2))))
             }
@@ -170,10 +179,12 @@ impl Fetcher {
         };
         let whole = self.sparse_managers(blocks.width());
         let questions = interest::questions(self.pools(), &whole, blocks);
+        let asked_at = Instant::now();
         let (mut read, headers) = try_join!(
             self.read_each(questions, evidence.as_ref()),
             self.settled_ends(blocks, evidence.as_ref())
         )?;
+        let took = asked_at.elapsed();
         for (manager, mints) in self.mints(&read.logs) {
             if whole.contains(&manager) {
                 self.learn_density(manager, &read.logs, mints.values().sum(), blocks.width());
@@ -183,7 +194,7 @@ impl Fetcher {
         }
         in_chain_order(&mut read.logs)?;
         let learnt = join::learn(&self.routes, &read.logs);
-        Ok(FirstPass { blocks, read, headers, evidence, learnt, whole })
+        Ok(FirstPass { blocks, read, took, headers, evidence, learnt, whole })
     }
 
     fn pools(&self) -> &[Pool] {
@@ -200,8 +211,11 @@ impl Fetcher {
     }
 
     async fn complete(&self, pass: FirstPass, queries: Vec<LogQuery>) -> Result<Fetched, IndexError> {
-        let FirstPass { blocks, mut read, headers, evidence, .. } = pass;
-        if !queries.is_empty() {
+        let FirstPass { blocks, mut read, took, headers, evidence, .. } = pass;
+        if queries.is_empty() {
+            self.worth().answered(blocks.width(), read.logs.len(), took);
+        } else {
+            self.worth().asked_again();
             read.extend(self.read_each(queries, evidence.as_ref()).await?);
             in_chain_order(&mut read.logs)?;
         }
@@ -222,6 +236,10 @@ impl Fetcher {
 
     fn densities(&self) -> MutexGuard<'_, BTreeMap<Address, Density>> {
         self.densities.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn worth(&self) -> MutexGuard<'_, Worth> {
+        self.worth.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn known(&self) -> MutexGuard<'_, KnownIds> {

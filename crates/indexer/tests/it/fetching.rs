@@ -30,6 +30,8 @@ const WEIGHTED: Address = Address::repeat_byte(0x13);
 /// A chain of logs, and the questions that were asked of it.
 pub(crate) struct Node {
     logs: Vec<RawLog>,
+    /// How long an answer takes.
+    latency: Duration,
     asked: Mutex<Vec<LogQuery>>,
 }
 
@@ -44,7 +46,7 @@ impl Node {
             log_index,
             ..log
         });
-        Self { logs: placed.collect(), asked: Mutex::default() }
+        Self { logs: placed.collect(), latency: Duration::ZERO, asked: Mutex::default() }
     }
 }
 
@@ -65,6 +67,9 @@ impl LogSource for Node {
 
     async fn logs(&self, query: &LogQuery) -> Result<Vec<RawLog>, SourceError> {
         self.asked.lock().unwrap().push(query.clone());
+        if !self.latency.is_zero() {
+            tokio::time::sleep(self.latency).await;
+        }
         let matches = |log: &&RawLog| {
             let block = BlockNumber(log.block_number);
             let topics = query.topics.iter().enumerate().all(|(place, allowed)| {
@@ -178,9 +183,32 @@ async fn all_venues_come_together_however_they_are_cut() {
 
 #[tokio::test]
 async fn the_first_ranges_are_narrow() {
-    for (width, widths) in [(10_000, vec![1_000, 2_000, 4_000, 8_000, 10_000, 5_000]), (400, vec![400; 75])] {
+    for (width, widths) in
+        [(10_000, vec![1_000, 2_000, 2_000, 2_000, 2_000, 10_000, 10_000, 1_000]), (400, vec![400; 75])]
+    {
         let fetched: Vec<_> = ranges(&Arc::new(chain()), 30_000, width).try_collect().await.unwrap();
         assert_eq!(fetched.iter().map(|range| range.blocks.width()).collect::<Vec<_>>(), widths);
+    }
+}
+
+/// What waits takes memory, and there is no round trip to be saved.
+#[tokio::test(start_paused = true)]
+async fn a_near_node_is_asked_for_some_thousand_logs_and_a_far_one_for_all_that_it_gives() {
+    let sync = aerodrome::pool::Sync { reserve0: u(1), reserve1: u(2) };
+    let node = |latency| Node {
+        latency: Duration::from_millis(latency),
+        ..Node::new((1..=30_000).map(|block| (block, log(BASIC, &sync))).collect())
+    };
+    let near = vec![1_000, 2_000, 2_000, 2_000, 2_000, 4_000, 4_000, 4_000, 4_000, 4_000, 1_000];
+    for (latency, widths) in
+        [(0, near), (100, vec![1_000, 2_000, 2_000, 2_000, 2_000, 10_000, 10_000, 1_000])]
+    {
+        let fetched: Vec<_> = ranges(&Arc::new(node(latency)), 30_000, 10_000).try_collect().await.unwrap();
+        assert_eq!(
+            fetched.iter().map(|range| range.blocks.width()).collect::<Vec<_>>(),
+            widths,
+            "{latency} ms"
+        );
     }
 }
 
