@@ -43,25 +43,31 @@ pub(crate) fn bench(arguments: &[String]) -> Result<(), Failed> {
     let url = options.postgres.clone().or_else(|| server.as_ref().map(Server::url));
     machine::need_c_compiler()?;
     dashboard::build()?;
-    let mut tables = Vec::new();
+    let (mut tables, mut failures) = (Vec::new(), Vec::new());
+    // What one section cannot measure costs none of the others their hour.
+    let mut take = |title, about: &str, measured: Result<String, Failed>| {
+        let text = measured.unwrap_or_else(|Failed(why)| {
+            failures.push(why.clone());
+            format!("not measured: {why}")
+        });
+        tables.push(page::Table { title, about: about.to_owned(), text });
+    };
     if options.wants(build::TITLE) {
-        let text = build::measure()?;
-        tables.push(page::Table { title: build::TITLE, about: build::ABOUT.to_owned(), text });
+        take(build::TITLE, build::ABOUT, build::measure());
     } else {
         run_command(cargo(&["build", "--locked", "--release", "--package", "accrual"]))?;
     }
     for section in SECTIONS.iter().filter(|section| options.wants(section.title)) {
-        let text = table(section.command, url.as_deref())?;
-        tables.push(page::Table { title: section.title, about: section.about.to_owned(), text });
+        take(section.title, section.about, table(section.command, url.as_deref()));
     }
     if let Some(folder) = options.workload.as_ref().filter(|_| options.wants(workload::TITLE)) {
-        let text = workload::measure(folder, options.runs, url.as_deref())?;
-        tables.push(page::Table { title: workload::TITLE, about: workload::ABOUT.to_owned(), text });
+        let measured = workload::measure(folder, options.runs, url.as_deref());
+        take(workload::TITLE, workload::ABOUT, measured);
     }
-    match options.only {
-        Some(_) => Ok(()),
-        None => page::write(&tables, arguments),
+    if options.only.is_none() {
+        page::write(&tables, arguments)?;
     }
+    if failures.is_empty() { Ok(()) } else { Err(Failed(failures.join("; "))) }
 }
 
 impl Options {

@@ -25,7 +25,7 @@ pub(super) const SECTIONS: &[Section] = &[
         title: "The key check",
         about: "Reading a key's text, its MAC, finding it in the table, its standing and the comparison in constant time. \
                 The bar is 2 microseconds whatever the number of keys.",
-        command: &["bench", "--package", "accrual-access"],
+        command: &["bench", "--package", "accrual-access", "--bench", "key_check"],
     },
     Section {
         title: "Admission",
@@ -48,7 +48,8 @@ pub(super) const SECTIONS: &[Section] = &[
     },
     Section {
         title: "Charts",
-        about: "Histories of 14 days over three pools with a campaign of 1,000 accounts each, one at a time, with nothing kept.",
+        about: "Histories of 14 days over three pools with a campaign of 1,000 accounts each, one call at a time: the first, for which \
+                the answer is made, and those after it at the same block.",
         command: &["bench", "--package", "accrual-api", "--bench", "history"],
     },
     Section {

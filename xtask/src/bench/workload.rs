@@ -85,7 +85,9 @@ pub(super) fn measure(folder: &str, runs: usize, postgres: Option<&str>) -> Resu
             .to_owned();
     for chain in [SMALL, LARGE] {
         for latency_ms in [0, 100] {
-            table.push_str(&rows(&built, &chain, latency_ms, runs, postgres)?);
+            let rows = rows(&built, &chain, latency_ms, runs, postgres)?;
+            print!("{rows}");
+            table.push_str(&rows);
         }
     }
     let node = Node::start(&built, &LARGE, 0)?;
@@ -176,8 +178,13 @@ fn build(folder: &str) -> Result<PathBuf, Failed> {
     let copy = PathBuf::from(target("canned-rpc"));
     std::fs::create_dir_all(&copy).map_err(|error| Failed(format!("{}: {error}", copy.display())))?;
     run("cp", ["-r", "--no-preserve=mode", &format!("{folder}/."), &copy.display().to_string()])?;
+    let manifest = copy.join("Cargo.toml");
+    // Below our own folder cargo would take it for a part of our workspace.
+    let text = std::fs::read_to_string(&manifest).map(|text| format!("{text}\n[workspace]\n"));
+    text.and_then(|text| std::fs::write(&manifest, text))
+        .map_err(|error| Failed(format!("{}: {error}", manifest.display())))?;
     let mut command = Command::new("cargo");
-    command.args(["build", "--release", "--manifest-path", &copy.join("Cargo.toml").display().to_string()]);
+    command.args(["build", "--release", "--manifest-path", &manifest.display().to_string()]);
     command.env("CARGO_TARGET_DIR", copy.join("target"));
     run_command(command)?;
     Ok(copy.join("target/release"))
