@@ -12,25 +12,39 @@ macro_rules! columns {
     };
 }
 
+/// Which entries are asked for: those that fit all that is named, and all where nothing is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Which<'a> {
+    /// Whose keys, by the client's id.
+    pub client_id: Option<&'a str>,
+    /// Which key it was done to.
+    pub key_id: Option<&'a str>,
+    /// Who did it, as the audit names them.
+    pub actor: Option<&'a str>,
+}
+
 const AFTER: &str = concat!(
     "select ",
     columns!(),
-    " from audit where seq > $1 and ($2 = '' or client_id = $2) order by seq limit $3"
+    " from audit where seq > $1 and ($2 = '' or client_id = $2) and ($3 = '' or key_id = $3)",
+    " and ($4 = '' or actor = $4) order by seq limit $5"
 );
 
-/// The entries after `seq`, oldest first; of one client where one is named.
+/// The entries after `seq`, oldest first.
 ///
 /// # Errors
 /// [`StoreError::Damaged`], or the database's own.
-pub async fn after(
-    db: &Db,
-    seq: u64,
-    client_id: Option<&str>,
-    limit: usize,
-) -> Result<Vec<AuditRow>, StoreError> {
+pub async fn after(db: &Db, seq: u64, which: Which<'_>, limit: usize) -> Result<Vec<AuditRow>, StoreError> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let Which { client_id, key_id, actor } = which;
     let rows: Vec<Cells> = on!(db, pool => sqlx::query_as(AFTER)
-        .bind(bound(seq)).bind(client_id.unwrap_or_default()).bind(limit).fetch_all(pool).await)?;
+        .bind(bound(seq))
+        .bind(client_id.unwrap_or_default())
+        .bind(key_id.unwrap_or_default())
+        .bind(actor.unwrap_or_default())
+        .bind(limit)
+        .fetch_all(pool)
+        .await)?;
     rows.into_iter().map(|cells| row(db, cells)).collect()
 }
 

@@ -12,10 +12,14 @@ import { type Column, Table } from "../ui/table";
 /** As many as the API answers at once. */
 const PAGE = 500;
 
+const KEY_ID = /^[0-9A-Za-z]{12}$/;
+
 export function Audit() {
   const query = useQuery();
-  const { value, failure } = useAskOn<AuditPage>(path("/v1/audit", { limit: PAGE, after: query.after, client: query.client }), "slow");
-  const rows = value?.data.filter((one) => !query.key || one.key_id === query.key) ?? [];
+  const isId = KEY_ID.test(query.key ?? "");
+  const key_id = isId ? query.key : undefined;
+  const { value, failure } = useAskOn<AuditPage>(path("/v1/audit", { limit: PAGE, after: query.after, client: query.client, key_id }), "slow");
+  const rows = query.key && !isId ? [] : value?.data ?? [];
   const isMore = value?.next_after != null;
   return (
     <>
@@ -23,13 +27,12 @@ export function Audit() {
       <Panel title="What was done to keys">
         <Filter />
         <Trouble failure={failure} />
-        {value && query.key && (
+        {value && isId && (
           <p class="quiet">
-            {count(rows.length)} of {query.after || isMore ? "this page's" : "all"} {count(value.data.length)} entries{query.client ? " of the client" : ""} concern this key
-            {query.after || isMore ? "; other pages may have more." : "."}
+            {count(rows.length)} entries{query.client ? " of the client" : ""} concern this key{query.after || isMore ? "; other pages have more." : "."}
           </p>
         )}
-        {value ? <Table caption="What was done to keys" columns={COLUMNS} rows={rows} id={(one) => String(one.seq)} empty={query.key ? "Nothing of this page concerns this key." : "Nothing further was done."} /> : !failure && <Waiting />}
+        {value ? <Table caption="What was done to keys" columns={COLUMNS} rows={rows} id={(one) => String(one.seq)} empty={query.key && !isId ? "A key's id has 12 letters and digits." : "Nothing further was done."} /> : !failure && <Waiting />}
         {(query.after || isMore) && (
           <nav class="pages" aria-label="Pages of the audit">
             <button type="button" disabled={!query.after} onClick={() => adjust({ after: "" })}>From the beginning</button>
@@ -59,7 +62,7 @@ function Changed({ of: { action, before, after } }: { of: AuditEntry }) {
   return <span title={says || undefined}>{action}</span>;
 }
 
-/** One client's entries, as the API picks them; one key's, as the page picks them out of what it has. */
+/** One client's entries and one key's, as the API picks them. */
 function Filter() {
   const query = useQuery();
   const keys = useAsk<Data<Key[]>>("/v1/keys", "slow").value?.data ?? [];

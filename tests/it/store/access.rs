@@ -8,7 +8,8 @@ use accrual_access::rotation::{self, Kind, Stage, Terms};
 use accrual_access::scope::Scope;
 use accrual_rewards::unit::UnixSeconds;
 use accrual_store::access::{By, ChangeError, Outcome, Repeat, Whose, change};
-use accrual_store::{Db, audit, clients, dump, keys, replicas, rotations};
+use accrual_store::audit::{self, Which};
+use accrual_store::{Db, clients, dump, keys, replicas, rotations};
 
 use accrual_tests::db::on_each_engine;
 
@@ -181,7 +182,7 @@ async fn the_audit_is_one_chain_and_says_who_and_why() {
             Ok::<_, Refused>((change::edit(family, &other, &edit, UnixSeconds(40))?, String::new(), ()))
         });
         edited.await.unwrap();
-        let rows = audit::after(db, 0, None, 100).await.unwrap();
+        let rows = audit::after(db, 0, Which::default(), 100).await.unwrap();
         let mut walk = Walk::new();
         rows.iter().for_each(|row| walk.step(row).unwrap());
         let actions: Vec<&str> = rows.iter().map(|row| row.action.as_str()).collect();
@@ -194,10 +195,20 @@ async fn the_audit_is_one_chain_and_says_who_and_why() {
         assert!(last.before_json.contains("it's a") && last.after_json.contains(r#""note":"new""#));
         let secret = key(1).1.secret_mac;
         assert!(rows.iter().all(|row| !format!("{row:?}").contains(&secret)), "no MAC in the audit");
-        let page = audit::after(db, 2, None, 2).await.unwrap();
+        let page = audit::after(db, 2, Which::default(), 2).await.unwrap();
         assert_eq!(page.iter().map(|row| row.seq).collect::<Vec<_>>(), [3, 4]);
-        let others = audit::after(db, 0, Some("id-of-other"), 10).await.unwrap();
-        assert_eq!(others.iter().map(|row| row.seq).collect::<Vec<_>>(), [4, 5]);
+        let (client, key, actor) = (Some("id-of-other"), Some(other.as_str()), Some("cli:test"));
+        for (which, seqs) in [
+            (Which { client_id: client, ..Which::default() }, vec![4, 5]),
+            (Which { key_id: key, ..Which::default() }, vec![4, 5]),
+            (Which { key_id: Some(id.as_str()), ..Which::default() }, vec![1, 2]),
+            (Which { client_id: client, key_id: Some(id.as_str()), ..Which::default() }, vec![]),
+            (Which { actor, ..Which::default() }, vec![1, 2, 3, 4, 5]),
+            (Which { actor: Some("cli:nobody"), ..Which::default() }, vec![]),
+        ] {
+            let found = audit::after(db, 0, which, 10).await.unwrap();
+            assert_eq!(found.iter().map(|row| row.seq).collect::<Vec<_>>(), seqs, "{which:?}");
+        }
     })
     .await;
 }

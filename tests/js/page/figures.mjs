@@ -142,7 +142,7 @@ async function filtered(one, entry) {
   for (const text of await rows.allTextContents()) assert(text.includes(entry.key_id), text);
   assert(one.url().includes(`client=${client}`) && one.url().includes(`key=${entry.key_id}`), one.url());
   await one.getByLabel("Key", { exact: true }).fill("nobody-has-this");
-  await one.getByText("Nothing of this page concerns this key.").waitFor();
+  await one.getByText("A key's id has 12 letters and digits.").waitFor();
 }
 
 /** What each chart saves as CSV is what the API answers as CSV. */

@@ -8,7 +8,8 @@ use accrual_indexer::rpc::RpcSource;
 use accrual_indexer::source::LogSource;
 use accrual_indexer::{IndexError, preflight};
 use accrual_rewards::unit::BlockNumber;
-use accrual_store::{Db, Mode, audit, backup, checkpoints, keys, leases};
+use accrual_store::audit::{self, Which};
+use accrual_store::{Db, Mode, backup, checkpoints, keys, leases};
 
 use crate::cli::{Check, CheckWhat};
 use crate::config::Config;
@@ -64,7 +65,7 @@ async fn check_audit(config: &Config, heads: Option<&Path>) -> Outcome {
     let db = Db::open(&config.database, Mode::Read).await?;
     let mut walk = Walk::new();
     loop {
-        let page = audit::after(&db, walk.head().0, None, PAGE).await?;
+        let page = audit::after(&db, walk.head().0, Which::default(), PAGE).await?;
         if page.is_empty() {
             break;
         }

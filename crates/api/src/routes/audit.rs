@@ -1,8 +1,9 @@
 //! `GET /v1/audit`: what was done to keys, oldest first, each entry bound to the one before it.
 
 use accrual_access::audit::AuditRow;
+use accrual_access::key::KeyId;
 use accrual_rewards::unit::UnixSeconds;
-use accrual_store::audit;
+use accrual_store::audit::{self, Which};
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -67,23 +68,38 @@ struct Entry {
     params(
         ("after" = Option<u64>, Query, description = "`next_after` of the page before.", example = 50),
         ("limit" = Option<u32>, Query, description = "The most rows of the page; 50 unless told otherwise.", minimum = 1, maximum = 500),
-        ("client" = Option<String>, Query, description = "One client's only, by name or id.", example = "dashboard")
+        ("client" = Option<String>, Query, description = "One client's only, by name or id.", example = "dashboard"),
+        ("key_id" = Option<String>, Query, description = "What was done to one key, by its id of 12 letters and digits.", example = "0123456789ab"),
+        ("actor" = Option<String>, Query, description = "What one actor did, as the entries name it: of a key, `key:` and its id.", example = "key:0123456789ab")
     ),
     responses(
         (status = 200, description = "One page.", body = Page),
-        (status = 404, description = "not_found: there is no such client.")
+        (status = 404, description = "not_found: there is no such client or key.")
     )
 )]
 pub(crate) async fn list(State(api): State<Api>, mut params: Params) -> Result<Json<Page>, ApiError> {
     let after = params.take("after", |text| whole(text).ok_or("must be an entry's seq".to_owned()));
     let limit = params.take("limit", limit).unwrap_or(LIMIT_DEFAULT);
     let client = params.take("client", |text| Ok(text.to_owned()));
+    let key = params.take("key_id", |text| {
+        text.parse::<KeyId>().map_err(|_| "must be a key's id: 12 letters and digits".to_owned())
+    });
+    let actor = params.take("actor", |text| Ok(text.to_owned()));
     params.done()?;
     let client = match client {
         Some(name) => Some(api.keys().client(&name).await?.client_id),
         None => None,
     };
-    let rows = audit::after(api.db(), after.unwrap_or(0), client.as_deref(), limit).await?;
+    let key = match key {
+        Some(id) => Some(api.keys().get(&id).await?.id),
+        None => None,
+    };
+    let which = Which {
+        client_id: client.as_deref(),
+        key_id: key.as_ref().map(KeyId::as_str),
+        actor: actor.as_deref(),
+    };
+    let rows = audit::after(api.db(), after.unwrap_or(0), which, limit).await?;
     let next_after = (rows.len() == limit).then(|| rows.last().map(|row| row.seq)).flatten();
     Ok(Json(Page { data: rows.into_iter().map(Entry::of).collect(), next_after }))
 }

@@ -251,6 +251,15 @@ async fn each_step_and_each_refusal() {
     assert_eq!(office.call(&new).await.code(), "key_revoked");
     assert_eq!(office.post(&path("/roll_back"), json!({})).await.code(), "rotation_not_open");
     let audit = office.get("/v1/audit?client=desk").await.json();
+    let of_key = office.get(&format!("/v1/audit?key_id={id}")).await.json();
+    let rows = of_key["data"].as_array().unwrap();
+    assert!(!rows.is_empty() && rows.iter().all(|row| row["key_id"] == id.as_str()), "{of_key}");
+    let actor = rows[0]["actor"].as_str().unwrap();
+    let by_actor = office.get(&format!("/v1/audit?actor={actor}&key_id={id}")).await.json();
+    assert_eq!(by_actor["data"], of_key["data"]);
+    assert_eq!(office.get("/v1/audit?actor=nobody").await.json()["data"], json!([]));
+    assert_eq!(office.get("/v1/audit?key_id=zzzzzzzzzzzz").await.code(), "not_found");
+    assert_eq!(office.get("/v1/audit?key_id=no-id").await.code(), "bad_parameter");
     let last =
         audit["data"].as_array().unwrap().iter().find(|row| row["action"] == "rotation.roll_back").unwrap();
     assert_eq!(last["reason"], "the deploy failed");

@@ -56,7 +56,8 @@ async fn a_used_key_moves_to_the_new_pepper_and_the_old_one_can_go() {
 
     let only_new = server(&rig, NEW).await;
     assert_eq!((call(&only_new, &used).await, call(&only_new, &unused).await), (200, 401));
-    let last = accrual_store::audit::after(&rig.db, 0, None, 1_000).await.unwrap().pop().unwrap();
+    let last =
+        accrual_store::audit::after(&rig.db, 0, Default::default(), 1_000).await.unwrap().pop().unwrap();
     assert_eq!((last.action.as_str(), last.actor.as_str()), ("key.renew_mac", "accrual"));
     assert!(
         last.after_json.contains("\"pepper_version\":2") && !last.after_json.contains("mac"),

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use accrual_access::audit::AuditRow;
 use accrual_access::record::KeyRecord;
 use accrual_api::keys::KeyView;
-use accrual_store::{Db, audit};
+use accrual_store::Db;
+use accrual_store::audit::{self, Which};
 use serde::Serialize;
 
 use super::time;
@@ -64,7 +65,7 @@ pub(super) async fn list(args: List) -> Outcome {
 async fn stories(db: &Db) -> Result<BTreeMap<String, AuditRow>, accrual_store::StoreError> {
     let (mut stories, mut after) = (BTreeMap::new(), 0);
     loop {
-        let page = audit::after(db, after, None, PAGE).await?;
+        let page = audit::after(db, after, Which::default(), PAGE).await?;
         let Some(last) = page.last() else { return Ok(stories) };
         after = last.seq;
         for row in page {
