@@ -83,6 +83,7 @@ pub(super) fn measure(folder: &str, runs: usize, postgres: Option<&str>) -> Resu
         "| chain | who | wall, s | ratio | peak memory, MB | requests | then report, s | database, bytes a log |\n\
          |---|---|---|---|---|---|---|---|\n"
             .to_owned();
+    print!("{table}");
     for chain in [SMALL, LARGE] {
         for latency_ms in [0, 100] {
             let rows = rows(&built, &chain, latency_ms, runs, postgres)?;
