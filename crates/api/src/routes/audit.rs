@@ -70,7 +70,7 @@ struct Entry {
         ("limit" = Option<u32>, Query, description = "The most rows of the page; 50 unless told otherwise.", minimum = 1, maximum = 500),
         ("client" = Option<String>, Query, description = "One client's only, by name or id.", example = "dashboard"),
         ("key_id" = Option<String>, Query, description = "What was done to one key, by its id of 12 letters and digits.", example = "0123456789ab"),
-        ("actor" = Option<String>, Query, description = "What one actor did, as the entries name it: of a key, `key:` and its id.", example = "key:0123456789ab")
+        ("actor" = Option<String>, Query, description = "What one actor did, as the entries name it: of a key, `key:` and its id.", min_length = 1, example = "key:0123456789ab")
     ),
     responses(
         (status = 200, description = "One page.", body = Page),
@@ -84,7 +84,9 @@ pub(crate) async fn list(State(api): State<Api>, mut params: Params) -> Result<J
     let key = params.take("key_id", |text| {
         text.parse::<KeyId>().map_err(|_| "must be a key's id: 12 letters and digits".to_owned())
     });
-    let actor = params.take("actor", |text| Ok(text.to_owned()));
+    // Nobody is named by nothing: a script whose variable is empty does not mean everybody.
+    let named = |text: &str| (!text.is_empty()).then(|| text.to_owned()).ok_or("names nobody".to_owned());
+    let actor = params.take("actor", named);
     params.done()?;
     let client = match client {
         Some(name) => Some(api.keys().client(&name).await?.client_id),

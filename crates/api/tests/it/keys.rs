@@ -259,7 +259,9 @@ async fn each_step_and_each_refusal() {
     assert_eq!(by_actor["data"], of_key["data"]);
     assert_eq!(office.get("/v1/audit?actor=nobody").await.json()["data"], json!([]));
     assert_eq!(office.get("/v1/audit?key_id=zzzzzzzzzzzz").await.code(), "not_found");
-    assert_eq!(office.get("/v1/audit?key_id=no-id").await.code(), "bad_parameter");
+    for wrong in ["key_id=no-id", "key_id=", "actor="] {
+        assert_eq!(office.get(&format!("/v1/audit?{wrong}")).await.code(), "bad_parameter", "{wrong}");
+    }
     let last =
         audit["data"].as_array().unwrap().iter().find(|row| row["action"] == "rotation.roll_back").unwrap();
     assert_eq!(last["reason"], "the deploy failed");
