@@ -7,3 +7,5 @@ pub mod js;
 pub mod liar;
 pub mod played;
 pub mod proxy;
+pub mod quiet;
+pub mod watched;

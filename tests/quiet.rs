@@ -1,4 +1,4 @@
-//! The node that is indexed, and its logs downloaded without anything else.
+//! The simulated chain as a node without weather, a configuration for it, and its logs downloaded without anything else.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,38 +9,49 @@ use jiff::Timestamp;
 use reqwest::Client;
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
 
 const SEED: u64 = 9;
 const RANGE_BLOCKS: u64 = 10_000;
 const IN_FLIGHT: usize = 2;
 
-/// A quiet chain that is served.
-pub(crate) struct Served {
-    pub(crate) quiet: Arc<Quiet>,
+/// A quiet chain that is served until it is dropped.
+#[derive(Debug)]
+pub struct Served {
+    /// The chain.
+    pub quiet: Arc<Quiet>,
     url: String,
+    _serving: AbortOnDropHandle<std::io::Result<()>>,
 }
 
 /// What a raw download brought.
-pub(crate) struct Downloaded {
-    pub(crate) logs: usize,
-    pub(crate) wall: Duration,
+#[derive(Debug)]
+pub struct Downloaded {
+    /// How many logs.
+    pub logs: usize,
+    /// How long it took.
+    pub wall: Duration,
 }
 
 impl Served {
-    pub(crate) async fn start(blocks: u64) -> Self {
+    /// A chain of so many blocks, on a free port of loopback.
+    ///
+    /// # Panics
+    /// When nothing can be listened on.
+    pub async fn start(blocks: u64) -> Self {
         let quiet = Arc::new(Quiet::new(SEED, blocks));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         let url = format!("http://{}", listener.local_addr().expect("it listens"));
-        tokio::spawn(Arc::clone(&quiet).serve(listener));
-        Self { quiet, url }
+        let serving = AbortOnDropHandle::new(tokio::spawn(Arc::clone(&quiet).serve(listener)));
+        Self { quiet, url, _serving: serving }
     }
 
     /// A configuration that follows the pool, with one campaign over all of the chain.
-    pub(crate) fn configuration(&self, database: &str, verify: &str) -> String {
+    pub fn configuration(&self, database: &str, verify: &str) -> String {
         let (pool, born) = self.quiet.pool();
         let (starts_at, ends_at) = self.quiet.times_seconds();
         format!(
-            include_str!("index.toml"),
+            include_str!("quiet.toml"),
             database = database,
             url = self.url,
             verify = verify,
@@ -54,7 +65,10 @@ impl Served {
     }
 
     /// Asks for all logs of the pool and its manager, reads the bytes, and counts the logs by a word that each has once.
-    pub(crate) async fn download(&self) -> Downloaded {
+    ///
+    /// # Panics
+    /// When the node does not answer.
+    pub async fn download(&self) -> Downloaded {
         let (first, last) = self.quiet.heights();
         let client = Client::new();
         let begun = Instant::now();

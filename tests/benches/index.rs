@@ -6,17 +6,14 @@
 //! `cargo build --release && cargo bench -p accrual-tests --bench index`, with `ACCRUAL_BINARY` as the path of the binary that
 //! was built. With `ACCRUAL_TEST_POSTGRES_URL` it measures PostgreSQL too.
 
-mod chain;
-mod watched;
-
 use std::path::Path;
 use std::time::Duration;
 
 use accrual_store::Engine;
-use accrual_tests::binary::{command, text};
+use accrual_tests::binary::{path, text};
+use accrual_tests::quiet::Served;
+use accrual_tests::watched::{Spent, median, ratio, spread, watch};
 use accrual_tests::{config, db};
-use chain::Served;
-use watched::{Spent, watch};
 
 const LENGTHS_BLOCKS: [u64; 2] = [50_000, 150_000];
 const RUNS: usize = 5;
@@ -65,20 +62,17 @@ async fn measure(blocks: u64) {
             runs.extend(index(&served, way).await);
         }
     }
-    let raw = median(&downloads);
     println!("| {blocks} | {logs} | raw download, logs only | {} | 1.0 | | | |", spread(&downloads));
     for (way, runs) in WAYS.iter().zip(&runs).filter(|(_, runs)| !runs.is_empty()) {
         let index: Vec<Duration> = runs.iter().map(|run| run.index.wall).collect();
         let report: Vec<Duration> = runs.iter().map(|run| run.report.wall).collect();
-        let tenths = 10 * median(&index).as_millis() / raw.as_millis().max(1);
         println!(
-            "| {blocks} | {logs} | accrual, {} | {} | {}.{} | {} | {} | {} |",
+            "| {blocks} | {logs} | accrual, {} | {} | {} | {} | {} | {} |",
             way.name,
             spread(&index),
-            tenths / 10,
-            tenths % 10,
+            ratio(median(&index), median(&downloads)),
             spread(&report),
-            runs.iter().map(|run| run.index.peak_kb / 1000).max().unwrap_or(0),
+            runs.iter().map(|run| run.index.peak_mb).max().unwrap_or(0),
             runs.last().map_or(0, |run| run.calls),
         );
     }
@@ -97,25 +91,10 @@ async fn index(served: &Served, way: &Way) -> Option<Run> {
     Some(Run { index, report, calls })
 }
 
+/// Waited for on a thread of its own: the node is in this process.
 async fn accrual(arguments: &[&str], config: &Path) -> Spent {
-    watch(command(&[arguments, &["--config", text(config)]].concat())).await
-}
-
-fn median(times: &[Duration]) -> Duration {
-    let mut sorted = times.to_vec();
-    sorted.sort_unstable();
-    sorted[sorted.len() / 2]
-}
-
-/// The median, the lowest and the highest.
-fn spread(times: &[Duration]) -> String {
-    let (lowest, highest) = (times.iter().min(), times.iter().max());
-    let [middle, lowest, highest] =
-        [Some(&median(times)), lowest, highest].map(|time| seconds(*time.expect("it ran")));
-    format!("{middle} ({lowest} to {highest})")
-}
-
-/// Hundredths are enough on a noisy machine.
-fn seconds(time: Duration) -> String {
-    format!("{}.{:02}", time.as_secs(), time.subsec_millis() / 10)
+    let mut command = std::process::Command::new(path());
+    command.args(arguments).args(["--config", text(config)]).env_remove("ACCRUAL_PEPPER");
+    let watched = tokio::task::spawn_blocking(|| watch(command)).await;
+    watched.expect("nobody aborts it").unwrap_or_else(|why| panic!("{why}"))
 }

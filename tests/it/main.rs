@@ -17,6 +17,7 @@ mod node;
 mod nodes;
 mod outage;
 mod page;
+mod quiet;
 mod retained;
 mod rotation;
 mod secrets;

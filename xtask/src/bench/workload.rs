@@ -1,14 +1,17 @@
 //! Indexing with accruals on the workload that peers' figures were measured on, beside its lower bounds, in one run.
 
 mod node;
+#[path = "../../../tests/watched.rs"]
+#[allow(unreachable_pub, reason = "it is a module of the tests' library as well")]
+mod watched;
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use crate::shell::{Failed, output, run, run_command, target};
 use node::{Node, PORT};
+use watched::Spent;
 
 pub(super) const TITLE: &str = "Indexing with accruals, beside the raw download";
 
@@ -29,13 +32,6 @@ struct Chain {
 
 const SMALL: Chain = Chain { blocks: 100_000, logs: 100_000 };
 const LARGE: Chain = Chain { blocks: 604_800, logs: 1_000_000 };
-
-/// What a program took.
-#[derive(Clone, Copy)]
-struct Spent {
-    ms: u128,
-    peak_mb: u64,
-}
 
 /// What one way of indexing took in one run, and left behind.
 struct Run {
@@ -118,21 +114,21 @@ fn rows(
             done.push(one(row, &node, postgres)?);
         }
     }
-    let raw_ms = median(&raw).ms;
-    let mut text = line(chain, &named("raw download, logs only", latency_ms), &raw, raw_ms, " | | ");
+    let raw_wall = watched::median(&walls(&raw));
+    let mut text = line(chain, &named("raw download, logs only", latency_ms), &raw, raw_wall, " | | ");
     text.push_str(&line(
         chain,
         &named("alloy, decode and count only", latency_ms),
         &decoded,
-        raw_ms,
+        raw_wall,
         " | | ",
     ));
     for (row, done) in rows.iter().zip(&done) {
         let spent: Vec<Spent> = done.iter().map(|run| run.index).collect();
-        let reports: Vec<Spent> = done.iter().map(|run| run.report).collect();
+        let reports: Vec<Duration> = done.iter().map(|run| run.report.wall).collect();
         let last = done.last().map_or((0, 0), |run| (run.requests, run.database_bytes / chain.logs));
-        let more = format!("{} | {} | {}", last.0, seconds(median(&reports).ms), last.1);
-        text.push_str(&line(chain, &format!("accrual, {}", row.name), &spent, raw_ms, &more));
+        let more = format!("{} | {} | {}", last.0, watched::seconds(watched::median(&reports)), last.1);
+        text.push_str(&line(chain, &format!("accrual, {}", row.name), &spent, raw_wall, &more));
     }
     Ok(text)
 }
@@ -141,32 +137,20 @@ fn named(what: &str, latency_ms: u32) -> String {
     if latency_ms == 0 { what.to_owned() } else { format!("{what}, late") }
 }
 
-fn line(chain: &Chain, who: &str, spent: &[Spent], raw_ms: u128, more: &str) -> String {
-    let middle = median(spent).ms;
-    let (lowest, highest) = (spent.iter().map(|one| one.ms).min(), spent.iter().map(|one| one.ms).max());
-    let tenths = 10 * middle / raw_ms.max(1);
+fn line(chain: &Chain, who: &str, spent: &[Spent], raw: Duration, more: &str) -> String {
+    let walls = walls(spent);
     format!(
-        "| {} blocks, {} logs | {who} | {} ({} to {}) | {}.{} | {} | {more} |\n",
+        "| {} blocks, {} logs | {who} | {} | {} | {} | {more} |\n",
         chain.blocks,
         chain.logs,
-        seconds(middle),
-        seconds(lowest.unwrap_or(0)),
-        seconds(highest.unwrap_or(0)),
-        tenths / 10,
-        tenths % 10,
+        watched::spread(&walls),
+        watched::ratio(watched::median(&walls), raw),
         spent.iter().map(|one| one.peak_mb).max().unwrap_or(0),
     )
 }
 
-/// Hundredths are enough on a noisy machine.
-fn seconds(ms: u128) -> String {
-    format!("{}.{:02}", ms / 1000, ms % 1000 / 10)
-}
-
-fn median(spent: &[Spent]) -> Spent {
-    let mut sorted = spent.to_vec();
-    sorted.sort_by_key(|one| one.ms);
-    sorted[sorted.len() / 2]
+fn walls(spent: &[Spent]) -> Vec<Duration> {
+    spent.iter().map(|one| one.wall).collect()
 }
 
 /// Builds the workload's programs from a copy, since the shared folder is not ours to write to.
@@ -196,7 +180,7 @@ fn bound(built: &Path, program: &str, chain: &Chain, width: &str) -> Result<Spen
     let (first, blocks) = (FIRST.to_string(), chain.blocks.to_string());
     let mut command = Command::new(built.join(program));
     command.args([PORT, &first, &blocks, width, in_flight]);
-    watched(command)
+    watched::watch(command).map_err(Failed)
 }
 
 /// `accrual index` from nothing to the head, and `accrual report`.
@@ -211,7 +195,7 @@ fn one(row: &Row, node: &Node, postgres: Option<&str>) -> Result<Run, Failed> {
     let accrual = |arguments: &[&str]| {
         let mut command = Command::new(super::binary());
         command.current_dir(&folder).args(arguments).args(["--config", "bench.toml"]);
-        watched(command)
+        watched::watch(command).map_err(Failed)
     };
     let before = node.requests();
     let index = accrual(&["index", "--to", "head", "--progress", "off"])?;
@@ -252,34 +236,4 @@ fn database_bytes(url: &str) -> Result<u64, Failed> {
 /// The pool and the position manager that the workload's chain has, and a campaign over all of it.
 fn configuration(database: &str, extra: &str) -> String {
     include_str!("workload.toml").replace("DATABASE", database).replace("EXTRA", extra.trim_end())
-}
-
-/// Runs a program to its end, and looks every few milliseconds how much memory it took at most.
-fn watched(mut command: Command) -> Result<Spent, Failed> {
-    let what = format!("{command:?}");
-    let begun = Instant::now();
-    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-    let mut child = child.map_err(|error| Failed(format!("{what}: cannot be started ({error})")))?;
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak_kb = 0;
-    let ended = loop {
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kb = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
-        peak_kb = peak_kb.max(kb.unwrap_or(0));
-        match child.try_wait() {
-            Ok(Some(status)) => break status,
-            Ok(None) => std::thread::sleep(Duration::from_millis(5)),
-            Err(error) => return Err(Failed(format!("{what}: {error}"))),
-        }
-    };
-    let ms = begun.elapsed().as_millis();
-    if !ended.success() {
-        let lines = child
-            .stderr
-            .take()
-            .map(|stderr| BufReader::new(stderr).lines().map_while(Result::ok).collect::<Vec<_>>());
-        return Err(Failed(format!("{what}: failed ({ended}): {}", lines.unwrap_or_default().join("\n"))));
-    }
-    Ok(Spent { ms, peak_mb: peak_kb / 1000 })
 }
