@@ -29,7 +29,7 @@ export function Audit() {
         <Trouble failure={failure} />
         {value && isId && (
           <p class="quiet">
-            {count(rows.length)} entries{query.client ? " of the client" : ""} concern this key{query.after || isMore ? "; other pages may have more." : "."}
+            {count(rows.length)} {rows.length === 1 ? "entry" : "entries"}{query.client ? " of the client" : ""} about this key{query.after || isMore ? "; other pages may have more." : "."}
           </p>
         )}
         {value ? <Table caption="What was done to keys" columns={COLUMNS} rows={rows} id={(one) => String(one.seq)} empty={query.key && !isId ? "A key's id has 12 letters and digits." : "Nothing further was done."} /> : !failure && <Waiting />}

@@ -137,7 +137,7 @@ async function filtered(one, entry) {
   const client = await one.getByLabel("Client").locator("option").nth(1).textContent();
   await one.getByLabel("Client").selectOption(client);
   await one.getByLabel("Key", { exact: true }).fill(entry.key_id);
-  await one.getByText(/entries of the client concern this key/).waitFor();
+  await one.getByText(/entr(y|ies) of the client about this key/).waitFor();
   assert((await rows.count()) > 0, "the key's own entries are there");
   for (const text of await rows.allTextContents()) assert(text.includes(entry.key_id), text);
   assert(one.url().includes(`client=${client}`) && one.url().includes(`key=${entry.key_id}`), one.url());
