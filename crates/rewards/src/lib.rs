@@ -28,6 +28,7 @@ pub mod depth;
 pub mod distributor;
 pub mod event;
 pub mod explain;
+mod helpers;
 pub mod id;
 pub mod ledger;
 pub mod math;

@@ -1,5 +1,7 @@
 //! A pool with its campaigns: the one thing that the indexer, the API and the reports fold events into.
 
+mod many;
+
 use std::collections::BTreeMap;
 
 use alloy_primitives::Address;
@@ -80,15 +82,20 @@ impl PoolTracker {
     /// The event contradicts what was folded in before. The tracker must not be used afterwards.
     pub fn apply(&mut self, event: &PlacedEvent) -> Result<(), LedgerError> {
         self.leave_out_small_stakes(event.block_at);
+        let (when, moves) = (When::of(event), self.moves(event)?);
+        for campaign in &mut self.campaigns {
+            moves.iter().for_each(|one| campaign.apply(when, one));
+        }
+        Ok(())
+    }
+
+    /// Folds one event into all but the campaigns; answers what it means for them.
+    fn moves(&mut self, event: &PlacedEvent) -> Result<Vec<Move>, LedgerError> {
         let folded = self.check_order(event).and_then(|()| self.fold(event));
         let moves = folded.map_err(|fault| LedgerError {
             place: Place::of(&self.pool.id, event),
             fault: Box::new(fault),
         })?;
-        let when = When { block: event.block_number, at: event.block_at };
-        for campaign in &mut self.campaigns {
-            moves.iter().for_each(|one| campaign.apply(when, one));
-        }
         self.note_prices(event);
         if self.last_block() != Some(event.block_number) {
             self.events_before_last_block = self.events;
@@ -96,7 +103,7 @@ impl PoolTracker {
         self.last =
             Some(LastEvent { block: event.block_number, log_index: event.log_index, at: event.block_at });
         self.events += 1;
-        Ok(())
+        Ok(moves)
     }
 
     fn fold(&mut self, event: &PlacedEvent) -> Result<Vec<Move>, Fault> {

@@ -4,6 +4,7 @@
 //! campaigns, the layout of the state), so a changed configuration never meets an old one.
 
 use accrual_rewards::campaign::Campaign;
+use accrual_rewards::event::PlacedEvent;
 use accrual_rewards::id::PoolId;
 use accrual_rewards::ledger::LedgerError;
 use accrual_rewards::tracker::{Pool, PoolTracker};
@@ -72,9 +73,7 @@ pub async fn extend(db: &Db, tracker: &mut PoolTracker, through: BlockNumber) ->
         let page = events::page(db, &pool, after, through, events::PAGE_PACKS).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.block_number);
-        for event in &page {
-            tracker.apply(event)?;
-        }
+        tracker.apply_all(&page)?;
     }
 }
 
@@ -121,12 +120,14 @@ async fn fold_again(
         let page = events::page(db, &pool.id, after, through, events::PAGE_PACKS).await?;
         let Some(last) = page.last() else { return Ok(tracker.events()) };
         after = Some(last.block_number);
-        for event in &page {
-            if let Some(snapshot) = due_snapshot(&tracker, &fingerprint, event.block_number, snapshot_events)
-            {
+        let mut left = page.as_slice();
+        while let Some(next) = left.first() {
+            if let Some(snapshot) = due_snapshot(&tracker, &fingerprint, next.block_number, snapshot_events) {
                 snapshots::put(db, &pool.id, &snapshot).await?;
             }
-            tracker.apply(event)?;
+            let (together, later) = left.split_at(none_due(left, tracker.events(), snapshot_events));
+            tracker.apply_all(together)?;
+            left = later;
         }
     }
 }
@@ -156,6 +157,15 @@ const POSITION_BYTES: usize = 512;
 /// To write and read the state of a position costs about as much as to fold so many events.
 const EVENTS_PER_POSITION: u64 = 4;
 
+/// How many of the next events can be folded at once after so many, since no snapshot falls due between them: to the end of the
+/// block in which their count passes a multiple of `every`, as each step is one.
+fn none_due(next: &[PlacedEvent], folded: u64, every: u64) -> usize {
+    let to_multiple = usize::try_from(every - folded % every).unwrap_or(usize::MAX);
+    let Some(passing) = next.get(to_multiple - 1) else { return next.len() };
+    let later = next[to_multiple..].iter().take_while(|event| event.block_number == passing.block_number);
+    to_multiple + later.count()
+}
+
 /// The least `every * 2^k` that is worth a state of so many positions.
 fn step(positions: usize, every: u64) -> u64 {
     let worth = u64::try_from(positions).unwrap_or(u64::MAX).saturating_mul(EVENTS_PER_POSITION);
@@ -182,7 +192,34 @@ fn from_bytes(bytes: &[u8]) -> Option<PoolTracker> {
 
 #[cfg(test)]
 mod tests {
+    use accrual_rewards::event::PoolEvent;
+    use accrual_rewards::unit::UnixSeconds;
+
     use super::*;
+
+    #[test]
+    fn what_is_folded_at_once_ends_where_a_snapshot_may_fall_due() {
+        // Blocks of three, one and two events.
+        let events: Vec<PlacedEvent> = [1, 1, 1, 2, 3, 3].into_iter().zip(0..).map(placed).collect();
+        let cases = [
+            ("within a block", 0, 2, 3),
+            ("at the end of one", 0, 3, 3),
+            ("in the next", 0, 4, 4),
+            ("in the last", 0, 5, 6),
+            ("beyond the page", 0, 7, 6),
+            ("after others, at the first event", 6, 7, 3),
+            ("after others, at the fourth", 3, 7, 4),
+            ("after a multiple", 8, 4, 4),
+        ];
+        for (name, folded, every, expected) in cases {
+            assert_eq!(none_due(&events, folded, every), expected, "{name}");
+        }
+    }
+
+    fn placed((block, log_index): (u64, u32)) -> PlacedEvent {
+        let event = PoolEvent::ProtocolFeeChanged { denominator0: 0, denominator1: 0 };
+        PlacedEvent { block_number: BlockNumber(block), block_at: UnixSeconds(block), log_index, event }
+    }
 
     #[test]
     fn a_state_is_worth_its_events() {

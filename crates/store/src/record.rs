@@ -142,9 +142,11 @@ async fn fold(
         let page = events::page(db, &pool.id, after, checkpoint.number, events::PAGE_PACKS).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.block_number);
-        for event in &page {
-            recorder.reach(&tracker, event.block_at);
-            tracker.apply(event)?;
+        // No hour falls between events of one part.
+        let parts = page.chunk_by(|one, next| boundaries(Some(one.block_at), next.block_at).next().is_none());
+        for part in parts {
+            recorder.reach(&tracker, part[0].block_at);
+            tracker.apply_all(part)?;
         }
         series::put(db, &pool.id, &recorder.take(), None).await?;
     }

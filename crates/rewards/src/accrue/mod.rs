@@ -83,6 +83,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::campaign::Campaign;
+use crate::event::PlacedEvent;
 use crate::ownership::{Move, StakeIndex};
 use crate::unit::{BlockNumber, Liquidity, Tick, TickRange, UnixSeconds};
 use segment::Segment;
@@ -119,6 +120,13 @@ pub struct When {
     pub block: BlockNumber,
     /// Its time.
     pub at: UnixSeconds,
+}
+
+impl When {
+    /// The block of an event.
+    pub(crate) fn of(event: &PlacedEvent) -> Self {
+        Self { block: event.block_number, at: event.block_at }
+    }
 }
 
 impl CampaignAccrual {

@@ -2,14 +2,13 @@
 //! positions they are counted at the same time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
 
 use alloy_primitives::Address;
-use rayon_core::{ThreadPool, ThreadPoolBuilder};
 
 use super::{AccountPoint, Points, Standing, accounts_with_stake, campaign_point, running_pool};
 use crate::accrue::{CampaignAccrual, Earnings, FiguresError, Sums};
 use crate::apr::{Counted, Held, Holdings};
+use crate::helpers;
 use crate::id::CampaignId;
 use crate::tracker::PoolTracker;
 use crate::unit::{Amount, UnixSeconds};
@@ -35,8 +34,11 @@ impl Hours {
         }
         let Self { earnings, counted } = self;
         let is_long = tracker.ledger().positions().len() >= POSITIONS_WORTH_A_THREAD;
-        let (earned, holdings) =
-            both(is_long, || earned(tracker, at, earnings), || HourHoldings::count(tracker, counted));
+        let (earned, holdings) = helpers::both(
+            is_long,
+            || earned(tracker, at, earnings),
+            || HourHoldings::count(tracker, counted),
+        );
         let Earned { staked, sums, accounts } = earned?;
         let campaigns = tracker.campaigns().iter().zip(&holdings.eligible).zip(sums);
         let campaigns = campaigns.filter_map(|((accrual, eligible), sums)| {
@@ -130,44 +132,4 @@ fn account_points(
         has_stake: staked.contains(&account),
     };
     all.into_iter().map(point).collect()
-}
-
-/// Both, at the same time where that is worth a thread: `other` on one that stays, since one that begins takes fresh memory.
-fn both<A, B: Send>(is_worth_it: bool, one: impl FnOnce() -> A, other: impl FnOnce() -> B + Send) -> (A, B) {
-    let Some(helper) = is_worth_it.then(helper).flatten() else { return (one(), other()) };
-    let mut others = None;
-    let one = helper.in_place_scope(|scope| {
-        scope.spawn(|_| others = Some(other()));
-        one()
-    });
-    (one, others.expect("a scope ends when all in it is done"))
-}
-
-/// The thread that helps whoever counts hours; `None` where none can be had.
-fn helper() -> Option<&'static ThreadPool> {
-    static HELPER: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
-        let named = ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "hours".to_owned());
-        named.build().ok()
-    });
-    HELPER.as_ref()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_are_done_with_a_thread_and_without() {
-        for is_worth_it in [false, true] {
-            let mut done = (0, 0);
-            let (one, other) = both(is_worth_it, || std::mem::replace(&mut done.0, 1), || done.1 = 2);
-            assert_eq!((one, other, done), (0, (), (1, 2)), "a thread: {is_worth_it}");
-        }
-    }
-
-    #[test]
-    #[should_panic(expected = "the other")]
-    fn a_panic_of_the_other_is_not_lost() {
-        both(true, || (), || panic!("the other"));
-    }
 }

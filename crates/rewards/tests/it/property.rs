@@ -163,19 +163,49 @@ fn asking_changes_nothing() {
     });
 }
 
+/// The history's pool with its campaign scored by run in both ways, and by block.
+fn by_each_scoring(history: &History) -> PoolTracker {
+    let by_run = |scoring| Campaign {
+        id: format!("{scoring:?}").to_lowercase().parse().expect("a name"),
+        scoring,
+        run_seconds: Some(600),
+        ..history.campaign.clone()
+    };
+    let others = [Scoring::SwapWeighted, Scoring::TimeWeighted].map(by_run);
+    let campaigns = others.into_iter().chain([history.campaign.clone()]);
+    PoolTracker::new(history.tracker().pool().clone(), campaigns)
+}
+
+/// Long enough to be folded in several parts.
+#[test]
+fn many_events_at_once_are_as_one_after_the_other() {
+    let histories = prop_oneof![histories(4_000, false), histories(4_000, true)];
+    check(8, (histories, 1..6_000_usize), |(history, together)| {
+        let (mut one_by_one, mut at_once) = (by_each_scoring(&history), by_each_scoring(&history));
+        history.events.iter().for_each(|event| one_by_one.apply(event).expect("the pool is honest"));
+        for events in history.events.chunks(together) {
+            at_once.apply_all(events).expect("the pool is honest");
+        }
+        assert_eq!(one_by_one, at_once);
+    });
+}
+
+#[test]
+fn an_event_that_contradicts_the_others_is_refused_among_many() {
+    check(20, histories(400, false), |history| {
+        let contradicted = history.events.iter().chain(history.events.last()).cloned().collect::<Vec<_>>();
+        let (mut one_by_one, mut at_once) = (by_each_scoring(&history), by_each_scoring(&history));
+        let refused = contradicted.iter().try_for_each(|event| one_by_one.apply(event)).unwrap_err();
+        assert_eq!(at_once.apply_all(&contradicted), Err(refused));
+        assert_eq!(at_once.campaigns().len(), 3, "nothing is lost");
+    });
+}
+
 /// The scorings by run are told a block late whom they pay; who is eligible is not.
 #[test]
 fn who_is_eligible_does_not_depend_on_the_scoring() {
     check(300, prop_oneof![histories(60, false), histories(60, true)], |history| {
-        let by_run = |scoring| Campaign {
-            id: format!("{scoring:?}").to_lowercase().parse().expect("a name"),
-            scoring,
-            run_seconds: Some(600),
-            ..history.campaign.clone()
-        };
-        let others = [Scoring::SwapWeighted, Scoring::TimeWeighted].map(by_run);
-        let campaigns = others.into_iter().chain([history.campaign.clone()]);
-        let mut tracker = PoolTracker::new(history.tracker().pool().clone(), campaigns);
+        let mut tracker = by_each_scoring(&history);
         let mut hours = Hours::default();
         for event in &history.events {
             tracker.apply(event).expect("the pool is honest");
