@@ -10,7 +10,7 @@ mod running;
 mod stretch;
 
 pub use accounts::accounts_with_stake;
-pub use hours::Hours;
+pub use hours::{AccountHour, Hours};
 pub use running::{Standing, running_campaign, running_pool};
 pub use stretch::{CampaignInterval, IntervalUnknown, PoolInterval, Timed, daily};
 

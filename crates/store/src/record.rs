@@ -1,17 +1,19 @@
 //! Hourly rows from a tracker: what both following and replaying write, so that both leave the same.
 
+mod told;
+
 use std::collections::BTreeMap;
 
 use accrual_rewards::campaign::Campaign;
 use accrual_rewards::id::{CampaignId, PoolId};
-use accrual_rewards::series::{AccountPoint, CampaignPoint, Hours, PoolPoint, boundaries};
+use accrual_rewards::series::{AccountHour, CampaignPoint, Hours, PoolPoint, boundaries};
 use accrual_rewards::tracker::{Pool, PoolTracker};
-use accrual_rewards::unit::{Amount, UnixSeconds};
-use alloy_primitives::Address;
+use accrual_rewards::unit::UnixSeconds;
 
 use crate::rebuild::{RebuildError, fingerprint};
 use crate::series::{self, AccountPointRow, CampaignPointRow, PoolPointRow, SeriesRows};
 use crate::{Checkpoint, Db, StoreError, account_days, checkpoints, events};
+use told::Told;
 
 /// Raised when the layout of the rows changes, so that older ones are made again.
 const LAYOUT: u32 = 2;
@@ -21,7 +23,7 @@ const LAYOUT: u32 = 2;
 pub struct Recorder {
     fingerprint: String,
     written: Option<UnixSeconds>,
-    accounts: BTreeMap<(CampaignId, Address), (Amount, bool)>,
+    told: BTreeMap<CampaignId, Told>,
     hours: Hours,
     rows: SeriesRows,
 }
@@ -40,9 +42,11 @@ impl Recorder {
             None => {}
         }
         for campaign in campaigns.iter().filter(|campaign| campaign.pool == pool.id) {
+            let told = recorder.told.entry(campaign.id.clone()).or_default();
             for (account, row) in account_days::all_at(db, &campaign.id, UnixSeconds(u64::MAX)).await? {
-                recorder.accounts.insert((campaign.id.clone(), account), (row.earned, row.has_stake));
+                told.note(AccountHour { account, earned: row.earned, has_stake: row.has_stake });
             }
+            told.begin_anew();
         }
         Ok(Some(recorder))
     }
@@ -52,7 +56,7 @@ impl Recorder {
         Self {
             fingerprint: format!("{LAYOUT}:{}", fingerprint(pool, campaigns)),
             written: None,
-            accounts: BTreeMap::new(),
+            told: BTreeMap::new(),
             hours: Hours::default(),
             rows: SeriesRows::default(),
         }
@@ -71,23 +75,26 @@ impl Recorder {
             None => last,
         });
         for hour in boundaries(after, at) {
-            let told = self.hours.points(tracker, hour).expect("the hour is not before the newest event");
-            let Some(points) = told else { return };
-            self.rows.pools.push(pool_row(&points.pool));
-            self.rows.campaigns.extend(points.campaigns.iter().map(campaign_row));
-            for point in points.accounts {
-                self.note(point);
-            }
+            let Self { told, rows, .. } = self;
+            let points = self.hours.tell(tracker, hour, |campaign, account| {
+                // By campaign, so that the id is not made anew for each account.
+                let told = match told.get_mut(campaign) {
+                    Some(told) => told,
+                    None => told.entry(campaign.clone()).or_default(),
+                };
+                if told.note(account) {
+                    let AccountHour { account, earned, has_stake } = account;
+                    let campaign = campaign.clone();
+                    rows.accounts.push(AccountPointRow { campaign, account, at: hour, earned, has_stake });
+                }
+            });
+            let Some((pool, campaigns)) = points.expect("the hour is not before the newest event") else {
+                return;
+            };
+            self.told.values_mut().for_each(Told::begin_anew);
+            self.rows.pools.push(pool_row(&pool));
+            self.rows.campaigns.extend(campaigns.iter().map(campaign_row));
             self.written = Some(hour);
-        }
-    }
-
-    /// Keeps an account's row if it differs from the one before.
-    fn note(&mut self, point: AccountPoint) {
-        let AccountPoint { campaign, at, account, earned, has_stake } = point;
-        let before = self.accounts.insert((campaign.clone(), account), (earned, has_stake));
-        if before != Some((earned, has_stake)) {
-            self.rows.accounts.push(AccountPointRow { campaign, account, at, earned, has_stake });
         }
     }
 

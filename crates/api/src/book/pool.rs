@@ -209,7 +209,7 @@ impl Standing {
             held: holdings.all(),
             held_in_range: holdings.in_range(),
             positions: ledger.positions().iter().filter(|one| one.liquidity > Liquidity(0)).count(),
-            staked: series::accounts_with_stake(tracker).into_iter().collect(),
+            staked: series::accounts_with_stake(tracker),
             eligible: eligible.collect(),
         }
     }

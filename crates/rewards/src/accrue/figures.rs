@@ -117,7 +117,10 @@ impl CampaignAccrual {
         match &closed[..] {
             [Closed { holders: Cow::Borrowed(holders), global, .. }] if !holders.has_vaults() => {
                 known.bring_up_to_date(holders, global);
-                debug_assert_eq!(*known.by_account(), counted_whole(&closed), "what stands still is known");
+                debug_assert!(
+                    known.by_account().eq(counted_whole(&closed).by_account()),
+                    "what stands still is known"
+                );
             }
             closed => known.take(&rows(closed)),
         }
@@ -192,10 +195,10 @@ fn rows(closed: &[Closed<'_>]) -> Vec<Earned> {
     rows
 }
 
-fn counted_whole(closed: &[Closed<'_>]) -> BTreeMap<Address, Amount> {
+fn counted_whole(closed: &[Closed<'_>]) -> Earnings {
     let mut known = Earnings::default();
     known.take(&rows(closed));
-    known.by_account().clone()
+    known
 }
 
 impl Figures {

@@ -6,7 +6,7 @@
 
 mod trades;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use alloy_primitives::{Address, U256};
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::PoolEvent;
 use crate::id::Holding;
 use crate::ledger::growth::FeeBook;
+use crate::ledger::index::Index;
 use crate::ledger::{Change, Fault, PositionIndex, PriceChange, StakeChange, Totals, square};
 use crate::math::amounts::{Rounding, holdings};
 use crate::math::bitmap::Neighbours;
@@ -35,7 +36,7 @@ pub struct ConcentratedLedger {
     near: Near,
     positions: Vec<Position>,
     #[serde(skip_serializing)]
-    index: HashMap<Holding, PositionIndex>,
+    index: Index,
     facts: PoolFacts,
     fees: FeeBook,
     totals: Totals,
@@ -174,7 +175,7 @@ impl ConcentratedLedger {
 
     /// The position that `holding` names.
     pub fn find(&self, holding: &Holding) -> Option<(PositionIndex, &Position)> {
-        self.index.get(holding).map(|index| (*index, &self.positions[index.as_usize()]))
+        self.index.find(holding, &self.positions).map(|index| (index, &self.positions[index.as_usize()]))
     }
 
     fn initialize(&mut self, sqrt_price_x96: SqrtPriceX96, tick: Tick) -> Result<Change, Fault> {
@@ -233,7 +234,7 @@ impl ConcentratedLedger {
     }
 
     fn add(&mut self, holding: Holding, range: TickRange, liquidity: Liquidity) -> Result<Change, Fault> {
-        let known = self.index.get(&holding).copied();
+        let known = self.index.find(&holding, &self.positions);
         let held = match known {
             Some(index) => {
                 let position = &self.positions[index.as_usize()];
@@ -252,7 +253,7 @@ impl ConcentratedLedger {
     }
 
     fn remove(&mut self, holding: Holding, range: TickRange, liquidity: Liquidity) -> Result<Change, Fault> {
-        let index = *self.index.get(&holding).ok_or(Fault::UnknownPosition { holding })?;
+        let index = self.index.find(&holding, &self.positions).ok_or(Fault::UnknownPosition { holding })?;
         let position = &self.positions[index.as_usize()];
         same_range(position, range)?;
         let held = position.liquidity;
@@ -277,7 +278,7 @@ impl ConcentratedLedger {
             Holding::Own { owner, .. } | Holding::Share { owner } => owner,
         };
         self.positions.push(Position { holding, range, liquidity: Liquidity(0), holder });
-        self.index.insert(holding, PositionIndex(count));
+        self.index.insert(PositionIndex(count), &self.positions);
         PositionIndex(count)
     }
 
@@ -288,7 +289,7 @@ impl ConcentratedLedger {
     }
 
     fn hand_over(&mut self, holding: Holding, from: Address, to: Address) -> Result<Change, Fault> {
-        let index = *self.index.get(&holding).ok_or(Fault::UnknownPosition { holding })?;
+        let index = self.index.find(&holding, &self.positions).ok_or(Fault::UnknownPosition { holding })?;
         let position = &mut self.positions[index.as_usize()];
         if position.holder != from {
             return Err(Fault::HolderMismatch { holding, held: position.holder, stated: from });
@@ -360,15 +361,13 @@ fn same_range(position: &Position, stated: TickRange) -> Result<(), Fault> {
 impl From<Stored> for ConcentratedLedger {
     fn from(stored: Stored) -> Self {
         let Stored { price, liquidity, liquidity_of_all, ticks, positions, facts, fees, totals } = stored;
-        let index =
-            (0..).map(PositionIndex).zip(&positions).map(|(index, position)| (position.holding, index));
         Self {
             price,
             liquidity,
             liquidity_of_all,
             ticks,
             near: Near::default(),
-            index: index.collect(),
+            index: Index::of(&positions),
             positions,
             facts,
             fees,

@@ -5,6 +5,7 @@
 
 pub mod concentrated;
 pub mod growth;
+mod index;
 pub mod pooled;
 mod replay;
 

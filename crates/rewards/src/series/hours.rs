@@ -1,13 +1,18 @@
 //! One tracker's rows, hour by hour. What positions hold and what accounts have earned do not depend on each other: with many
 //! positions they are counted at the same time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use alloy_primitives::Address;
+use itertools::{EitherOrBoth, Itertools};
 
-use super::{AccountPoint, Points, Standing, accounts_with_stake, campaign_point, running_pool};
-use crate::accrue::{CampaignAccrual, Earnings, FiguresError, Sums};
+use super::{
+    AccountPoint, CampaignPoint, Points, PoolPoint, Standing, accounts_with_stake, campaign_point,
+    running_pool,
+};
+use crate::accrue::{Earnings, FiguresError, Sums};
 use crate::apr::{Counted, Held, Holdings};
+use crate::campaign::Campaign;
 use crate::helpers;
 use crate::id::CampaignId;
 use crate::tracker::PoolTracker;
@@ -23,12 +28,41 @@ pub struct Hours {
     counted: Counted,
 }
 
+/// What an account has earned in a campaign by an hour, and whether it has a stake then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountHour {
+    /// The account, behind all wrappers.
+    pub account: Address,
+    /// Earned so far.
+    pub earned: Amount,
+    /// Whether it has a stake.
+    pub has_stake: bool,
+}
+
 impl Hours {
     /// As [`fn@super::points`], of the tracker that was asked for the hours before, with what it has folded since.
     ///
     /// # Errors
     /// As [`fn@super::points`].
     pub fn points(&mut self, tracker: &PoolTracker, at: UnixSeconds) -> Result<Option<Points>, FiguresError> {
+        let mut accounts = Vec::new();
+        let told = self.tell(tracker, at, |campaign, AccountHour { account, earned, has_stake }| {
+            accounts.push(AccountPoint { campaign: campaign.clone(), at, account, earned, has_stake });
+        })?;
+        let pool_id = tracker.pool().id.clone();
+        Ok(told.map(|(pool, campaigns)| Points { pool_id, pool, campaigns, accounts }))
+    }
+
+    /// The same; accounts are told one after the other, by campaign in the tracker's order and then ascending, and not kept.
+    ///
+    /// # Errors
+    /// As [`fn@super::points`]; nothing was told then.
+    pub fn tell(
+        &mut self,
+        tracker: &PoolTracker,
+        at: UnixSeconds,
+        tell: impl FnMut(&CampaignId, AccountHour),
+    ) -> Result<Option<(PoolPoint, Vec<CampaignPoint>)>, FiguresError> {
         if tracker.last_block().is_none() {
             return Ok(None);
         }
@@ -36,10 +70,10 @@ impl Hours {
         let is_long = tracker.ledger().positions().len() >= POSITIONS_WORTH_A_THREAD;
         let (earned, holdings) = helpers::both(
             is_long,
-            || earned(tracker, at, earnings),
+            || earned(tracker, at, earnings, tell),
             || HourHoldings::count(tracker, counted),
         );
-        let Earned { staked, sums, accounts } = earned?;
+        let Earned { staked, sums } = earned?;
         let campaigns = tracker.campaigns().iter().zip(&holdings.eligible).zip(sums);
         let campaigns = campaigns.filter_map(|((accrual, eligible), sums)| {
             let (sums, counts) = sums?;
@@ -52,8 +86,7 @@ impl Hours {
             positions: holdings.positions,
             staked: &staked,
         };
-        let pool = running_pool(tracker, at, standing);
-        Ok(pool.map(|pool| Points { pool_id: tracker.pool().id.clone(), pool, campaigns, accounts }))
+        Ok(running_pool(tracker, at, standing).map(|pool| (pool, campaigns)))
     }
 }
 
@@ -78,27 +111,27 @@ impl HourHoldings {
     }
 }
 
-/// What was earned by an hour, and by whom.
+/// What was earned by an hour.
 struct Earned {
     staked: Vec<Address>,
     /// Of each campaign in the tracker's order, with how many have earned, and how many have a share and a stake; `None` for
     /// one that has no row.
     sums: Vec<Option<(Sums, (usize, usize))>>,
-    accounts: Vec<AccountPoint>,
 }
 
 fn earned(
     tracker: &PoolTracker,
     at: UnixSeconds,
     earnings: &mut BTreeMap<CampaignId, Earnings>,
+    mut tell: impl FnMut(&CampaignId, AccountHour),
 ) -> Result<Earned, FiguresError> {
     let staked = accounts_with_stake(tracker);
-    let (mut sums, mut accounts) = (Vec::new(), Vec::new());
+    let mut sums = Vec::new();
     for accrual in tracker.campaigns() {
-        let id = &accrual.campaign().id;
-        let known = earnings.entry(id.clone()).or_default();
-        let told = match tracker.earnings(id, at, known) {
-            Some(Ok(sums)) if accrual.campaign().window.starts_at <= at => sums,
+        let campaign = accrual.campaign();
+        let known = earnings.entry(campaign.id.clone()).or_default();
+        let told = match tracker.earnings(&campaign.id, at, known) {
+            Some(Ok(sums)) if campaign.window.starts_at <= at => sums,
             Some(Err(error @ FiguresError::Past { .. })) => return Err(error),
             // Not begun, or nobody can say: then there is no row.
             _ => {
@@ -106,30 +139,29 @@ fn earned(
                 continue;
             }
         };
-        let rows = account_points(accrual, at, known.by_account(), &staked);
-        let counts = (known.by_account().len(), rows.iter().filter(|row| row.has_stake).count());
-        sums.push(Some((told, counts)));
-        accounts.extend(rows);
+        let (mut have_earned, mut have_stake) = (0, 0);
+        for hour in account_hours(campaign, known, &staked) {
+            have_earned += usize::from(hour.earned > Amount::ZERO);
+            have_stake += usize::from(hour.has_stake);
+            tell(&campaign.id, hour);
+        }
+        sums.push(Some((told, (have_earned, have_stake))));
     }
-    Ok(Earned { staked: staked.into_iter().collect(), sums, accounts })
+    Ok(Earned { staked, sums })
 }
 
-fn account_points(
-    accrual: &CampaignAccrual,
-    at: UnixSeconds,
-    earned: &BTreeMap<Address, Amount>,
-    staked: &BTreeSet<Address>,
-) -> Vec<AccountPoint> {
-    let campaign = accrual.campaign();
-    let admitted = staked.iter().filter(|account| campaign.admits(**account)).map(|one| (*one, Amount::ZERO));
-    let mut all: BTreeMap<Address, Amount> = admitted.collect();
-    all.extend(earned);
-    let point = |(account, earned)| AccountPoint {
-        campaign: campaign.id.clone(),
-        at,
-        account,
-        earned,
-        has_stake: staked.contains(&account),
-    };
-    all.into_iter().map(point).collect()
+/// Who has earned, and who has a share and a stake; ascending.
+fn account_hours<'a>(
+    campaign: &'a Campaign,
+    known: &'a Earnings,
+    staked: &'a [Address],
+) -> impl Iterator<Item = AccountHour> + 'a {
+    let both = staked.iter().merge_join_by(known.by_account(), |staked, (earner, _)| staked.cmp(&earner));
+    let told = both.map(|one| match one {
+        EitherOrBoth::Left(account) => (*account, Amount::ZERO, true),
+        EitherOrBoth::Both(account, (_, earned)) => (*account, earned, true),
+        EitherOrBoth::Right((account, earned)) => (account, earned, false),
+    });
+    let hours = told.map(|(account, earned, has_stake)| AccountHour { account, earned, has_stake });
+    hours.filter(|hour| hour.earned > Amount::ZERO || campaign.admits(hour.account))
 }

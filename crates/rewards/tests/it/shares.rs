@@ -1,7 +1,5 @@
 //! Rows, explanations and simulations of a pool with shares, and of those behind a vault.
 
-use std::collections::BTreeSet;
-
 use accrual_rewards::apr::{AprUnknown, Held, TokenPrice};
 use accrual_rewards::event::{PlacedEvent, PoolEvent};
 use accrual_rewards::explain::explain;
@@ -75,13 +73,13 @@ fn tracker(campaign: &accrual_rewards::campaign::Campaign, events: &[PlacedEvent
 fn rows_of_reserves_and_of_those_behind_a_vault() {
     let campaign = campaign(1000, DAY);
     let before = tracker(&campaign, &played()[..4]);
-    assert_eq!(accounts_with_stake(&before), BTreeSet::from([ALICE, BOB]));
+    assert_eq!(accounts_with_stake(&before), [ALICE, BOB]);
     let row = points(&before, UnixSeconds(3600)).unwrap().unwrap();
     assert_eq!(row.pool.held, Held(vec![units(1000 * ONE), units(4000 * ONE)]));
     assert_eq!((row.pool.tick, row.pool.wallets, row.pool.held_in_range), (None, 2, row.pool.held.clone()));
     let earned: Vec<_> = row.accounts.iter().map(|row| (row.account, row.earned, row.has_stake)).collect();
     assert_eq!(earned, [(ALICE, units(1950 * ONE), true), (BOB, units(650 * ONE), true)]);
-    assert_eq!(accounts_with_stake(&tracker(&campaign, &played())), BTreeSet::from([BOB]));
+    assert_eq!(accounts_with_stake(&tracker(&campaign, &played())), [BOB]);
 }
 
 #[test]

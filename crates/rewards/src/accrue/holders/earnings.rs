@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use alloy_primitives::Address;
+use itertools::{EitherOrBoth, Itertools};
 
 use super::upper::{Member, PerLiquidity};
 use super::{Growths, Holders, Owner, Stake};
@@ -21,7 +22,9 @@ use crate::unit::{Amount, TickRange};
 /// It belongs to one accrual and what that grows into: one that is folded anew needs a new one.
 #[derive(Debug, Clone, Default)]
 pub struct Earnings {
-    by_account: BTreeMap<Address, Amount>,
+    /// What each account has that is not counted stake by stake: by those it owns no longer, or all of it where all was counted
+    /// whole. Ascending, each above nothing.
+    past: Vec<(Address, Amount)>,
     /// Of each stake, which change of it was counted last. Apart from what is known, since all of these are looked at.
     changes: Vec<u32>,
     stakes: Vec<Known>,
@@ -44,6 +47,8 @@ struct Known {
 struct Standing {
     places: HashMap<Address, usize>,
     sums: Vec<(Address, Amount)>,
+    /// The places of the sums, by their accounts, ascending.
+    ascending: Vec<usize>,
 }
 
 /// Growth inside of ranges, each counted once a round.
@@ -66,22 +71,31 @@ struct KnownRange {
 }
 
 impl Earnings {
-    /// Each account that has earned, with the sum of its figures, each of which was rounded down.
-    pub fn by_account(&self) -> &BTreeMap<Address, Amount> {
-        &self.by_account
+    /// Each account that has earned, with the sum of its figures, each of which was rounded down; ascending.
+    pub fn by_account(&self) -> impl Iterator<Item = (Address, Amount)> + '_ {
+        let past = self.past.iter().copied();
+        let both = past.merge_join_by(self.standing.ascending(), |(past, _), (now, _)| past.cmp(now));
+        let sums = both.map(|one| match one {
+            EitherOrBoth::Both((account, past), (_, now)) => (account, plus(past, now)),
+            EitherOrBoth::Left(sum) | EitherOrBoth::Right(sum) => sum,
+        });
+        sums.filter(|(_, earned)| *earned > Amount::ZERO)
     }
 
     /// All of it.
     pub(crate) fn total(&self) -> Amount {
-        self.by_account.values().fold(Amount::ZERO, |sum, earned| plus(sum, *earned))
+        let parts = self.past.iter().chain(&self.standing.sums);
+        parts.fold(Amount::ZERO, |sum, (_, earned)| plus(sum, *earned))
     }
 
     /// Takes what was counted whole.
     pub(crate) fn take(&mut self, rows: &[Earned]) {
-        *self = Self {
-            by_account: by_account(rows.iter().map(|row| (row.account, row.earned))),
-            ..Self::default()
-        };
+        let mut sums: BTreeMap<Address, Amount> = BTreeMap::new();
+        for row in rows.iter().filter(|row| row.earned > Amount::ZERO) {
+            let sum = sums.entry(row.account).or_default();
+            *sum = plus(*sum, row.earned);
+        }
+        *self = Self { past: sums.into_iter().collect(), ..Self::default() };
     }
 
     /// What `holders` have earned once so much has grown in all.
@@ -101,8 +115,9 @@ impl Earnings {
                 self.count_members(place, &holders.stakes);
             }
         }
-        let past = holders.past.figures().iter().map(|(account, earned)| (*account, *earned));
-        self.by_account = by_account(past.chain(self.standing.sums.iter().copied()));
+        self.past.clear();
+        self.past.extend(holders.past.figures().iter().map(|(account, earned)| (*account, *earned)));
+        self.standing.sort();
     }
 
     /// A stake that was touched: it may be another's by now, in another range, or earn no longer.
@@ -156,6 +171,19 @@ impl Standing {
             self.sums.push((account, Amount::ZERO));
         }
         place
+    }
+
+    /// Brings those that came to be among the others.
+    fn sort(&mut self) {
+        if self.ascending.len() < self.sums.len() {
+            self.ascending.extend(self.ascending.len()..self.sums.len());
+            // Stable, since that merges what is sorted already with the rest.
+            self.ascending.sort_by_key(|place| self.sums[*place].0);
+        }
+    }
+
+    fn ascending(&self) -> impl Iterator<Item = (Address, Amount)> + '_ {
+        self.ascending.iter().map(|place| self.sums[*place])
     }
 
     /// One of its stakes comes to another figure.
@@ -219,15 +247,6 @@ impl Ranges {
             (known.round, known.has_grown, known.growth) = (self.round, growth != known.growth, growth);
         }
     }
-}
-
-fn by_account(parts: impl Iterator<Item = (Address, Amount)>) -> BTreeMap<Address, Amount> {
-    let mut sums: BTreeMap<Address, Amount> = BTreeMap::new();
-    for (account, earned) in parts.filter(|(_, earned)| *earned > Amount::ZERO) {
-        let sum = sums.entry(account).or_default();
-        *sum = plus(*sum, earned);
-    }
-    sums
 }
 
 fn plus(a: Amount, b: Amount) -> Amount {
