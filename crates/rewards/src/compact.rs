@@ -2,7 +2,7 @@
 //!
 //! Forms that people read keep the type's own.
 
-use alloy_primitives::{I256, U256, Uint};
+use alloy_primitives::{I256, Uint};
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -43,15 +43,35 @@ pub(crate) mod signed {
 
     /// Writes `number`.
     pub(crate) fn serialize<S: Serializer>(number: &I256, serializer: S) -> Result<S::Ok, S::Error> {
-        let twice: U256 = number.into_raw() << 1;
-        super::serialize(&if number.is_negative() { !twice } else { twice }, serializer)
+        wrapping::serialize(&number.into_raw(), serializer)
     }
 
     /// Reads what [`serialize`] wrote.
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<I256, D::Error> {
-        let folded: U256 = super::deserialize(deserializer)?;
-        let half: U256 = folded >> 1;
-        Ok(I256::from_raw(if folded.bit(0) { !half } else { half }))
+        wrapping::deserialize(deserializer).map(I256::from_raw)
+    }
+}
+
+/// As [`signed`], of numbers that wrap: the upper half of them are those below zero.
+pub(crate) mod wrapping {
+    use super::*;
+
+    /// Writes `number`.
+    pub(crate) fn serialize<S: Serializer, const BITS: usize, const LIMBS: usize>(
+        number: &Uint<BITS, LIMBS>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let twice: Uint<BITS, LIMBS> = *number << 1_usize;
+        super::serialize(&if number.bit(BITS - 1) { !twice } else { twice }, serializer)
+    }
+
+    /// Reads what [`serialize`] wrote.
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>, const BITS: usize, const LIMBS: usize>(
+        deserializer: D,
+    ) -> Result<Uint<BITS, LIMBS>, D::Error> {
+        let folded: Uint<BITS, LIMBS> = super::deserialize(deserializer)?;
+        let half: Uint<BITS, LIMBS> = folded >> 1_usize;
+        Ok(if folded.bit(0) { !half } else { half })
     }
 }
 

@@ -14,7 +14,7 @@ use alloy_primitives::keccak256;
 use crate::{Db, Snapshot, StoreError, checkpoints, events, pools, record, snapshots};
 
 /// Raised when the layout of the derived state changes, so that older snapshots are passed over.
-const LAYOUT: u32 = 7;
+const LAYOUT: u32 = 8;
 
 /// Why derived state could not be rebuilt.
 #[derive(Debug, thiserror::Error)]

@@ -69,12 +69,10 @@ struct Stake {
     /// What of it counts.
     #[serde(with = "compact")]
     weight: Weight,
-    /// The growth inside the range when it was last brought up to date; nothing where nothing of it counts.
-    #[serde(with = "compact")]
-    growth: Growth,
-    /// Earned for an account up to then, in weighted seconds of the whole emission; a vault's is shared at once.
-    #[serde(with = "compact")]
-    earned: Growth,
+    /// What it has earned for an account, less `weight` times the growth inside its range, modulo 2^1024: while nobody touches
+    /// it, growth alone says what it comes to. A vault's is shared as far as it was last looked at.
+    #[serde(with = "compact::wrapping")]
+    base: Growth,
 }
 
 /// Whether an account has a share.
@@ -175,9 +173,8 @@ impl Holders {
             settled.board.grow_to(*global);
             return settled.settle_all().iter().for_each(|(earner, earned)| tell(*earner, *earned));
         }
-        let earned = |stake: &Stake, growth: Option<&Growth>| {
-            growth.map_or(stake.earned, |growth| stake.earned.wrapping_add(stake.since(growth)))
-        };
+        let earned =
+            |stake: &Stake, growth: Option<&Growth>| growth.map_or(stake.base, |growth| stake.earned(growth));
         self.each(global, earned, |past| *past, tell);
     }
 
@@ -187,7 +184,7 @@ impl Holders {
             return self.each_earned(global, |earner, earned| tell(earner, growth::floor(earned)));
         }
         let figure = |stake: &Stake, growth: Option<&Growth>| {
-            growth.map_or_else(|| growth::floor(stake.earned), |growth| stake.comes_to(growth))
+            growth.map_or_else(|| growth::floor(stake.base), |growth| stake.comes_to(growth))
         };
         self.each(global, figure, |past| growth::floor(*past), tell);
     }
@@ -233,25 +230,20 @@ impl Holders {
         self.past
     }
 
-    /// Adds what a stake has earned since it was last looked at to what its owner has.
+    /// Shares what a vault's stake has earned since it was last looked at, and counts what one in a run has.
     fn settle_stake(&mut self, index: StakeIndex) {
         let stake = &mut self.stakes[index.as_usize()];
         if stake.weight.is_zero() {
             return;
         }
-        if let Some(unpaid) = &mut self.unpaid
-            && unpaid.settle(index, stake, self.board.counted_inside(stake.range))
-        {
-            // Within a run growth stands still.
-            return;
+        if let Some(unpaid) = &mut self.unpaid {
+            unpaid.settle(index, stake, self.board.counted_inside(stake.range));
         }
-        let growth = self.board.growth_inside(stake.range);
-        let since = stake.since(&growth);
-        self.changes[index.as_usize()] += 1;
-        stake.growth = growth;
-        match stake.owner {
-            Owner::Account(_) => stake.earned = stake.earned.wrapping_add(since),
-            Owner::Vault(vault) => self.share(vault, index, since),
+        if let Owner::Vault(vault) = stake.owner {
+            let since = stake.earned(&self.board.growth_inside(stake.range));
+            self.changes[index.as_usize()] += 1;
+            stake.base = stake.base.wrapping_sub(since);
+            self.share(vault, index, since);
         }
     }
 
@@ -268,55 +260,66 @@ impl Holders {
     }
 
     fn weigh(&mut self, index: StakeIndex, weight: Weight) {
-        self.changes[index.as_usize()] += 1;
         let stake = &mut self.stakes[index.as_usize()];
         let before = std::mem::replace(&mut stake.weight, weight);
+        if before == weight {
+            return;
+        }
+        self.changes[index.as_usize()] += 1;
+        // Growth inside is known while the range is open, and the same before and after where it is open at both times.
+        let has_counted = (!before.is_zero()).then(|| self.board.growth_inside(stake.range));
         self.board.replace(stake.range, before, weight);
-        if weight.is_zero() {
-            // It means nothing now, and a state with many stakes that are over is smaller so.
-            stake.growth = Growth::ZERO;
-        } else if before.is_zero() {
-            stake.growth = self.board.growth_inside(stake.range);
-            if let Some(unpaid) = &mut self.unpaid {
-                unpaid.see(index, self.board.counted_inside(stake.range));
-            }
+        let growth = has_counted.unwrap_or_else(|| self.board.growth_inside(stake.range));
+        stake.base = if before > weight {
+            stake.base.wrapping_add(times(growth.as_limbs(), (before - weight).as_limbs()))
+        } else {
+            stake.base.wrapping_sub(times(growth.as_limbs(), (weight - before).as_limbs()))
+        };
+        if let (true, Some(unpaid)) = (before.is_zero(), &mut self.unpaid) {
+            unpaid.see(index, self.board.counted_inside(stake.range));
         }
     }
 
     /// Puts aside what a settled stake earned for its last owner, and takes up what it earned for this one before.
     fn hand_over(&mut self, index: StakeIndex, owner: Owner) {
         let stake = &mut self.stakes[index.as_usize()];
+        let earned = if stake.weight.is_zero() {
+            stake.base
+        } else {
+            stake.earned(&self.board.growth_inside(stake.range))
+        };
         let earner = |account| Earner { stake: index, through: None, account };
         self.changes[index.as_usize()] += 1;
         let before = std::mem::replace(&mut stake.owner, owner);
         match before {
-            Owner::Account(account) if !stake.earned.is_zero() => {
-                self.past.put(earner(account), stake.earned);
+            Owner::Account(account) if !earned.is_zero() => {
+                self.past.put(earner(account), earned);
             }
             Owner::Account(_) => {}
             Owner::Vault(vault) => {
                 self.vaults.entry(vault).or_default().owned.remove(&index);
             }
         }
-        stake.earned = match owner {
+        let earned_before = match owner {
             Owner::Account(account) => self.past.take(&earner(account)),
             Owner::Vault(vault) => {
                 self.vaults.entry(vault).or_default().owned.insert(index);
                 Growth::ZERO
             }
         };
+        stake.base = stake.base.wrapping_sub(earned).wrapping_add(earned_before);
     }
 }
 
 impl Stake {
-    /// What it earned since it was last brought up to date, now that so much has grown inside its range.
-    fn since(&self, growth: &Growth) -> Growth {
-        times(growth.wrapping_sub(self.growth).as_limbs(), self.weight.as_limbs())
+    /// What it has earned for its owner, now that so much has grown inside its range.
+    fn earned(&self, growth: &Growth) -> Growth {
+        self.base.wrapping_add(times(growth.as_limbs(), self.weight.as_limbs()))
     }
 
     fn nobodys() -> Self {
         let range = TickRange::default();
-        let (weight, growth, earned) = (Weight::ZERO, Growth::ZERO, Growth::ZERO);
-        Self { owner: NOBODY, range, liquidity: Liquidity(0), weight, growth, earned }
+        let (weight, base) = (Weight::ZERO, Growth::ZERO);
+        Self { owner: NOBODY, range, liquidity: Liquidity(0), weight, base }
     }
 }

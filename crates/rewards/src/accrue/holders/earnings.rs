@@ -136,7 +136,7 @@ impl Earnings {
         let account = self.standing.place(stake.owner);
         let mut known = Known { earns_in: None, account, earned: Amount::ZERO };
         let earned = if stake.weight.is_zero() {
-            known.earned = growth::floor(stake.earned);
+            known.earned = growth::floor(stake.base);
             known.earned
         } else {
             let range = self.ranges.place(stake.range);

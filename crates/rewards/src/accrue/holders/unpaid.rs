@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Earner, Holders, Stake};
-use crate::accrue::growth::{Growth, Units, Wide};
+use crate::accrue::growth::{Growth, Units, Wide, times};
 use crate::accrue::tally::{Parts, Worth};
 use crate::ownership::{Owner, StakeIndex};
 
@@ -19,8 +19,8 @@ pub(super) struct Unpaid {
 }
 
 impl Unpaid {
-    /// A stake that has a weight has had so much inside its range; whether that was asked before in this run.
-    pub(super) fn settle(&mut self, index: StakeIndex, stake: &Stake, now: Parts<Growth>) -> bool {
+    /// A stake that has a weight has had so much inside its range.
+    pub(super) fn settle(&mut self, index: StakeIndex, stake: &Stake, now: Parts<Growth>) {
         let Owner::Account(account) = stake.owner else { unreachable!("what is behind vaults is walked") };
         let before = self.seen.insert(index, now);
         let since = now.since(&before.unwrap_or_default(), stake.weight);
@@ -28,7 +28,6 @@ impl Unpaid {
             let counted = self.counted.entry(Earner { stake: index, through: None, account }).or_default();
             *counted = counted.plus(&since);
         }
-        before.is_some()
     }
 
     /// A stake begins to count.
@@ -42,12 +41,22 @@ impl Holders {
     pub(in crate::accrue) fn pay_run(&mut self, worth: &Worth) {
         let changed = self.changed_in_run();
         changed.iter().for_each(|index| self.settle_stake(*index));
+        let inside = |holders: &Self, index: &StakeIndex| {
+            holders.board.growth_inside(holders.stakes[index.as_usize()].range)
+        };
+        let growths: Vec<Growth> = changed.iter().map(|index| inside(self, index)).collect();
         self.board.pay_run(worth);
         let Some(unpaid) = self.unpaid.replace(Unpaid::default()) else { return };
         for (earner, counted) in unpaid.counted {
             self.give(earner, worth.units(&counted));
         }
-        self.begin_anew(&changed);
+        // These were paid by what they counted: what their ranges grew by is not theirs.
+        for (index, before) in changed.iter().zip(growths) {
+            let grown = inside(self, index).wrapping_sub(before);
+            let stake = &mut self.stakes[index.as_usize()];
+            self.changes[index.as_usize()] += 1;
+            stake.base = stake.base.wrapping_sub(times(grown.as_limbs(), stake.weight.as_limbs()));
+        }
     }
 
     /// Begins the next run without paying this one.
@@ -69,18 +78,9 @@ impl Holders {
         let stake = &mut self.stakes[earner.stake.as_usize()];
         if stake.owner == Owner::Account(earner.account) {
             self.changes[earner.stake.as_usize()] += 1;
-            stake.earned = stake.earned.wrapping_add(units);
+            stake.base = stake.base.wrapping_add(units);
         } else {
             self.past.add(earner, units);
-        }
-    }
-
-    /// These are paid up to now: what their ranges have grown by so far is theirs no more.
-    fn begin_anew(&mut self, settled: &[StakeIndex]) {
-        for index in settled {
-            let stake = &mut self.stakes[index.as_usize()];
-            self.changes[index.as_usize()] += 1;
-            stake.growth = self.board.growth_inside(stake.range);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a stake comes to, from the bits that decide it.
 //!
-//! It comes to `earned + weight * since`, `since` being the growth inside its range since it was last brought up to date. Where no
-//! vault cuts its weight that is `earned + liquidity * (since * 2^128)` modulo 2^1024. Of both terms only the upper 384 bits are
+//! It comes to `base + weight * growth`, with the growth inside its range. Where no vault cuts its weight that is
+//! `base + liquidity * (growth * 2^128)` modulo 2^1024. Of both terms only the upper 384 bits are
 //! looked at. What is left out below them, in units of the last bit that is kept, is less than `liquidity + 1`: the sum of what
 //! is kept is short of the whole by `liquidity` at most. Where both round down to the same units that is the figure, and where
 //! they do not, which takes a fraction within 2^-96 of a whole unit, all bits are counted.
@@ -9,7 +9,7 @@
 use alloy_primitives::{U128, U256, Uint};
 
 use super::Stake;
-use crate::accrue::growth::{self, GROWTH_BITS, Growth, MARGIN_BITS, WEIGHT_BITS, Weight, multiply, times};
+use crate::accrue::growth::{self, GROWTH_BITS, Growth, MARGIN_BITS, WEIGHT_BITS, Weight, multiply};
 use crate::unit::Amount;
 
 /// The upper bits of a [`Growth`].
@@ -22,8 +22,7 @@ const UNIT_BITS: usize = GROWTH_BITS - 64 * LOWER_LIMBS;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PerLiquidity(Bits);
 
-/// A stake that earns, as far as an hour needs it: with its range's growth `G` it comes to `base + liquidity * G`, whose `base`
-/// stays until it is touched.
+/// A stake that earns, as far as an hour needs it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Member {
     pub(super) stake: usize,
@@ -43,10 +42,10 @@ impl PerLiquidity {
 impl Stake {
     /// What it comes to, now that so much has grown inside its range.
     pub(super) fn comes_to(&self, growth: &Growth) -> Amount {
-        let since = PerLiquidity::of(growth.wrapping_sub(self.growth));
+        let grown = PerLiquidity::of(*growth);
         let told =
-            whole_liquidity(self.weight).and_then(|liquidity| units(upper(self.earned), liquidity, since));
-        told.unwrap_or_else(|| growth::floor(self.earned.wrapping_add(self.since(growth))))
+            whole_liquidity(self.weight).and_then(|liquidity| units(upper(self.base), liquidity, grown));
+        told.unwrap_or_else(|| growth::floor(self.earned(growth)))
     }
 }
 
@@ -54,8 +53,7 @@ impl Member {
     /// A stake whose weight no vault cuts.
     pub(super) fn new(index: usize, stake: &Stake, account: usize, earned: Amount) -> Self {
         let liquidity = whole_liquidity(stake.weight).expect("without vaults all of the liquidity counts");
-        let base = upper(stake.earned.wrapping_sub(times(stake.growth.as_limbs(), stake.weight.as_limbs())));
-        Self { stake: index, account, earned, liquidity, base }
+        Self { stake: index, account, earned, liquidity, base: upper(stake.base) }
     }
 
     /// What it comes to; `None` where the upper bits do not decide it.
@@ -92,16 +90,19 @@ mod tests {
     use proptest::test_runner::RngSeed;
 
     use super::*;
-    use crate::accrue::growth::weight;
+    use crate::accrue::growth::{times, weight};
     use crate::unit::Liquidity;
 
-    fn stake(liquidity: u128, then: Growth, earned: Growth) -> Stake {
+    /// With so much earned when so much had grown; behind a vault, a fraction of it does not count.
+    fn stake(liquidity: u128, then: Growth, earned: Growth, fraction: u64) -> Stake {
         let liquidity = Liquidity(liquidity);
-        Stake { liquidity, weight: weight(liquidity), growth: then, earned, ..Stake::nobodys() }
+        let weight = weight(liquidity) - Weight::from(fraction);
+        let base = earned.wrapping_sub(times(then.as_limbs(), weight.as_limbs()));
+        Stake { liquidity, weight, base, ..Stake::nobodys() }
     }
 
     fn by_all_bits(stake: &Stake, growth: &Growth) -> Amount {
-        growth::floor(stake.earned.wrapping_add(stake.since(growth)))
+        growth::floor(stake.earned(growth))
     }
 
     fn by_the_upper(stake: &Stake, growth: &Growth) -> Option<Amount> {
@@ -130,13 +131,12 @@ mod tests {
         ) {
             let liquidity = (liquidity >> narrow).max(1);
             let most = (Growth::from(u128::MAX) << GROWTH_BITS) / Growth::from(2);
-            let mut stake = stake(liquidity, then, earned % most);
-            let now = then.wrapping_add(grown % (most / Growth::from(stake.weight)));
-            prop_assert_eq!(by_the_upper(&stake, &now), Some(by_all_bits(&stake, &now)));
-            prop_assert_eq!(stake.comes_to(&now), by_all_bits(&stake, &now));
-            // As behind a vault.
-            stake.weight -= Weight::from(fraction);
-            prop_assert_eq!(stake.comes_to(&now), by_all_bits(&stake, &now));
+            let now = then.wrapping_add(grown % (most / Growth::from(weight(Liquidity(liquidity)))));
+            let (whole, cut) =
+                (stake(liquidity, then, earned % most, 0), stake(liquidity, then, earned % most, fraction));
+            prop_assert_eq!(by_the_upper(&whole, &now), Some(by_all_bits(&whole, &now)));
+            prop_assert_eq!(whole.comes_to(&now), by_all_bits(&whole, &now));
+            prop_assert_eq!(cut.comes_to(&now), by_all_bits(&cut, &now));
         }
     }
 
@@ -157,7 +157,7 @@ mod tests {
             ("nothing", u128::MAX, Growth::ZERO, Some(0)),
         ];
         for (name, liquidity, earned, expected) in cases {
-            let stake = stake(liquidity, Growth::ZERO, earned);
+            let stake = stake(liquidity, Growth::ZERO, earned, 0);
             let figure = expected.map(|units: u64| Amount(U256::from(units)));
             assert_eq!(by_the_upper(&stake, &Growth::ZERO), figure, "{name}");
             assert_eq!(stake.comes_to(&Growth::ZERO), by_all_bits(&stake, &Growth::ZERO), "{name}");
