@@ -76,7 +76,7 @@ impl Rows {
         let has_other_snapshots = snapshots.len() < count;
         for (pool, Snapshot { block_number, state, .. }) in due {
             let place = (pool.to_string(), block_number.to_string(), "0".to_owned());
-            snapshots.entry(place).or_insert_with(|| BASE64.encode(state));
+            snapshots.entry(place).or_insert_with(|| BASE64.encode(state.whole()));
         }
         Ok(Self { same, blocks: dump::table(db, "blocks").await?, snapshots, has_other_snapshots, rewinds })
     }

@@ -66,7 +66,7 @@ fn fold(pool: &Pool, campaign: &Campaign, events: &[PlacedEvent]) {
         hours += reached - kept;
         snapshots += kept - started;
         states += usize::from(snapshot.is_some());
-        bytes += snapshot.map_or(0, |snapshot| snapshot.state.len());
+        bytes += snapshot.map_or(0, |snapshot| snapshot.state.whole().len());
     }
     let taken = recorder.take();
     rows += taken.pools.len() + taken.campaigns.len() + taken.accounts.len();

@@ -10,7 +10,9 @@ use accrual_rewards::ledger::LedgerError;
 use accrual_rewards::tracker::{Pool, PoolTracker};
 use accrual_rewards::unit::BlockNumber;
 use alloy_primitives::keccak256;
+use postcard::ser_flavors::Flavor;
 
+use crate::snapshots::State;
 use crate::{Db, Snapshot, StoreError, checkpoints, events, pools, record, snapshots};
 
 /// Raised when the layout of the derived state changes, so that older snapshots are passed over.
@@ -46,7 +48,7 @@ pub async fn tracker_at(
     let pool = &with_facts(db, pool).await?;
     let fingerprint = fingerprint(pool, campaigns);
     let snapshot = snapshots::newest(db, &pool.id, &fingerprint, at).await?;
-    let from_snapshot = snapshot.and_then(|snapshot| from_bytes(&snapshot.state));
+    let from_snapshot = snapshot.and_then(|snapshot| from_state(&snapshot.state));
     let mut tracker =
         from_snapshot.unwrap_or_else(|| PoolTracker::new(pool.clone(), campaigns.iter().cloned()));
     extend(db, &mut tracker, at).await?;
@@ -148,11 +150,8 @@ pub fn due_snapshot(
     if tracker.events() / step == tracker.events_before_last_block() / step {
         return None;
     }
-    Some(Snapshot { fingerprint: fingerprint.to_owned(), block_number, state: to_bytes(tracker) })
+    Some(Snapshot { fingerprint: fingerprint.to_owned(), block_number, state: to_state(tracker) })
 }
-
-/// About what the state of a position takes in a snapshot.
-const POSITION_BYTES: usize = 512;
 
 /// To write and read the state of a position costs about as much as to fold so many events.
 const EVENTS_PER_POSITION: u64 = 4;
@@ -179,15 +178,34 @@ pub fn fingerprint(pool: &Pool, campaigns: &[Campaign]) -> String {
     keccak256(shaped_by).to_string()
 }
 
-/// A tracker as bytes for a snapshot; the same state gives the same bytes.
-fn to_bytes(tracker: &PoolTracker) -> Vec<u8> {
-    let room = Vec::with_capacity(tracker.ledger().positions().len() * POSITION_BYTES);
-    postcard::to_extend(tracker, room).expect("a tracker is plain data")
+/// A tracker as a snapshot keeps it; the same state gives the same bytes.
+fn to_state(tracker: &PoolTracker) -> State {
+    postcard::serialize_with_flavor(tracker, Writing(State::default())).expect("a tracker is plain data")
 }
 
 /// The tracker again; `None` when the bytes are of another layout or damaged, which costs a rebuild from the events.
-fn from_bytes(bytes: &[u8]) -> Option<PoolTracker> {
-    postcard::from_bytes(bytes).ok()
+fn from_state(state: &State) -> Option<PoolTracker> {
+    postcard::from_bytes(&state.whole()).ok()
+}
+
+/// Writes into a state, so that no list of its size is made.
+struct Writing(State);
+
+impl Flavor for Writing {
+    type Output = State;
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.try_extend(&[byte])
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.push(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<State> {
+        Ok(self.0)
+    }
 }
 
 #[cfg(test)]

@@ -17,12 +17,44 @@ pub struct Snapshot {
     /// The block.
     pub block_number: BlockNumber,
     /// The state, as whoever folded it writes it.
-    pub state: Vec<u8>,
+    pub state: State,
 }
 
-/// Bytes of a state in one row, so that a large one is not held as one text on its way: a multiple of three, which base64
-/// needs no filling for.
+/// Bytes of a state in one piece and one row, so that a large one needs no room of its size at once: a multiple of three, which
+/// base64 needs no filling for.
 const PART_BYTES: usize = 192 * 1024;
+
+/// A state's bytes, in pieces of one size but for the last.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct State(Vec<Vec<u8>>);
+
+impl State {
+    /// Adds bytes at the end.
+    pub fn push(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let part = match self.0.last_mut() {
+                Some(part) if part.len() < PART_BYTES => part,
+                _ => self.0.push_mut(Vec::with_capacity(PART_BYTES)),
+            };
+            let (fits, rest) = bytes.split_at(bytes.len().min(PART_BYTES - part.len()));
+            part.extend_from_slice(fits);
+            bytes = rest;
+        }
+    }
+
+    /// All of it in one piece.
+    pub fn whole(&self) -> Vec<u8> {
+        self.0.concat()
+    }
+}
+
+impl From<&[u8]> for State {
+    fn from(bytes: &[u8]) -> Self {
+        let mut state = Self::default();
+        state.push(bytes);
+        state
+    }
+}
 
 const NEWEST: &str = "
     select block_number, state from snapshots
@@ -45,11 +77,11 @@ pub async fn newest(
     let Some((number, _)) = parts.first() else { return Ok(None) };
     let row = Row { db, table: "snapshots", key: format_args!("{pool}, {fingerprint}, block {number}") };
     let block_number = BlockNumber(row.number("block_number", *number)?);
-    let mut state = Vec::with_capacity(parts.len() * PART_BYTES);
+    let mut state = State::default();
     for (_, part) in &parts {
-        BASE64
-            .decode_vec(part, &mut state)
-            .map_err(|error| row.damaged(format!("state is no base64 ({error})")))?;
+        let bytes =
+            BASE64.decode(part).map_err(|error| row.damaged(format!("state is no base64 ({error})")))?;
+        state.push(&bytes);
     }
     Ok(Some(Snapshot { fingerprint: fingerprint.to_owned(), block_number, state }))
 }
@@ -107,7 +139,7 @@ async fn write(
     within!(tx, conn => sqlx::query(DELETE)
         .bind(pool.as_str()).bind(fingerprint).bind(number).execute(conn).await.map(|_| ()))?;
     let mut written = 0;
-    for (part, bytes) in (0_i64..).zip(snapshot.state.chunks(PART_BYTES)) {
+    for (part, bytes) in (0_i64..).zip(&snapshot.state.0) {
         written += within!(tx, conn => sqlx::query(text)
             .bind(pool.as_str())
             .bind(fingerprint)
@@ -129,4 +161,23 @@ pub(crate) async fn delete_above(
 ) -> Result<(), StoreError> {
     within!(tx, conn => sqlx::query(DELETE_ABOVE)
         .bind(pool.as_str()).bind(bound(number.0)).execute(conn).await.map(|_| ()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_its_bytes_however_they_came() {
+        let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(2 * PART_BYTES + 5).collect();
+        for step in [1_000, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 3 * PART_BYTES] {
+            let mut state = State::default();
+            bytes.chunks(step).for_each(|bytes| state.push(bytes));
+            assert_eq!(state.whole(), bytes, "by {step}");
+            assert_eq!(state, State::from(bytes.as_slice()), "by {step}");
+            let lengths: Vec<usize> = state.0.iter().map(Vec::len).collect();
+            assert_eq!(lengths, [PART_BYTES, PART_BYTES, 5], "by {step}");
+        }
+        assert!(State::from(&[][..]).0.is_empty());
+    }
 }

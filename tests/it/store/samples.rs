@@ -113,7 +113,7 @@ pub(crate) fn every_kind() -> Vec<PoolEvent> {
 }
 
 pub(crate) fn snapshot(number: u64, state: &[u8]) -> Snapshot {
-    Snapshot { fingerprint: "f1".to_owned(), block_number: BlockNumber(number), state: state.to_vec() }
+    Snapshot { fingerprint: "f1".to_owned(), block_number: BlockNumber(number), state: state.into() }
 }
 
 /// The batch of one pool from `after` through `through`.

@@ -109,8 +109,11 @@ impl Batch {
     }
 
     /// Whether it has all that it is to hold. While the batch before `is_written` still, it may grow, so that folding does
-    /// not wait for that.
+    /// not wait for that; otherwise a state in it, which is large, goes at once.
     pub(super) fn is_full(&self, is_written: bool) -> bool {
+        if !is_written && self.snapshots.iter().any(|states| !states.is_empty()) {
+            return true;
+        }
         let times = if is_written { GROWS_TO } else { 1 };
         let events: usize = self.events.iter().flatten().map(Vec::len).sum();
         self.ranges >= times * RANGES_MAX || events >= self.events_max.saturating_mul(times)
@@ -160,6 +163,7 @@ fn check_continues(
 mod tests {
     use accrual_rewards::event::PoolEvent;
     use accrual_rewards::unit::UnixSeconds;
+    use accrual_store::snapshots::State;
     use alloy::primitives::B256;
 
     use super::*;
@@ -204,6 +208,17 @@ mod tests {
     fn a_batch_grows_while_the_one_before_is_written_and_no_further() {
         assert_eq!((full_after(5, false), full_after(5, true)), (2, 4), "by events");
         assert_eq!((full_after(0, false), full_after(0, true)), (32, 64), "by ranges");
+    }
+
+    #[test]
+    fn a_state_is_written_at_once_where_nothing_else_is() {
+        let mut batch = Batch::new(1, 10);
+        let state = |_, _: &PlacedEvent| {
+            let fingerprint = "f".to_owned();
+            Ok(Some(Snapshot { fingerprint, block_number: BlockNumber(4), state: State::default() }))
+        };
+        batch.push(range(5, hash(4), 1), state).unwrap();
+        assert!(batch.is_full(false) && !batch.is_full(true));
     }
 
     #[test]
