@@ -5,7 +5,7 @@
 //! | `--workload DIR` | adds the workload that peers were measured on: the folder `bench/canned-rpc` of the shared facts |
 //! | `--postgres URL` | adds the rows with PostgreSQL; without it a server of our own is started |
 //! | `--runs N` | repeats what is noisy so often, five times unless told otherwise |
-//! | `--only WORD` | leaves out the sections whose title does not hold the word, and the file as it is |
+//! | `--only WORD` | leaves out the sections whose title does not hold the word, which stay as they are in the file |
 //!
 //! Everything is built into a folder of its own below cargo's, which is emptied first where the build is measured too. Then
 //! comes one bench after the other (`sections.rs`), each of which prints a table. What was found and changed is written by
@@ -64,9 +64,12 @@ pub(crate) fn bench(arguments: &[String]) -> Result<(), Failed> {
         let measured = workload::measure(folder, options.runs, url.as_deref());
         take(workload::TITLE, workload::ABOUT, measured);
     }
-    if options.only.is_none() {
-        page::write(&tables, arguments)?;
-    }
+    let titles: Vec<&str> = [build::TITLE]
+        .into_iter()
+        .chain(SECTIONS.iter().map(|section| section.title))
+        .chain([workload::TITLE])
+        .collect();
+    page::write(&tables, &titles, arguments)?;
     if failures.is_empty() { Ok(()) } else { Err(Failed(failures.join("; "))) }
 }
 

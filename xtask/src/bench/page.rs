@@ -1,4 +1,5 @@
-//! Writes BENCHMARKS.md: the machine, the tables, and below them what people wrote.
+//! Writes BENCHMARKS.md: the machine, the sections, and below them what people wrote. A section that was not measured stays as
+//! it was; each says when and at what it was measured.
 
 use crate::shell::{Failed, output, root};
 
@@ -12,22 +13,31 @@ pub(super) struct Table {
 /// What stands below this line is written by people and kept.
 const KEPT: &str = "<!-- Written by hand from here on: `cargo xtask bench` keeps it. -->";
 
-pub(super) fn write(tables: &[Table], arguments: &[String]) -> Result<(), Failed> {
+const HEAD: &str = "# Benchmarks\n\nWhat was measured, where, and how to measure it again. Machines are noisy: hold figures of one \
+                    run against each other,\nnot against another day's.";
+
+/// Puts `tables` into the file, whose sections have the order of `titles`.
+pub(super) fn write(tables: &[Table], titles: &[&str], arguments: &[String]) -> Result<(), Failed> {
     let path = root().join("BENCHMARKS.md");
     let old = std::fs::read_to_string(&path).unwrap_or_default();
-    let kept = old.split_once(KEPT).map_or("\n", |(_, kept)| kept);
     let command = ["cargo xtask bench"].into_iter().chain(arguments.iter().map(String::as_str));
     let command = command.collect::<Vec<_>>().join(" ");
-    let mut text = format!(
-        "# Benchmarks\n\nWhat was measured, where, and how to measure it again. Machines are noisy: hold figures of one run \
-         against each other,\nnot against another day's.\n\n{}\n\n    {command}\n",
-        machine()
-    );
-    for Table { title, about, text: table } in tables {
-        text.push_str(&format!("\n## {title}\n\n{about}\n\n{}\n", shown(table)));
-    }
-    text.push_str(&format!("\n{KEPT}{kept}"));
+    let text = put(&old, tables, titles, &machine(), &format!("{} By `{command}`.", when()));
     std::fs::write(&path, text).map_err(|error| Failed(format!("{}: {error}", path.display())))
+}
+
+fn put(old: &str, tables: &[Table], titles: &[&str], machine: &str, when: &str) -> String {
+    let (measured, kept) = old.split_once(KEPT).unwrap_or((old, "\n"));
+    let sections = |title: &&str| {
+        let fresh = tables.iter().find(|table| table.title == *title);
+        let fresh = fresh.map(|Table { about, text, .. }| format!("{about}\n\n{when}\n\n{}", shown(text)));
+        let before =
+            || measured.split("\n## ").skip(1).find_map(|one| one.strip_prefix(&format!("{title}\n")));
+        let text = fresh.or_else(|| before().map(|text| text.trim().to_owned()))?;
+        Some(format!("\n## {title}\n\n{text}\n"))
+    };
+    let sections: String = titles.iter().filter_map(sections).collect();
+    format!("{HEAD}\n\n{machine}\n{sections}\n{KEPT}{kept}")
 }
 
 /// A Markdown table as it is, anything else as it was printed.
@@ -43,18 +53,46 @@ fn machine() -> String {
     };
     let (cpus, memory) = (file("/proc/cpuinfo"), file("/proc/meminfo"));
     let cores = cpus.lines().filter(|line| line.starts_with("processor")).count();
-    let say = |program: &str, arguments: &[&str]| {
-        output(program, arguments)
-            .and_then(|text| text.lines().next().map(str::to_owned))
-            .unwrap_or("unknown".into())
-    };
     format!(
-        "Machine: {cores} cores ({}), {} of memory, Linux {}. {}, release profile (thin LTO). Revision {}, {}.",
+        "Machine: {cores} cores ({}), {} of memory, Linux {}. {}, release profile (thin LTO).",
         field(&cpus, "model name"),
         field(&memory, "MemTotal"),
         say("uname", &["-r"]),
         say("rustc", &["--version"]),
-        say("git", &["rev-parse", "--short", "HEAD"]),
-        say("date", &["-u", "+%Y-%m-%d"]),
     )
+}
+
+fn when() -> String {
+    let (date, revision) = (say("date", &["-u", "+%Y-%m-%d"]), say("git", &["rev-parse", "--short", "HEAD"]));
+    format!("On {date} at {revision}.")
+}
+
+/// The first line that a program prints.
+fn say(program: &str, arguments: &[&str]) -> String {
+    let first = |text: String| text.lines().next().map(str::to_owned);
+    output(program, arguments).and_then(first).unwrap_or_else(|| "unknown".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TITLES: [&str; 3] = ["One", "Two", "Three"];
+
+    fn table(title: &'static str, text: &str) -> Table {
+        Table { title, about: format!("What {title} is."), text: text.to_owned() }
+    }
+
+    #[test]
+    fn what_was_not_measured_stays() {
+        let whole = [table("One", "| a |"), table("Two", "plain"), table("Three", "| c |")];
+        let first = put("", &whole, &TITLES, "A machine.", "On Monday.");
+        let by_hand = format!("{first}\n# Found\n\n## Two\n\nby hand\n");
+        let second = put(&by_hand, &[table("Two", "| new |")], &TITLES, "A machine.", "On Tuesday.");
+        let expected = by_hand
+            .replace("What Two is.\n\nOn Monday.", "What Two is.\n\nOn Tuesday.")
+            .replace("```text\nplain\n```", "| new |");
+        assert_eq!(second, expected);
+        assert_eq!(put(&second, &[], &TITLES, "A machine.", "On Friday."), second);
+    }
 }
