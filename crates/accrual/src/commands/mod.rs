@@ -252,8 +252,14 @@ fn key_service(config: &Config, db: Db) -> Result<Keys, Failure> {
 
 /// Whoever sits at this machine.
 fn asker() -> Asker {
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
-    let safe = |c: &char| c.is_ascii_alphanumeric() || "-_.".contains(*c);
-    let user: String = user.chars().filter(safe).take(64).collect();
+    let named = ["USER", "LOGNAME"].into_iter().find_map(|name| user_of(&std::env::var(name).ok()?));
+    // A container's process has a number and often no name.
+    let user = named.unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()));
     Asker { actor: format!("cli:{user}"), ..Asker::default() }
+}
+
+/// What may stand in an audit of a name that anybody can set; `None` where nothing of it may.
+fn user_of(name: &str) -> Option<String> {
+    let safe = |c: &char| c.is_ascii_alphanumeric() || "-_.".contains(*c);
+    Some(name.chars().filter(safe).take(64).collect()).filter(|user: &String| !user.is_empty())
 }
