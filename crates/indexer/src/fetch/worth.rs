@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// A range of so many logs costs a near node and ourselves much more than the round trip.
-const LOGS: u64 = 2_000;
+const LOGS: u64 = 4_000;
 /// Answers that take longer even at their quickest come from far away.
 const NEAR: Duration = Duration::from_millis(50);
 /// So many answers tell.
@@ -66,9 +66,9 @@ mod tests {
         let mut worth = Worth::default();
         assert_eq!(worth.blocks_max(), BLOCKS_AT_FIRST, "nothing is known yet");
         worth.answered(1_000, 1_600, QUICK);
-        assert_eq!(worth.blocks_max(), 1_250);
+        assert_eq!(worth.blocks_max(), 2_500);
         worth.answered(3_000, 0, QUICK);
-        assert_eq!(worth.blocks_max(), 5_000, "a quiet stretch counts");
+        assert_eq!(worth.blocks_max(), 10_000, "a quiet stretch counts");
     }
 
     #[test]
@@ -79,7 +79,7 @@ mod tests {
         }
         assert_eq!(worth.blocks_max(), u64::MAX);
         worth.answered(1_000, 1_600, QUICK);
-        assert_eq!(worth.blocks_max(), 1_250, "it was busy, and is near");
+        assert_eq!(worth.blocks_max(), 2_500, "it was busy, and is near");
         for _ in 0..ANSWERS {
             worth.answered(1_000, 1_600, LATE);
         }

@@ -199,7 +199,7 @@ async fn a_near_node_is_asked_for_some_thousand_logs_and_a_far_one_for_all_that_
         latency: Duration::from_millis(latency),
         ..Node::new((1..=30_000).map(|block| (block, log(BASIC, &sync))).collect())
     };
-    let near = [&[1_000][..], &[2_000; 14], &[1_000]].concat();
+    let near = vec![1_000, 2_000, 2_000, 2_000, 2_000, 4_000, 4_000, 4_000, 4_000, 4_000, 1_000];
     for (latency, widths) in
         [(0, near), (100, vec![1_000, 2_000, 2_000, 2_000, 2_000, 10_000, 10_000, 1_000])]
     {
