@@ -30,6 +30,15 @@ pub(crate) fn each<T: Send, A>(
     work: impl Fn(&mut T) + Sync,
     meanwhile: impl FnOnce() -> A,
 ) -> A {
+    each_by(helpers(), items, work, meanwhile)
+}
+
+fn each_by<T: Send, A>(
+    helpers: Option<&ThreadPool>,
+    items: &mut [T],
+    work: impl Fn(&mut T) + Sync,
+    meanwhile: impl FnOnce() -> A,
+) -> A {
     let wanted = items.len();
     let left = Mutex::new(items.iter_mut());
     let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
@@ -38,9 +47,10 @@ pub(crate) fn each<T: Send, A>(
             work(item);
         }
     };
-    let Some(helpers) = helpers() else {
+    let Some(helpers) = helpers else {
+        let done = meanwhile();
         take_up();
-        return meanwhile();
+        return done;
     };
     helpers.in_place_scope(|scope: &Scope<'_>| {
         for _ in 0..wanted.min(helpers.current_num_threads()) {
@@ -85,9 +95,12 @@ mod tests {
     #[test]
     fn each_is_worked_on_once() {
         for count in [0, 1, 2, 100] {
-            let mut items = vec![0; count];
-            let done = each(&mut items, |item| *item += 1, || "meanwhile");
-            assert_eq!((done, items), ("meanwhile", vec![1; count]));
+            // As on one processor, too.
+            for helpers in [helpers(), None] {
+                let mut items = vec![0; count];
+                let done = each_by(helpers, &mut items, |item| *item += 1, || "meanwhile");
+                assert_eq!((done, items), ("meanwhile", vec![1; count]));
+            }
         }
     }
 

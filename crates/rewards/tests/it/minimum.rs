@@ -96,3 +96,21 @@ fn a_minimum_goes_by_runs() {
     let without = Campaign { value_min_usd: Some(minimum), run_seconds: None, ..campaign(1000, 300) };
     assert!(without.checked().unwrap_err().to_string().contains("run_seconds"));
 }
+
+/// Who is below it is asked of the whole pool when a run ends, so these events must not be folded ahead of the campaign.
+#[test]
+fn many_events_at_once_are_as_one_after_the_other() {
+    for scoring in Scoring::ALL {
+        let minimum = with_minimum(scoring, "10", dollar_tokens());
+        let mut pool = Small::new(vec![minimum.clone()], vec![], 900, 0);
+        pool.add(ALICE, range(-600, 600), BILLION);
+        for step in 0..40 {
+            // Now above it, now below.
+            pool.at(1000 + 10 * step).add(BOB, range(-600, 600), BILLION);
+            pool.at(1005 + 10 * step).remove(BOB, range(-600, 600), BILLION - 1);
+        }
+        let mut at_once = PoolTracker::new(pool.tracker.pool().clone(), [minimum]);
+        at_once.apply_all(&pool.events).unwrap();
+        assert_eq!(at_once, pool.tracker, "{scoring:?}");
+    }
+}
