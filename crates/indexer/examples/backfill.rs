@@ -58,7 +58,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         block_seconds: Some(2),
         ranges_in_flight_max: 4,
         completeness,
-        commit_events_max: 20_000,
+        commit_events_max: 15_000,
         snapshot_events: 50_000,
         now: || UnixSeconds(0),
     };

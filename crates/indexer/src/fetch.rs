@@ -28,7 +28,7 @@ use accrual_store::Header;
 use alloy::primitives::{Address, U256};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt, try_join};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::ahead::{driven, task};
@@ -61,8 +61,8 @@ pub struct Fetched {
 /// The first range has at most so many blocks, each after it at most twice as many.
 const FIRST_RANGE_BLOCKS_MAX: u64 = 1_000;
 
-/// So many ranges may wait for their turn beside those that are asked for.
-const RANGES_READY_MAX: usize = 2;
+/// So many ranges of a near node lie in memory, asked for or waiting for their turn: one is read while the other is folded.
+const RANGES_OF_NEAR_MAX: usize = 2;
 
 /// What is fetched for whom.
 pub struct Fetcher {
@@ -76,6 +76,12 @@ pub struct Fetcher {
     block_seconds: Option<u64>,
     ranges_in_flight_max: usize,
     completeness: Completeness,
+}
+
+/// Blocks to be fetched, and the place that they take among the ranges that lie in memory until they are handed out.
+struct Planned {
+    blocks: BlockRange,
+    place: OwnedSemaphorePermit,
 }
 
 /// A range after its first pass.
@@ -100,7 +106,7 @@ pub struct FetchOptions {
     pub final_block: BlockNumber,
     /// The chain's fixed time between blocks, if it has one.
     pub block_seconds: Option<u64>,
-    /// Ranges asked for at the same time.
+    /// Ranges asked for at the same time, or waiting for their turn.
     pub ranges_in_flight_max: usize,
     /// How it is shown that no log is missing.
     pub completeness: Completeness,
@@ -134,42 +140,46 @@ impl Fetcher {
     /// another is folded.
     pub fn ranges(self: &Arc<Self>, blocks: BlockRange) -> BoxStream<'static, Result<Fetched, IndexError>> {
         let (first, second) = (self.clone(), self.clone());
-        let places = Arc::new(Semaphore::new(self.ranges_in_flight_max + RANGES_READY_MAX));
         let ranges = self
             .clone()
-            .planned(blocks, places.clone())
-            .map(move |range| {
+            .planned(blocks)
+            .map(move |Planned { blocks, place }| {
                 let fetcher = first.clone();
-                task(async move { fetcher.first_pass(range).await })
+                task(async move { Ok((fetcher.first_pass(blocks).await?, place)) })
             })
             .buffered(self.ranges_in_flight_max)
-            .map_ok(move |pass| {
+            .map_ok(move |(pass, place)| {
                 let (fetcher, queries) = (second.clone(), second.second_pass(&pass));
-                task(async move { fetcher.complete(pass, queries).await })
+                task(async move { Ok((fetcher.complete(pass, queries).await?, place)) })
             })
             .try_buffered(self.ranges_in_flight_max);
-        driven(ranges).inspect(move |_| places.add_permits(1)).boxed()
+        driven(ranges).map_ok(|(fetched, _given_back)| fetched).boxed()
     }
 
     /// Cuts `blocks` by the width that holds when each range is begun, and that is worth it. The first ranges are narrow: they come
-    /// soon, so that folding begins, and they show how managers are best read before much is asked of them. Each takes one of the
-    /// places, to be given back when it is handed out.
-    fn planned(
-        self: Arc<Self>,
-        blocks: BlockRange,
-        places: Arc<Semaphore>,
-    ) -> impl Stream<Item = BlockRange> {
+    /// soon, so that folding begins, and they show how managers are best read before much is asked of them.
+    fn planned(self: Arc<Self>, blocks: BlockRange) -> impl Stream<Item = Planned> {
+        let places = Arc::new(Semaphore::new(self.ranges_in_flight_max));
         futures::stream::unfold((Some(blocks), FIRST_RANGE_BLOCKS_MAX), move |(rest, width_max)| {
             let (fetcher, places) = (self.clone(), places.clone());
             async move {
                 let rest = rest?;
-                places.acquire().await.expect("nobody closes it").forget();
+                let place = places.acquire_many_owned(fetcher.places_of_a_range()).await;
+                let place = place.expect("nobody closes it");
                 let width = width_max.min(fetcher.worth().blocks_max());
                 let last = rest.first.0.saturating_add(width - 1).min(rest.last.0);
                 let part = fetcher.planner().first_part(BlockRange { last: BlockNumber(last), ..rest });
-                Some((part, (after(part, rest), width_max.saturating_mul(2))))
+                let planned = Planned { blocks: part, place };
+                Some((planned, (after(part, rest), width_max.saturating_mul(2))))
             }
         })
+    }
+
+    /// Where ranges take several rounds, or a long one, more of them are asked for at once.
+    fn places_of_a_range(&self) -> u32 {
+        let is_quick = self.completeness == Completeness::Off && self.worth().is_near();
+        let places = if is_quick { self.ranges_in_flight_max / RANGES_OF_NEAR_MAX } else { 1 };
+        u32::try_from(places.max(1)).unwrap_or(u32::MAX)
     }
 
     async fn first_pass(&self, blocks: BlockRange) -> Result<FirstPass, IndexError> {

@@ -364,8 +364,8 @@ fn sqlite_options(url: &DbUrl, mode: Mode) -> SqliteConnectOptions {
         .foreign_keys(true)
         // In a write-ahead log, NORMAL may lose the newest commits when the power fails; FULL does not.
         .synchronous(SqliteSynchronous::Full)
-        // 4 MiB, in KiB: the keys of a batch stay in memory while it is written.
-        .pragma("cache_size", "-4096")
+        // 2 MiB, in KiB: the keys of a batch stay in memory while it is written.
+        .pragma("cache_size", "-2048")
         .disable_statement_logging()
 }
 

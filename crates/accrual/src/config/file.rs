@@ -441,7 +441,7 @@ impl Default for Index {
     fn default() -> Self {
         Self {
             ranges_in_flight_max: 4,
-            commit_events_max: 20_000,
+            commit_events_max: 15_000,
             snapshot_events: 50_000,
             verify_every_blocks: 0,
             lease_seconds: 5,

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// A range of so many logs costs a near node and ourselves much more than the round trip.
-const LOGS: u64 = 4_000;
+const LOGS: u64 = 3_000;
 /// Answers that take longer even at their quickest come from far away.
 const NEAR: Duration = Duration::from_millis(50);
 /// So many answers tell.
@@ -39,15 +39,19 @@ impl Worth {
         self.answered(0, 0, Duration::MAX);
     }
 
+    /// Whether the node answers at once, as far as is known.
+    pub(super) fn is_near(&self) -> bool {
+        self.0.iter().any(|answer| answer.took < NEAR)
+    }
+
     /// The most blocks that are worth asking for at once.
     pub(super) fn blocks_max(&self) -> u64 {
         if self.0.is_empty() {
             return BLOCKS_AT_FIRST;
         }
-        let is_near = self.0.iter().any(|answer| answer.took < NEAR);
         let sum = |of: fn(&Answer) -> u64| self.0.iter().map(of).fold(0, u64::saturating_add);
         let (blocks, logs) = (sum(|answer| answer.blocks), sum(|answer| answer.logs));
-        if !is_near || logs == 0 {
+        if !self.is_near() || logs == 0 {
             return u64::MAX;
         }
         (blocks.saturating_mul(LOGS) / logs).max(1)
@@ -66,9 +70,9 @@ mod tests {
         let mut worth = Worth::default();
         assert_eq!(worth.blocks_max(), BLOCKS_AT_FIRST, "nothing is known yet");
         worth.answered(1_000, 1_600, QUICK);
-        assert_eq!(worth.blocks_max(), 2_500);
+        assert_eq!(worth.blocks_max(), 1_875);
         worth.answered(3_000, 0, QUICK);
-        assert_eq!(worth.blocks_max(), 10_000, "a quiet stretch counts");
+        assert_eq!(worth.blocks_max(), 7_500, "a quiet stretch counts");
     }
 
     #[test]
@@ -79,7 +83,7 @@ mod tests {
         }
         assert_eq!(worth.blocks_max(), u64::MAX);
         worth.answered(1_000, 1_600, QUICK);
-        assert_eq!(worth.blocks_max(), 2_500, "it was busy, and is near");
+        assert_eq!(worth.blocks_max(), 1_875, "it was busy, and is near");
         for _ in 0..ANSWERS {
             worth.answered(1_000, 1_600, LATE);
         }
