@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::db::on;
-use crate::{Db, StoreError, account_days, events};
+use crate::{Db, StoreError, account_days, events, snapshots};
 
 /// The tables that can be shown: name, columns with the key first, and how many of them are the key.
 const TABLES: [(&str, &[&str], usize); 48] = [
@@ -264,9 +264,10 @@ pub async fn table(db: &Db, name: &str) -> Result<Vec<Vec<String>>, StoreError> 
         let known: Vec<&str> = names().collect();
         return Err(StoreError::UnknownTable { name: name.to_owned(), known: known.join(", ") });
     };
-    // Packs and days tell how rows came in, and not what was.
+    // Packs and days tell how rows came in, and not what was; a state is no text.
     let packed = match *name {
         "events" => Some(events::cells(db).await?),
+        "snapshots" => Some(snapshots::cells(db).await?),
         "account_points" => Some(account_days::cells(db).await?),
         _ => None,
     };

@@ -31,11 +31,12 @@ impl From<&PlacedEvent> for EventPlace {
 /// Packs a page: some 30,000 events of a pool that was read in large batches.
 pub const PAGE_PACKS: u32 = 128;
 
-type Cells = (i64, i64, i64, String);
+/// Its first block, its last, how many events it has, and these, as text or as bytes.
+type Cells = (i64, i64, i64, String, Option<Vec<u8>>);
 
 // The last pack is the one that `through` lies in or before: packs do not overlap.
 const PAGE: &str = "
-    select first_block, last_block, events, body from event_packs
+    select first_block, last_block, events, body, packed from event_packs
     where pool_id = $1 and last_block > $2 and last_block <= coalesce(
         (select min(last_block) from event_packs where pool_id = $1 and last_block >= $3), $3)
     order by last_block limit $4";
@@ -77,8 +78,11 @@ pub async fn count(db: &Db, pool: &PoolId) -> Result<u64, StoreError> {
     Ok(count.unsigned_abs())
 }
 
-static INSERT: Bulk =
-    Bulk::new("insert into event_packs (pool_id, last_block, first_block, events, body) values", 5, "");
+static INSERT: Bulk = Bulk::new(
+    "insert into event_packs (pool_id, last_block, first_block, events, body, packed) values",
+    6,
+    "",
+);
 
 /// Stores events of one pool, in chain order, in parts of whole blocks.
 pub(crate) async fn insert(
@@ -110,8 +114,8 @@ pub(crate) async fn insert(
         }
         within!(&mut *tx, conn => {
             let mut query = sqlx::query(text);
-            for (last, first, count, body) in rows {
-                query = query.bind(pool.as_str()).bind(last).bind(first).bind(count).bind(body);
+            for (last, first, count, packed) in rows {
+                query = query.bind(pool.as_str()).bind(last).bind(first).bind(count).bind("").bind(packed);
             }
             query.execute(conn).await.map(|_| ())
         })?;
@@ -139,7 +143,7 @@ pub(crate) async fn refuse_above(
 }
 
 const ACROSS: &str = "
-    select first_block, last_block, events, body from event_packs
+    select first_block, last_block, events, body, packed from event_packs
     where pool_id = $1 and last_block > $2 and first_block <= $2 order by last_block limit 1";
 
 const DELETE_ABOVE: &str = "delete from event_packs where pool_id = $1 and last_block > $2";
@@ -160,12 +164,14 @@ pub(crate) async fn delete_above(
 }
 
 /// A row's events, which are what the row says of them.
-fn unpack(db: &Db, pool: &PoolId, (first, last, count, body): Cells) -> Result<Vec<PlacedEvent>, StoreError> {
+fn unpack(db: &Db, pool: &PoolId, cells: Cells) -> Result<Vec<PlacedEvent>, StoreError> {
+    let (first, last, count, body, packed) = cells;
     let row = Row { db, table: "event_packs", key: format_args!("{pool}, block {last}") };
-    let events = pack::read(&body).map_err(|what| row.damaged(what))?;
+    let events = packed.map_or_else(|| pack::read_text(&body), |packed| pack::read(&packed));
+    let events = events.map_err(|what| row.damaged(what))?;
     let ends = (events.first(), events.last());
     let (Some(lowest), Some(highest)) = ends else {
-        return Err(row.damaged("body holds no event".to_owned()));
+        return Err(row.damaged("it holds no event".to_owned()));
     };
     let (first, last) = (row.number("first_block", first)?, row.number("last_block", last)?);
     let is_whole = u64::try_from(events.len()).ok() == Some(row.number("events", count)?)
@@ -174,18 +180,18 @@ fn unpack(db: &Db, pool: &PoolId, (first, last, count, body): Cells) -> Result<V
     if is_whole {
         return Ok(events);
     }
-    Err(row.damaged(format!("body is not the {count} events of blocks {first} to {last} in their order")))
+    Err(row.damaged(format!("it is not the {count} events of blocks {first} to {last} in their order")))
 }
 
 /// Every event of every pool as cells: pool, block, log, time, kind and body.
 pub(crate) async fn cells(db: &Db) -> Result<Vec<Vec<String>>, StoreError> {
-    let rows: Vec<(String, i64, i64, i64, String)> =
-        on!(db, conn => sqlx::query_as(ALL).fetch_all(conn).await)?;
+    type CellsOfAll = (String, i64, i64, i64, String, Option<Vec<u8>>);
+    let rows: Vec<CellsOfAll> = on!(db, conn => sqlx::query_as(ALL).fetch_all(conn).await)?;
     let mut all = Vec::new();
-    for (pool, first, last, count, body) in rows {
+    for (pool, first, last, count, body, packed) in rows {
         let row = Row { db, table: "event_packs", key: last };
         let pool: PoolId = row.text("pool_id", &pool)?;
-        for event in unpack(db, &pool, (first, last, count, body))? {
+        for event in unpack(db, &pool, (first, last, count, body, packed))? {
             let told = serde_json::to_value(&event.event).expect("an event is made of texts and numbers");
             let (kind, body) =
                 told.as_object().and_then(|told| told.iter().next()).expect("an event has a kind");
@@ -199,4 +205,4 @@ pub(crate) async fn cells(db: &Db) -> Result<Vec<Vec<String>>, StoreError> {
     Ok(all)
 }
 
-const ALL: &str = "select pool_id, first_block, last_block, events, body from event_packs";
+const ALL: &str = "select pool_id, first_block, last_block, events, body, packed from event_packs";

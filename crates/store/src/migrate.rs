@@ -10,7 +10,7 @@ use crate::{Db, StoreError, explain};
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 
 /// The number of our newest migration.
-pub const SCHEMA_VERSION: i64 = 17;
+pub const SCHEMA_VERSION: i64 = 18;
 
 /// What [`Db::migrate`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,8 +20,7 @@ pub struct Snapshot {
     pub state: State,
 }
 
-/// Bytes of a state in one piece and one row, so that a large one needs no room of its size at once: a multiple of three, which
-/// base64 needs no filling for.
+/// Bytes of a state in one piece and one row, so that a large one needs no room of its size at once.
 const PART_BYTES: usize = 192 * 1024;
 
 /// A state's bytes, in pieces of one size but for the last.
@@ -72,17 +71,13 @@ pub async fn newest(
     fingerprint: &str,
     at_most: BlockNumber,
 ) -> Result<Option<Snapshot>, StoreError> {
-    let parts: Vec<(i64, String)> = on!(db, conn => sqlx::query_as(NEWEST)
+    let parts: Vec<(i64, Vec<u8>)> = on!(db, conn => sqlx::query_as(NEWEST)
         .bind(pool.as_str()).bind(fingerprint).bind(bound(at_most.0)).fetch_all(conn).await)?;
     let Some((number, _)) = parts.first() else { return Ok(None) };
     let row = Row { db, table: "snapshots", key: format_args!("{pool}, {fingerprint}, block {number}") };
     let block_number = BlockNumber(row.number("block_number", *number)?);
     let mut state = State::default();
-    for (_, part) in &parts {
-        let bytes =
-            BASE64.decode(part).map_err(|error| row.damaged(format!("state is no base64 ({error})")))?;
-        state.push(&bytes);
-    }
+    parts.iter().for_each(|(_, part)| state.push(part));
     Ok(Some(Snapshot { fingerprint: fingerprint.to_owned(), block_number, state }))
 }
 
@@ -145,7 +140,7 @@ async fn write(
             .bind(fingerprint)
             .bind(number)
             .bind(part)
-            .bind(BASE64.encode(bytes))
+            .bind(bytes.as_slice())
             .execute(conn).await.map(|done| done.rows_affected()))?;
     }
     Ok(written > 0)
@@ -161,6 +156,18 @@ pub(crate) async fn delete_above(
 ) -> Result<(), StoreError> {
     within!(tx, conn => sqlx::query(DELETE_ABOVE)
         .bind(pool.as_str()).bind(bound(number.0)).execute(conn).await.map(|_| ()))
+}
+
+const ALL: &str = "select pool_id, fingerprint, block_number, part, state from snapshots";
+
+/// Every part of every state as cells: pool, fingerprint, block, part, and its bytes in base64.
+pub(crate) async fn cells(db: &Db) -> Result<Vec<Vec<String>>, StoreError> {
+    let rows: Vec<(String, String, i64, i64, Vec<u8>)> =
+        on!(db, conn => sqlx::query_as(ALL).fetch_all(conn).await)?;
+    let cells = |(pool, fingerprint, block, part, state): (String, String, i64, i64, Vec<u8>)| {
+        vec![pool, fingerprint, block.to_string(), part.to_string(), BASE64.encode(state)]
+    };
+    Ok(rows.into_iter().map(cells).collect())
 }
 
 #[cfg(test)]

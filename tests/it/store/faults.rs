@@ -165,7 +165,7 @@ async fn damage_is_named_by_table_and_row() {
         register(&fresh.db, &["a", "b"]).await;
         extend(&fresh.db, "a", None, header(110), &[flash(105, 7)]).await.unwrap();
         extend(&fresh.db, "b", None, header(110), &[flash(105, 7), flash(106, 0)]).await.unwrap();
-        fresh.raw("update event_packs set body = '{}' where pool_id = 'a'; update blocks set block_hash = 'x'; update checkpoints set rewinds = -1").await;
+        fresh.raw("update event_packs set body = '{}', packed = null where pool_id = 'a'; update blocks set block_hash = 'x'; update checkpoints set rewinds = -1").await;
         let errors = [
             ("event_packs", events::page(&fresh.db, &pool("a"), None, BlockNumber(200), 9).await.unwrap_err()),
             ("blocks", blocks::get(&fresh.db, CHAIN, BlockNumber(110)).await.unwrap_err()),

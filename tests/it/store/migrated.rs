@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::samples::{every_kind, placed, pool};
 
 const TO_PACKS: &str = include_str!("../../../migrations/0014_event_packs.sql");
+const TO_BYTES: &str = include_str!("../../../migrations/0018_bytes.sql");
 /// As migration 0001 made it.
 const EVENTS: &str = "
     drop table event_packs;
@@ -26,7 +27,7 @@ async fn a_row_for_each_event_becomes_packs_of_the_same_events() {
         let rows: Vec<String> = stored.iter().rev().map(|event| row("a", event)).collect();
         let other = row("b", &stored[0]);
         let rows = format!("insert into events values {},{other};", rows.join(","));
-        fresh.raw(format!("{EVENTS}{rows}{TO_PACKS}").leak()).await;
+        fresh.raw(format!("{EVENTS}{rows}{TO_PACKS}{TO_BYTES}").leak()).await;
 
         let db = &fresh.db;
         let through = BlockNumber(u64::MAX);
