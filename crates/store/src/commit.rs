@@ -1,11 +1,10 @@
 //! The only way by which the chain's data changes: one batch, one transaction.
 
-use accrual_rewards::event::PlacedEvent;
 use accrual_rewards::id::PoolId;
 
 use crate::series::{self, SeriesRows};
 use crate::{
-    BlockRef, Db, EventPlace, Header, Snapshot, StoreError, blocks, chain, checkpoints, distributor, events,
+    BlockRef, Db, Header, Pack, Snapshot, StoreError, blocks, chain, checkpoints, distributor, events,
     leases, snapshots,
 };
 
@@ -29,9 +28,8 @@ pub struct PoolExtension<'a> {
     pub pool: &'a PoolId,
     /// Where the writer believes it to stand; `None` before its first block.
     pub after: Option<BlockRef>,
-    /// Its events above `after` up to and with `through`, in chain order; cut anywhere between two blocks, so that nobody
-    /// has to bring together what came in parts.
-    pub events: &'a [Vec<PlacedEvent>],
+    /// Its events above `after` up to and with `through`, in chain order.
+    pub packs: &'a [Pack],
     /// Its states to keep, none above `through`.
     pub snapshots: &'a [Snapshot],
     /// The full hours that passed, with the fingerprint of what made them; `None` keeps no series.
@@ -59,7 +57,7 @@ pub async fn extend(db: &Db, extension: &Extension<'_>) -> Result<(), StoreError
     blocks::insert_all(&mut tx, extension.chain_id, extension.headers).await?;
     blocks::insert_all(&mut tx, extension.chain_id, &[extension.through]).await?;
     for pool in extension.pools {
-        events::insert(&mut tx, pool.pool, pool.events).await?;
+        events::insert(&mut tx, pool.pool, pool.packs).await?;
         for snapshot in pool.snapshots {
             snapshots::insert(&mut tx, pool.pool, snapshot).await?;
         }
@@ -83,16 +81,11 @@ fn assert_in_order(extension: &Extension<'_>) {
         let after = pool.after.map(|after| after.number);
         let above = |number| after.is_none_or(|after| after < number);
         assert!(above(through), "pool {} moves on, from {after:?} to {through}", pool.pool);
-        // A place twice is left to the table to refuse.
-        let events = || pool.events.iter().flatten();
-        assert!(events().is_sorted_by_key(EventPlace::from), "events are in chain order");
-        // A pack holds whole blocks, and each part is cut into packs of its own.
-        let ends = || pool.events.iter().filter_map(|part| part.first().zip(part.last()));
-        let apart =
-            ends().zip(ends().skip(1)).all(|((_, last), (first, _))| last.block_number < first.block_number);
-        assert!(apart, "no block lies in two parts");
-        let inside = |event: &PlacedEvent| above(event.block_number) && event.block_number <= through;
-        assert!(events().all(inside), "events lie above the checkpoint, up to the batch's end");
+        // A pack holds whole blocks; a place twice in one is left to the table to refuse.
+        let apart = |one: &Pack, next: &Pack| one.last.block_number < next.first.block_number;
+        assert!(pool.packs.is_sorted_by(apart), "no block lies in two packs");
+        let inside = |pack: &Pack| above(pack.first.block_number) && pack.last.block_number <= through;
+        assert!(pool.packs.iter().all(inside), "events lie above the checkpoint, up to the batch's end");
         assert!(
             pool.snapshots.iter().all(|snapshot| snapshot.block_number <= through),
             "no state is newer than the batch's end"
@@ -132,7 +125,7 @@ pub async fn rewind(db: &Db, chain_id: u64, pools: &[PoolId], to: &Header) -> Re
 
 #[cfg(test)]
 mod tests {
-    use accrual_rewards::event::PoolEvent;
+    use accrual_rewards::event::{PlacedEvent, PoolEvent};
     use accrual_rewards::unit::{Amount, BlockNumber, UnixSeconds};
     use alloy_primitives::B256;
 
@@ -143,22 +136,23 @@ mod tests {
         PlacedEvent { block_number: BlockNumber(block), block_at: UnixSeconds(block), log_index, event }
     }
 
-    fn check(events: &[Vec<PlacedEvent>]) {
+    fn check(parts: &[&[PlacedEvent]]) {
         let (hash, parent_hash) = (B256::ZERO, B256::ZERO);
         let through = Header { number: BlockNumber(9), hash, parent_hash, at: UnixSeconds(9) };
         let pool = "a".parse().expect("a good id");
-        let part = PoolExtension { pool: &pool, after: None, events, snapshots: &[], series: None };
+        let packs: Vec<Pack> = parts.iter().flat_map(|events| Pack::of(events)).collect();
+        let part = PoolExtension { pool: &pool, after: None, packs: &packs, snapshots: &[], series: None };
         assert_in_order(&Extension { chain_id: 1, through, headers: &[], pools: &[part] });
     }
 
     #[test]
-    fn parts_are_of_whole_blocks() {
-        check(&[vec![flash(1, 0), flash(1, 1)], vec![], vec![flash(2, 0)]]);
+    fn packs_are_of_whole_blocks() {
+        check(&[&[flash(1, 0), flash(1, 1)], &[], &[flash(2, 0)]]);
     }
 
     #[test]
-    #[should_panic(expected = "no block lies in two parts")]
+    #[should_panic(expected = "no block lies in two packs")]
     fn a_block_that_is_cut_is_a_mistake() {
-        check(&[vec![flash(1, 0)], vec![], vec![flash(1, 1)]]);
+        check(&[&[flash(1, 0)], &[], &[flash(1, 1)]]);
     }
 }

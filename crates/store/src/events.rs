@@ -10,7 +10,7 @@ use accrual_rewards::unit::BlockNumber;
 use crate::bulk::Bulk;
 use crate::cell::{Row, bigint, bound};
 use crate::db::{Tx, on, within};
-use crate::pack;
+use crate::pack::{self, Pack};
 use crate::{Db, StoreError};
 
 /// An event's place on the chain; events of one pool are read in this order.
@@ -84,32 +84,23 @@ static INSERT: Bulk = Bulk::new(
     "",
 );
 
-/// Stores events of one pool, in chain order, in parts of whole blocks.
-pub(crate) async fn insert(
-    tx: &mut Tx<'_>,
-    pool: &PoolId,
-    parts: &[Vec<PlacedEvent>],
-) -> Result<(), StoreError> {
+/// Stores packs of one pool, in chain order.
+pub(crate) async fn insert(tx: &mut Tx<'_>, pool: &PoolId, packs: &[Pack]) -> Result<(), StoreError> {
     // A table of single events refused a place twice by its key.
-    let (all, next) = (parts.iter().flatten(), parts.iter().flatten().skip(1));
-    let twice = all.zip(next).find(|(one, next)| EventPlace::from(*one) == EventPlace::from(*next));
-    if let Some((event, _)) = twice {
-        let (number, log) = (event.block_number, event.log_index);
-        let row = Row { db: tx.db, table: "event_packs", key: format!("{pool}, block {number}, log {log}") };
+    if let Some(EventPlace { block_number, log_index }) = packs.iter().find_map(|pack| pack.twice) {
+        let key = format!("{pool}, block {block_number}, log {log_index}");
+        let row = Row { db: tx.db, table: "event_packs", key };
         return Err(row.damaged("the event was to be stored twice".to_owned()));
     }
-    let packs = parts.iter().flat_map(|part| pack::cut(part).into_iter().map(move |pack| &part[pack]));
-    let packs: Vec<&[PlacedEvent]> = packs.collect();
-    for (text, packs) in INSERT.statements(tx.db.engine(), &packs) {
+    for (text, packs) in INSERT.statements(tx.db.engine(), packs) {
         let mut rows = Vec::with_capacity(packs.len());
-        for events in packs.iter().copied() {
-            let (first, last) = (&events[0], &events[events.len() - 1]);
-            bigint("block time", last.block_at.0)?;
+        for Pack { first, last, last_at, count, bytes, .. } in packs {
+            bigint("block time", last_at.0)?;
             rows.push((
                 bigint("block number", last.block_number.0)?,
                 bigint("block number", first.block_number.0)?,
-                bound(u64::try_from(events.len()).unwrap_or(u64::MAX)),
-                pack::write(events),
+                bound(u64::try_from(*count).unwrap_or(u64::MAX)),
+                bytes.as_slice(),
             ));
         }
         within!(&mut *tx, conn => {
@@ -160,7 +151,7 @@ pub(crate) async fn delete_above(
     kept.retain(|event| event.block_number <= number);
     within!(&mut *tx, conn => sqlx::query(DELETE_ABOVE)
         .bind(pool.as_str()).bind(bound(number.0)).execute(conn).await.map(|_| ()))?;
-    insert(tx, pool, &[kept]).await
+    insert(tx, pool, &Pack::of(&kept)).await
 }
 
 /// A row's events, which are what the row says of them.

@@ -66,6 +66,7 @@ pub use events::EventPlace;
 pub use leases::Lease;
 pub use migrate::{MigrationReport, SCHEMA_VERSION};
 pub use notices::NoticeRow;
+pub use pack::{Pack, Packer};
 pub use pools::PoolRow;
 pub use snapshots::Snapshot;
 pub use tokens::TokenRow;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use accrual_rewards::event::{PlacedEvent, PoolEvent};
 use accrual_rewards::id::{PoolId, Venue};
 use accrual_rewards::unit::{BlockNumber, Liquidity, SignedAmount, SqrtPriceX96, Tick, UnixSeconds};
-use accrual_store::{Db, Engine, Extension, Header, PoolExtension, PoolRow, StoreError};
+use accrual_store::{Db, Engine, Extension, Header, Pack, PoolExtension, PoolRow, StoreError};
 use accrual_store::{commit, events, pools};
 use accrual_tests::db;
 use alloy::primitives::{Address, B256, I256, U256};
@@ -62,8 +62,9 @@ async fn store(db: &Db, pool: &PoolId) -> Result<Duration, StoreError> {
     for batch in 0..BATCHES {
         let events: Vec<PlacedEvent> = (batch * BATCH_EVENTS..(batch + 1) * BATCH_EVENTS).map(swap).collect();
         let through = header(events.last().expect("a batch has events").block_number);
-        let pools = [PoolExtension { pool, after, events: &[events], snapshots: &[], series: None }];
         let started = Instant::now();
+        let packs = Pack::of(&events);
+        let pools = [PoolExtension { pool, after, packs: &packs, snapshots: &[], series: None }];
         commit::extend(db, &Extension { chain_id: 8453, through, headers: &[], pools: &pools }).await?;
         spent += started.elapsed();
         after = Some(through.block());

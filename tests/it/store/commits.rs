@@ -2,7 +2,7 @@
 
 use accrual_rewards::event::{PlacedEvent, PoolEvent};
 use accrual_rewards::unit::{BlockNumber, Liquidity, SqrtPriceX96, Tick};
-use accrual_store::{BlockRef, Checkpoint, Extension, Header, PoolExtension, StoreError};
+use accrual_store::{BlockRef, Checkpoint, Extension, Header, Pack, PoolExtension, StoreError};
 use accrual_store::{blocks, checkpoints, commit, events, snapshots};
 use accrual_tests::db::{Fresh, on_each_engine};
 use alloy::primitives::U256;
@@ -65,12 +65,11 @@ async fn a_batch_of_many_statements_is_whole() {
         register(&fresh.db, &["a"]).await;
         // Past the parameter limit of either engine, and divisible by none of the statement sizes.
         let many: Vec<_> = (0..12_347).map(|i| flash(100 + u64::from(i / 4), i % 4)).collect();
-        let (some, others) = many.split_at(4_000);
-        let parts = [some.to_vec(), others.to_vec()];
+        let packs = Pack::of(&many);
         let through = header(4_000);
         let headers: Vec<Header> = (100..4_000).map(header).collect();
         let pools =
-            [PoolExtension { pool: &pool("a"), after: None, events: &parts, snapshots: &[], series: None }];
+            [PoolExtension { pool: &pool("a"), after: None, packs: &packs, snapshots: &[], series: None }];
         let batch = Extension { chain_id: CHAIN, through, headers: &headers, pools: &pools };
         commit::extend(&fresh.db, &batch).await.unwrap();
         assert_eq!(read(fresh, "a", BlockNumber(4_000), 5_000).await, many);
@@ -86,10 +85,10 @@ async fn pools_move_on_together_and_are_remembered() {
         let db = &fresh.db;
         register(db, &["a", "b"]).await;
         let (a, b, through) = (pool("a"), pool("b"), header(110));
-        let (events, states) = ([vec![flash(110, 0)]], [snapshot(105, b"old"), snapshot(110, b"new")]);
+        let (events, states) = (Pack::of(&[flash(110, 0)]), [snapshot(105, b"old"), snapshot(110, b"new")]);
         let pools = [
-            PoolExtension { pool: &b, after: None, events: &[], snapshots: &[], series: None },
-            PoolExtension { pool: &a, after: None, events: &events, snapshots: &states, series: None },
+            PoolExtension { pool: &b, after: None, packs: &[], snapshots: &[], series: None },
+            PoolExtension { pool: &a, after: None, packs: &events, snapshots: &states, series: None },
         ];
         let headers = [header(104), header(105), through];
         commit::extend(db, &Extension { chain_id: CHAIN, through, headers: &headers, pools: &pools })
@@ -181,23 +180,23 @@ async fn a_batch_that_fails_leaves_nothing() {
         blocks::insert(db, CHAIN, &header_on(1, 108)).await.unwrap();
         let before = fresh.dump().await;
         let (a, b, stranger) = (pool("a"), pool("b"), pool("stranger"));
-        let good = [(0..2_000).map(|i| flash(105, i)).collect()];
-        let twice = [vec![flash(106, 1), flash(106, 1)]];
+        let good = Pack::of(&(0..2_000).map(|i| flash(105, i)).collect::<Vec<_>>());
+        let twice = Pack::of(&[flash(106, 1), flash(106, 1)]);
         let cases = [
             ("an event's place is taken", &b, &twice[..], header(107)),
             ("nobody registered the pool", &stranger, &[], header(107)),
             ("another block is stored", &b, &[], header(108)),
         ];
-        for (name, second, events, last) in cases {
+        for (name, second, packs, last) in cases {
             let pools = [
                 PoolExtension {
                     pool: &a,
                     after: None,
-                    events: &good,
+                    packs: &good,
                     snapshots: &[snapshot(105, b"a")],
                     series: None,
                 },
-                PoolExtension { pool: second, after: None, events, snapshots: &[], series: None },
+                PoolExtension { pool: second, after: None, packs, snapshots: &[], series: None },
             ];
             let batch = Extension {
                 chain_id: CHAIN,

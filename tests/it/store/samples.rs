@@ -7,7 +7,7 @@ use accrual_rewards::tracker::Pool;
 use accrual_rewards::unit::{
     Amount, BlockNumber, Liquidity, SignedAmount, SqrtPriceX96, Tick, TickRange, UnixSeconds,
 };
-use accrual_store::{BlockRef, Db, Extension, Header, PoolExtension, PoolRow, Snapshot, commit, pools};
+use accrual_store::{BlockRef, Db, Extension, Header, Pack, PoolExtension, PoolRow, Snapshot, commit, pools};
 use alloy::primitives::{Address, B256, I256, U256};
 
 pub(crate) const CHAIN: u64 = 8453;
@@ -126,12 +126,7 @@ pub(crate) async fn extend(
 ) -> Result<(), accrual_store::StoreError> {
     let pool = pool(id);
     let snapshots = [snapshot(through.number.0, id.as_bytes())];
-    let pools = [PoolExtension {
-        pool: &pool,
-        after,
-        events: &[events.to_vec()],
-        snapshots: &snapshots,
-        series: None,
-    }];
+    let pools =
+        [PoolExtension { pool: &pool, after, packs: &Pack::of(events), snapshots: &snapshots, series: None }];
     commit::extend(db, &Extension { chain_id: CHAIN, through, headers: &[], pools: &pools }).await
 }

@@ -55,7 +55,7 @@ async fn extend(db: &Db, after: Option<u64>, through: u64, rows: &SeriesRows) ->
     let after = after.map(|number| BlockRef { number: BlockNumber(number), hash: header(number).hash });
     let id = pool("a");
     let series = Some(("f1", rows));
-    let part = PoolExtension { pool: &id, after, events: &[], snapshots: &[], series };
+    let part = PoolExtension { pool: &id, after, packs: &[], snapshots: &[], series };
     let batch = Extension { chain_id: CHAIN, through: header(through), headers: &[], pools: &[part] };
     commit::extend(db, &batch).await
 }

@@ -16,6 +16,7 @@ use accrual_rewards::math::tick::sqrt_ratio;
 use accrual_rewards::price::Source;
 use accrual_rewards::tracker::Pool;
 use accrual_rewards::unit::{BlockNumber, Liquidity, Tick, TickRange, UnixSeconds};
+use accrual_store::Pack;
 use accrual_store::commit::{self, Extension, PoolExtension};
 use accrual_store::{BlockRef, Db, Header, PoolRow, pools, record};
 use alloy_primitives::{Address, B256, U256};
@@ -226,8 +227,8 @@ fn placed(block: &Header, events: impl Iterator<Item = PoolEvent>) -> Vec<Placed
 async fn extend(db: &Db, numbers: &[u8], after: Option<Header>, through: Header, events: &[PlacedEvent]) {
     let after = after.map(|after| BlockRef { number: after.number, hash: after.hash });
     let ids: Vec<_> = numbers.iter().map(|n| pool(*n).id).collect();
-    let events = [events.to_vec()];
-    let part = |id| PoolExtension { pool: id, after, events: &events, snapshots: &[], series: None };
+    let packs = Pack::of(events);
+    let part = |id| PoolExtension { pool: id, after, packs: &packs, snapshots: &[], series: None };
     let pools: Vec<_> = ids.iter().map(part).collect();
     let extension = Extension { chain_id: CHAIN, through, headers: &[], pools: &pools };
     commit::extend(db, &extension).await.expect("it is stored");

@@ -18,6 +18,7 @@ use accrual_rewards::math::tick::sqrt_ratio;
 use accrual_rewards::price::Source;
 use accrual_rewards::tracker::Pool;
 use accrual_rewards::unit::{BlockNumber, Liquidity, Tick, TickRange, UnixSeconds};
+use accrual_store::Pack;
 use accrual_store::commit::{self, Extension, PoolExtension};
 use accrual_store::{BlockRef, ChainRow, Db, Header, Mode, PoolRow, chain, pools};
 use alloy_primitives::{Address, B256};
@@ -146,7 +147,7 @@ impl Rig {
         let after =
             after.map(|(number, fork)| BlockRef { number: BlockNumber(number), hash: hash(number, fork) });
         let part =
-            PoolExtension { pool: &pool, after, events: &[events.to_vec()], snapshots: &[], series: None };
+            PoolExtension { pool: &pool, after, packs: &Pack::of(events), snapshots: &[], series: None };
         let through = header(number, fork);
         let extension = Extension { chain_id: CHAIN, through, headers: &[], pools: &[part] };
         commit::extend(&self.db, &extension).await.unwrap();

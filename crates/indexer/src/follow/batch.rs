@@ -5,7 +5,7 @@ use accrual_rewards::id::PoolId;
 use accrual_rewards::ledger::LedgerError;
 use accrual_rewards::unit::BlockNumber;
 use accrual_store::series::SeriesRows;
-use accrual_store::{BlockRef, Header, PoolExtension, Snapshot};
+use accrual_store::{BlockRef, Header, Pack, Packer, PoolExtension, Snapshot};
 
 use super::state::State;
 use crate::error::IndexError;
@@ -13,8 +13,8 @@ use crate::fetch::Fetched;
 
 /// Ranges that follow each other, to be committed as one.
 pub(super) struct Batch {
-    /// Of each pool, in parts of whole blocks.
-    events: Vec<Vec<Vec<PlacedEvent>>>,
+    /// Of each pool.
+    events: Vec<Packer>,
     snapshots: Vec<Vec<Snapshot>>,
     headers: Vec<Header>,
     through: Option<Header>,
@@ -27,10 +27,6 @@ const RANGES_MAX: usize = 32;
 /// So many times as much a batch holds at most, where the one before takes longer to be written than it to be folded.
 const GROWS_TO: usize = 2;
 
-/// Events of small ranges are brought together, since each part is cut into packs of its own; those of large ones stay where
-/// they are.
-const PART_EVENTS_MIN: usize = 4_096;
-
 /// A whole batch, ready for its transaction.
 pub(super) struct Closed {
     pub(super) through: Header,
@@ -42,7 +38,7 @@ pub(super) struct Closed {
 pub(super) struct ClosedPool {
     id: PoolId,
     after: Option<BlockRef>,
-    events: Vec<Vec<PlacedEvent>>,
+    packs: Vec<Pack>,
     snapshots: Vec<Snapshot>,
     fingerprint: String,
     rows: SeriesRows,
@@ -50,14 +46,14 @@ pub(super) struct ClosedPool {
 
 impl ClosedPool {
     pub(super) fn events_count(&self) -> usize {
-        self.events.iter().map(Vec::len).sum()
+        self.packs.iter().map(Pack::count).sum()
     }
 
     pub(super) fn extension(&self) -> PoolExtension<'_> {
         PoolExtension {
             pool: &self.id,
             after: self.after,
-            events: &self.events,
+            packs: &self.packs,
             snapshots: &self.snapshots,
             series: Some((&self.fingerprint, &self.rows)),
         }
@@ -68,7 +64,7 @@ impl Batch {
     /// An empty batch for so many pools, full once it holds `events_max` events.
     pub(super) fn new(pools: usize, events_max: usize) -> Self {
         Self {
-            events: vec![Vec::new(); pools],
+            events: vec![Packer::default(); pools],
             snapshots: vec![Vec::new(); pools],
             headers: Vec::new(),
             through: None,
@@ -97,10 +93,7 @@ impl Batch {
             for event in &events {
                 self.snapshots[pool].extend(fold(pool, event)?);
             }
-            match self.events[pool].last_mut() {
-                Some(part) if part.len() < PART_EVENTS_MIN => part.extend(events),
-                _ => self.events[pool].push(events),
-            }
+            self.events[pool].push(&events);
         }
         self.headers.extend(fetched.headers);
         self.through = Some(fetched.through);
@@ -115,7 +108,7 @@ impl Batch {
             return true;
         }
         let times = if is_written { GROWS_TO } else { 1 };
-        let events: usize = self.events.iter().flatten().map(Vec::len).sum();
+        let events: usize = self.events.iter().map(Packer::count).sum();
         self.ranges >= times * RANGES_MAX || events >= self.events_max.saturating_mul(times)
     }
 
@@ -134,7 +127,8 @@ impl Batch {
             let rows = state.take_rows(pool, through.at);
             let (id, fingerprint) = (state.pool_id(pool).clone(), state.series_fingerprint(pool).to_owned());
             let after = state.checkpoint(pool);
-            closed.push(ClosedPool { id, after, events, snapshots, fingerprint, rows });
+            let packs = events.finish();
+            closed.push(ClosedPool { id, after, packs, snapshots, fingerprint, rows });
             state.advance(pool, &through);
         }
         Ok(Closed { through, headers, pools: closed })
