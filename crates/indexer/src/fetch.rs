@@ -175,7 +175,8 @@ impl Fetcher {
         })
     }
 
-    /// Where ranges take several rounds, or a long one, more of them are asked for at once.
+    /// How many places a range takes: so many that few ranges of a near node fill them all; one where it takes several rounds of
+    /// questions, or long ones, so that others are asked for meanwhile.
     fn places_of_a_range(&self) -> u32 {
         let is_quick = self.completeness == Completeness::Off && self.worth().is_near();
         let places = if is_quick { self.ranges_in_flight_max / RANGES_OF_NEAR_MAX } else { 1 };

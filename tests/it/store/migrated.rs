@@ -2,11 +2,11 @@
 
 use accrual_rewards::event::{PlacedEvent, PoolEvent};
 use accrual_rewards::unit::BlockNumber;
-use accrual_store::events;
+use accrual_store::{commit, events};
 use accrual_tests::db::on_each_engine;
 use serde_json::Value;
 
-use super::samples::{every_kind, placed, pool};
+use super::samples::{CHAIN, every_kind, extend, flash, header, placed, pool, register};
 
 const TO_PACKS: &str = include_str!("../../../migrations/0014_event_packs.sql");
 const TO_BYTES: &str = include_str!("../../../migrations/0018_bytes.sql");
@@ -34,6 +34,35 @@ async fn a_row_for_each_event_becomes_packs_of_the_same_events() {
         assert_eq!(events::page(db, &pool("a"), None, through, events::PAGE_PACKS).await.unwrap(), stored);
         assert_eq!(events::page(db, &pool("b"), None, through, 1).await.unwrap(), stored[..1]);
         assert_eq!(events::count(db, &pool("a")).await.unwrap(), 40);
+    })
+    .await;
+}
+
+/// Two packs as a build of before migration 0018 wrote them, in base64: of blocks 105 and 106, and of 107.
+const OF_BEFORE: [&str; 2] = ["AmnSAQcGAWkBB2rUAQAGAWoA", "AWvWAQIGAWsBAg"];
+
+#[tokio::test]
+async fn a_pack_in_base64_is_read_and_cut() {
+    on_each_engine(async |fresh| {
+        let db = &fresh.db;
+        register(db, &["a"]).await;
+        let stored = [flash(105, 7), flash(106, 0), flash(107, 2)];
+        extend(db, "a", None, header(106), &stored[..2]).await.unwrap();
+        extend(db, "a", Some(header(106).block()), header(110), &stored[2..]).await.unwrap();
+        let [first, second] = OF_BEFORE;
+        let as_before = format!(
+            "update event_packs set packed = null,
+             body = case when last_block = 106 then '{first}' else '{second}' end"
+        );
+        fresh.raw(as_before.leak()).await;
+        let page = async || events::page(db, &pool("a"), None, BlockNumber(110), 9).await.unwrap();
+        assert_eq!(page().await, stored);
+
+        // What is left of a pack that is cut is stored as packs are now.
+        commit::rewind(db, CHAIN, &[pool("a")], &header(105)).await.unwrap();
+        assert_eq!(page().await, stored[..1]);
+        fresh.raw("update event_packs set body = 'nothing that is read any more'").await;
+        assert_eq!(page().await, stored[..1]);
     })
     .await;
 }
