@@ -159,7 +159,7 @@ impl Fetcher {
     /// Cuts `blocks` by the width that holds when each range is begun, and that is worth it. The first ranges are narrow: they come
     /// soon, so that folding begins, and they show how managers are best read before much is asked of them.
     fn planned(self: Arc<Self>, blocks: BlockRange) -> impl Stream<Item = Planned> {
-        let places = Arc::new(Semaphore::new(self.ranges_in_flight_max));
+        let places = Arc::new(Semaphore::new(self.ranges_in_flight_max * RANGES_OF_NEAR_MAX));
         futures::stream::unfold((Some(blocks), FIRST_RANGE_BLOCKS_MAX), move |(rest, width_max)| {
             let (fetcher, places) = (self.clone(), places.clone());
             async move {
@@ -175,12 +175,12 @@ impl Fetcher {
         })
     }
 
-    /// How many places a range takes: so many that few ranges of a near node fill them all; one where it takes several rounds of
-    /// questions, or long ones, so that others are asked for meanwhile.
+    /// How many places a range takes: so many that few ranges of a near node fill them all; fewer where it takes several rounds of
+    /// questions, or long ones, so that as many as may be are asked for meanwhile.
     fn places_of_a_range(&self) -> u32 {
         let is_quick = self.completeness == Completeness::Off && self.worth().is_near();
-        let places = if is_quick { self.ranges_in_flight_max / RANGES_OF_NEAR_MAX } else { 1 };
-        u32::try_from(places.max(1)).unwrap_or(u32::MAX)
+        let places = if is_quick { self.ranges_in_flight_max } else { 0 };
+        u32::try_from(places.max(RANGES_OF_NEAR_MAX)).unwrap_or(u32::MAX)
     }
 
     async fn first_pass(&self, blocks: BlockRange) -> Result<FirstPass, IndexError> {

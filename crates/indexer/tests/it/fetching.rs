@@ -148,11 +148,20 @@ fn chain() -> Node {
 const IN_FLIGHT: usize = 4;
 
 fn ranges(node: &Arc<Node>, last: u64, width: u32) -> BoxStream<'static, Result<Fetched, IndexError>> {
+    ranges_by(node, last, width, IN_FLIGHT)
+}
+
+fn ranges_by(
+    node: &Arc<Node>,
+    last: u64,
+    width: u32,
+    ranges_in_flight_max: usize,
+) -> BoxStream<'static, Result<Fetched, IndexError>> {
     let planner = Arc::new(Mutex::new(Planner::new(width)));
     let options = FetchOptions {
         final_block: BlockNumber(last),
         block_seconds: Some(2),
-        ranges_in_flight_max: IN_FLIGHT,
+        ranges_in_flight_max,
         completeness: Completeness::Off,
     };
     let fetcher = Arc::new(Fetcher::new(node.clone(), &pools(), planner, KnownIds::default(), options));
@@ -216,18 +225,24 @@ async fn a_near_node_is_asked_for_some_thousand_logs_and_a_far_one_for_all_that_
 /// Whoever folds them may be slow: those that wait take memory.
 #[tokio::test(flavor = "multi_thread")]
 async fn few_ranges_are_held_that_nobody_takes() {
-    // At first nothing is known of a node.
-    for (node, held_max) in [(chain(), IN_FLIGHT), (busy_chain(20_000), 2)] {
-        let node = Arc::new(node);
-        let mut ranges = ranges(&node, 20_000, 500);
+    let (far, near) = (Arc::new(chain()), Arc::new(busy_chain(20_000)));
+    for (node, in_flight, held_max) in
+        [(&far, 4, 4), (&far, 3, 3), (&far, 1, 1), (&near, 5, 2), (&near, 4, 2), (&near, 3, 2), (&near, 1, 1)]
+    {
+        node.asked.lock().unwrap().clear();
+        let mut ranges = ranges_by(node, 20_000, 500, in_flight);
         let mut taken = 0;
         while ranges.try_next().await.unwrap().is_some() {
             taken += 1;
             tokio::time::sleep(Duration::from_millis(2)).await;
             let asked = node.asked.lock().unwrap();
             let begun = asked.iter().filter(|query| query.addresses.contains(&BASIC)).count();
-            let held_max = if taken <= IN_FLIGHT { IN_FLIGHT } else { held_max };
-            assert!(begun <= taken + held_max, "{begun} begun, {taken} taken, at most {held_max} are held");
+            // At first nothing is known of a node.
+            let held_max = if taken <= in_flight { in_flight } else { held_max };
+            assert!(
+                begun <= taken + held_max,
+                "{begun} begun, {taken} taken of {in_flight}, {held_max} held"
+            );
         }
         assert_eq!(taken, 40);
     }
