@@ -20,7 +20,8 @@ const HEAD: &str = "# Benchmarks\n\nWhat was measured, where, and how to measure
 pub(super) fn write(tables: &[Table], titles: &[&str], arguments: &[String]) -> Result<(), Failed> {
     let path = root().join("BENCHMARKS.md");
     let old = std::fs::read_to_string(&path).unwrap_or_default();
-    let command = ["cargo xtask bench"].into_iter().chain(arguments.iter().map(String::as_str));
+    let as_typed = |word: &String| if word.contains(' ') { format!("\"{word}\"") } else { word.clone() };
+    let command = std::iter::once("cargo xtask bench".to_owned()).chain(arguments.iter().map(as_typed));
     let command = command.collect::<Vec<_>>().join(" ");
     let text = put(&old, tables, titles, &machine(), &format!("{} By `{command}`.", when()));
     std::fs::write(&path, text).map_err(|error| Failed(format!("{}: {error}", path.display())))
