@@ -3,6 +3,7 @@
 mod many;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
@@ -11,12 +12,12 @@ use crate::accrue::{CampaignAccrual, Earned, Earnings, Figures, FiguresError, Sh
 use crate::campaign::Campaign;
 use crate::event::{PlacedEvent, PoolEvent};
 use crate::id::{CampaignId, Holding, PositionKey};
-use crate::ledger::{Change, Fault, Ledger, LedgerError, Place, PositionIndex, PriceChange};
+use crate::ledger::{Change, Fault, Ledger, LedgerError, Place, PositionIndex, pooled};
 use crate::minimum;
 use crate::ownership::{Move, Ownership, StakeIndex};
 use crate::pool::WrapperKind;
 use crate::price::{FeedAnswer, PriceLog};
-use crate::unit::{BlockNumber, SqrtPriceX96, Tick, UnixSeconds};
+use crate::unit::{BlockNumber, UnixSeconds};
 
 pub use crate::pool::Pool;
 
@@ -33,14 +34,6 @@ pub struct PoolTracker {
     events: u64,
     events_before_last_block: u64,
 }
-
-/// Where pools with shares stand for ever.
-const EVERYTHING: PriceChange = PriceChange {
-    from: None,
-    to: Tick(0),
-    sqrt_price_x96: SqrtPriceX96(alloy_primitives::U256::from_limbs([0, 1 << 32, 0, 0])),
-    price_x192: None,
-};
 
 /// The place of the newest event folded in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +53,7 @@ impl PoolTracker {
         let mut campaigns: Vec<CampaignAccrual> =
             campaigns.into_iter().filter(own).map(|campaign| accrual(campaign, shape)).collect();
         if !pool.venue.is_concentrated() {
-            let start = Move::Pool(Change::Price(EVERYTHING));
+            let start = Move::Pool(Change::Price(Arc::new(pooled::EVERYTHING)));
             campaigns.iter_mut().for_each(|campaign| campaign.apply(When::default(), &start));
         }
         Self {
@@ -82,17 +75,19 @@ impl PoolTracker {
     /// The event contradicts what was folded in before. The tracker must not be used afterwards.
     pub fn apply(&mut self, event: &PlacedEvent) -> Result<(), LedgerError> {
         self.leave_out_small_stakes(event.block_at);
-        let (when, moves) = (When::of(event), self.moves(event)?);
+        let mut moves = Vec::new();
+        self.moves(event, &mut moves)?;
+        let when = When::of(event);
         for campaign in &mut self.campaigns {
             moves.iter().for_each(|one| campaign.apply(when, one));
         }
         Ok(())
     }
 
-    /// Folds one event into all but the campaigns; answers what it means for them.
-    fn moves(&mut self, event: &PlacedEvent) -> Result<Vec<Move>, LedgerError> {
-        let folded = self.check_order(event).and_then(|()| self.fold(event));
-        let moves = folded.map_err(|fault| LedgerError {
+    /// Folds one event into all but the campaigns; adds to `moves` what it means for them.
+    fn moves(&mut self, event: &PlacedEvent, moves: &mut Vec<Move>) -> Result<(), LedgerError> {
+        let folded = self.check_order(event).and_then(|()| self.fold(event, moves));
+        folded.map_err(|fault| LedgerError {
             place: Place::of(&self.pool.id, event),
             fault: Box::new(fault),
         })?;
@@ -103,17 +98,16 @@ impl PoolTracker {
         self.last =
             Some(LastEvent { block: event.block_number, log_index: event.log_index, at: event.block_at });
         self.events += 1;
-        Ok(moves)
+        Ok(())
     }
 
-    fn fold(&mut self, event: &PlacedEvent) -> Result<Vec<Move>, Fault> {
+    fn fold(&mut self, event: &PlacedEvent, moves: &mut Vec<Move>) -> Result<(), Fault> {
         self.ownership.begin(event.block_number)?;
         let change = self.ledger.apply(&event.event)?;
-        let mut moves = self.ownership.follow(change)?;
+        self.ownership.follow(change, moves)?;
         let ledger = &self.ledger;
         let find = |holding: &Holding| ledger.concentrated()?.find(holding).map(|(position, _)| position);
-        moves.extend(self.ownership.apply(&event.event, find)?);
-        Ok(moves)
+        self.ownership.apply(&event.event, find, moves)
     }
 
     /// Before runs that are over at `now` are paid: says which stakes are worth too little for them.

@@ -1,20 +1,20 @@
 //! The eligible liquidity of one campaign over the ticks, and the growth that crosses them.
 
 mod sums;
-
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+mod ticks;
 
 use alloy_primitives::U256;
 use serde::{Deserialize, Serialize};
 
-use crate::accrue::growth::{Growth, Inverse, Weight, inverse, times};
+use crate::accrue::growth::{Count, Growth, Inverse, Weight, inverse, times};
 use crate::accrue::rate::Pay;
 use crate::accrue::tally::{Parts, Tallies, Tally, Worth};
-use crate::ledger::concentrated::between;
+use crate::ledger::PriceChange;
 use crate::math::tick::sqrt_ratio;
-use crate::unit::{SqrtPriceX96, Tick, TickRange};
-use sums::{Contribution, Sums};
+use crate::unit::{Tick, TickRange};
+use sums::Contribution;
+pub(super) use sums::Sums;
+use ticks::{Place, Ticks};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Board {
@@ -23,7 +23,7 @@ pub(super) struct Board {
     /// What holds at the price.
     active: Sums,
     global: Growths,
-    ticks: BTreeMap<Tick, BoardTick>,
+    ticks: Ticks,
     /// What the run under way has counted, where a board counts whole runs.
     run: Option<Tallies>,
 }
@@ -43,7 +43,7 @@ pub(super) struct Growths {
     pub(super) token0: Growth,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct BoardTick {
     sqrt: U256,
     inverse: Inverse,
@@ -55,6 +55,15 @@ struct BoardTick {
     outside: Growths,
     /// How often the price crossed it.
     crossings: u32,
+    /// What the run under way has counted on that side: nothing as long as the price does not cross it.
+    counted: Option<Box<Tally>>,
+}
+
+/// What has grown inside a range for each unit of weight, and what a run under way has counted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Inside {
+    pub(super) growth: Growth,
+    pub(super) counted: Option<Parts<Growth>>,
 }
 
 /// Of a range that the price stands aside of: what stays as long as the price has stayed on that side.
@@ -73,7 +82,7 @@ pub(super) type Payment<P> = Parts<Option<P>>;
 impl Board {
     pub(super) fn new(out_of_range: bool) -> Self {
         let (active, global) = (Sums::default(), Growths::default());
-        Self { out_of_range, price: None, active, global, ticks: BTreeMap::new(), run: None }
+        Self { out_of_range, price: None, active, global, ticks: Ticks::default(), run: None }
     }
 
     /// The same, for one who counts whole runs before they are paid.
@@ -83,48 +92,67 @@ impl Board {
 
     /// What each unit of liquidity in range is divided by now.
     pub(super) fn liquidity(&self) -> Growth {
-        Growth::from(self.price.map_or(Weight::ZERO, |_| self.active.liquidity))
+        self.price.map_or(Growth::ZERO, |_| Growth::from(self.active.liquidity))
     }
 
     /// What holds now; all zero before the first price.
     pub(super) fn divisors(&self) -> Divisors {
         let Some(price) = self.price else { return Divisors::default() };
         let liquidity = Growth::from(self.active.liquidity);
-        let weighed = |x: &[u64]| times(x, self.active.liquidity.as_limbs());
+        let weight = self.active.liquidity.as_limbs();
         Divisors {
             fees: liquidity,
-            token1: weighed(price.sqrt.as_limbs()).wrapping_sub(self.active.lower),
-            token0: weighed(price.inverse.as_limbs()).wrapping_sub(self.active.upper),
+            token1: times(price.sqrt.as_limbs(), weight).wrapping_sub(self.active.lower),
+            token0: times(price.inverse.as_limbs(), weight).wrapping_sub(self.active.upper),
+        }
+    }
+
+    /// A weight changed by so much of what the run has counted, which stays what it was.
+    pub(super) fn weigh_counted(&mut self, by: &Parts<Count>) {
+        if let Some(run) = &mut self.run {
+            run.weigh(by);
         }
     }
 
     /// Counts so much for those in range, until the run is paid.
-    pub(super) fn count_fees(&mut self, counted: Growth) {
+    pub(super) fn count_fees<const N: usize>(&mut self, counted: &[u64; N]) {
         if let Some(run) = &mut self.run {
             run.global.add_fees(counted);
         }
     }
 
     /// Counts so much for the tokens that are held now, until the run is paid.
-    pub(super) fn count_tokens(&mut self, counted: Growth) {
+    pub(super) fn count_tokens<const N: usize>(&mut self, counted: &[u64; N]) {
         if let (Some(run), Some(price)) = (&mut self.run, &self.price) {
-            run.global.add_tokens(counted, price.sqrt.as_limbs(), price.inverse.as_limbs());
+            run.global.add_tokens(counted, &price.sqrt, &price.inverse);
         }
+    }
+
+    /// What the run has counted of each part over everybody who shared: what its emission is divided by.
+    pub(super) fn counted(&self) -> Parts<Count> {
+        let (Some(run), Some(price)) = (&self.run, &self.price) else { return Parts::default() };
+        let crossed = self.ticks.iter().filter_map(|(tick, held)| {
+            let counted = held.counted.as_deref()?;
+            Some((counted, &held.net, tick <= price.tick))
+        });
+        run.whole(&self.active, crossed)
     }
 
     /// Pays what the run has counted, and begins the next.
     pub(super) fn pay_run(&mut self, worth: &Worth) {
         let run = self.run.replace(Tallies::default()).expect("only a board that counts runs pays them");
         self.global = self.global.plus(&worth.growths(&run.global));
-        for (tick, outside) in &run.outside {
-            let entry = self.ticks.get_mut(tick).expect("what closes a tick forgets its tally");
-            entry.outside = entry.outside.plus(&worth.growths(outside));
+        for tick in self.ticks.kept_mut() {
+            if let Some(counted) = tick.counted.take() {
+                tick.outside = tick.outside.plus(&worth.growths(&counted));
+            }
         }
     }
 
     /// Begins the next run without paying this one.
     pub(super) fn drop_run(&mut self) {
         self.run = Some(Tallies::default());
+        self.ticks.kept_mut().for_each(|tick| tick.counted = None);
     }
 
     /// Pays those who are active now.
@@ -162,18 +190,20 @@ impl Board {
     }
 
     /// The price from now on; every tick on the way is crossed.
-    pub(super) fn move_price(&mut self, from: Option<Tick>, to: Tick, price: SqrtPriceX96) {
-        if let Some(from) = from {
-            self.cross(from, to);
+    pub(super) fn move_price(&mut self, price: &PriceChange) {
+        if let (true, Some(from)) = (price.crosses, price.from) {
+            self.cross(from, price.to);
         }
-        let inverse = match self.price {
-            Some(before) if before.sqrt == price.0 => before.inverse,
-            _ => inverse(price.0),
-        };
-        self.price = Some(BoardPrice { tick: to, sqrt: price.0, inverse });
+        self.stand_at(price);
     }
 
-    /// Crosses the ticks on the way of a trade that goes on: only [`Board::move_price`] ends it.
+    /// The price from now on, when the ticks on its way are crossed.
+    pub(super) fn stand_at(&mut self, price: &PriceChange) {
+        let (sqrt, inverse) = (price.sqrt_price_x96.0, price.inverse_x512);
+        self.price = Some(BoardPrice { tick: price.to, sqrt, inverse });
+    }
+
+    /// Crosses the ticks on the way of a trade that goes on: only [`Board::stand_at`] ends it.
     pub(super) fn cross(&mut self, from: Tick, to: Tick) {
         if let Some(price) = &mut self.price {
             price.tick = to;
@@ -183,14 +213,16 @@ impl Board {
         }
         let (low, high) = (from.min(to), from.max(to));
         let upward = from < to;
-        for (place, tick) in self.ticks.range_mut(between(low, high)) {
-            tick.outside = self.global.less(&tick.outside);
+        let Self { ticks, global, run, active, .. } = self;
+        ticks.each_between(low, high, |tick| {
+            tick.outside = global.less(&tick.outside);
             tick.crossings = tick.crossings.wrapping_add(1);
-            if let Some(run) = &mut self.run {
-                run.cross(*place);
+            if let Some(run) = run {
+                let counted = tick.counted.get_or_insert_default();
+                **counted = run.global.less(counted);
             }
-            self.active = if upward { self.active.plus(&tick.net) } else { self.active.less(&tick.net) };
-        }
+            *active = if upward { active.plus(&tick.net) } else { active.less(&tick.net) };
+        });
     }
 
     /// Brings a position's liquidity from `before` to `after`; both ends of its range stay open meanwhile.
@@ -209,42 +241,42 @@ impl Board {
         join: fn(&Sums, &Sums) -> Sums,
         count: fn(Weight, Weight) -> Weight,
     ) {
-        let ends = (self.open(range.lower), self.open(range.upper));
+        let (lower, upper) = (self.open(range.lower), self.open(range.upper));
+        let ends = (self.ticks[lower].end(), self.ticks[upper].end());
         let contribution = Contribution::of(liquidity, ends, self.out_of_range);
-        for (tick, net) in [(range.lower, contribution.at_lower), (range.upper, contribution.at_upper)] {
-            let entry = self.ticks.get_mut(&tick).expect("both ends were opened above");
-            entry.net = join(&entry.net, &net);
-            entry.gross = count(entry.gross, liquidity);
-            if entry.gross.is_zero() {
-                self.ticks.remove(&tick);
-                if let Some(run) = &mut self.run {
-                    run.outside.remove(&tick);
-                }
+        let ends = [(range.lower, lower, contribution.at_lower), (range.upper, upper, contribution.at_upper)];
+        for (tick, place, net) in &ends {
+            let held = &mut self.ticks[*place];
+            held.net = join(&held.net, net);
+            held.gross = count(held.gross, liquidity);
+            if held.gross.is_zero() {
+                self.ticks.close(*tick);
             }
         }
         let price_tick = self.price.expect("liquidity comes after the first price").tick;
         self.active = join(&self.active, contribution.active(range, price_tick));
     }
 
-    /// Initialises a tick, unless it is: as in v3-core, all growth so far counts as below it. Answers its end.
-    fn open(&mut self, tick: Tick) -> (Growth, Growth) {
+    /// Initialises a tick, unless it is: as in v3-core, all growth so far counts as below it.
+    fn open(&mut self, tick: Tick) -> Place {
+        if let Some(known) = self.ticks.find(tick) {
+            return known;
+        }
         let price_tick = self.price.expect("liquidity comes after the first price").tick;
-        let place = match self.ticks.entry(tick) {
-            Entry::Vacant(place) => place,
-            Entry::Occupied(known) => return known.get().end(),
-        };
         let is_below = tick <= price_tick;
         let outside = if is_below { self.global } else { Growths::default() };
-        if let (true, Some(run)) = (is_below, &mut self.run) {
-            run.open_below(tick);
-        }
+        let counted = self.run.as_ref().filter(|_| is_below).map(|run| Box::new(run.global));
         let sqrt = sqrt_ratio(tick).expect("the ledger refuses ranges that do not exist").0;
-        let (inverse, gross, net) = (inverse(sqrt), Weight::ZERO, Sums::default());
-        place.insert(BoardTick { sqrt, inverse, gross, net, outside, crossings: 0 }).end()
+        let fresh = BoardTick { sqrt, inverse: inverse(sqrt), outside, counted, ..BoardTick::default() };
+        self.ticks.open(tick, fresh)
     }
 
-    fn tick(&self, tick: Tick) -> &BoardTick {
-        self.ticks.get(&tick).expect("a tick stays while a position that ends on it has liquidity")
+    fn ends(&self, range: TickRange) -> (&BoardTick, &BoardTick) {
+        let end = |tick| {
+            let place = self.ticks.find(tick);
+            &self.ticks[place.expect("a tick stays while a position that ends on it has liquidity")]
+        };
+        (end(range.lower), end(range.upper))
     }
 
     /// Where the price stands aside of a range that has liquidity: as long as this stays, nothing grows inside. `None` where
@@ -254,8 +286,8 @@ impl Board {
         if self.out_of_range || (range.lower <= price_tick && price_tick < range.upper) {
             return None;
         }
-        let crossings = |tick| self.tick(tick).crossings;
-        Some(Stillness { lower_crossings: crossings(range.lower), upper_crossings: crossings(range.upper) })
+        let (lower, upper) = self.ends(range);
+        Some(Stillness { lower_crossings: lower.crossings, upper_crossings: upper.crossings })
     }
 
     /// Growth per weight of a stake in `range` that has liquidity: `P - a A1 - A0 / b`, and with
@@ -266,7 +298,22 @@ impl Board {
 
     /// As [`Board::growth_inside`], when so much has grown in all.
     pub(super) fn growth_inside_by(&self, range: TickRange, global: &Growths) -> Growth {
-        let (lower, upper) = (self.tick(range.lower), self.tick(range.upper));
+        self.growth_between(range, self.ends(range), global)
+    }
+
+    /// What has grown inside a range that has liquidity, and what the run has counted there.
+    pub(super) fn so_far(&self, range: TickRange) -> Inside {
+        let ends = self.ends(range);
+        let counted = self.run.as_ref().map(|run| self.counted_between(range, ends, &run.global));
+        Inside { growth: self.growth_between(range, ends, &self.global), counted }
+    }
+
+    fn growth_between(
+        &self,
+        range: TickRange,
+        (lower, upper): (&BoardTick, &BoardTick),
+        global: &Growths,
+    ) -> Growth {
         let outside = (&lower.outside, &upper.outside);
         let inside = self.inside(range, global, outside, Growths::less);
         let growth = inside
@@ -284,18 +331,23 @@ impl Board {
 
     /// What the run has counted per weight of a stake in `range` that has liquidity, part by part; see
     /// [`Board::growth_inside`].
-    pub(super) fn counted_inside(&self, range: TickRange) -> Parts<Growth> {
-        let Some(run) = &self.run else { return Parts::default() };
-        let (lower, upper) = (self.tick(range.lower), self.tick(range.upper));
-        let outside = (&run.outside(range.lower), &run.outside(range.upper));
-        let inside = self.inside(range, &run.global, outside, Tally::less);
+    fn counted_between(
+        &self,
+        range: TickRange,
+        (lower, upper): (&BoardTick, &BoardTick),
+        global: &Tally,
+    ) -> Parts<Growth> {
+        let nothing = Tally::default();
+        let counted = |tick: &BoardTick| tick.counted.as_deref().copied();
+        let outside = (&counted(lower).unwrap_or(nothing), &counted(upper).unwrap_or(nothing));
+        let inside = self.inside(range, global, outside, Tally::less);
         let tokens = inside.tokens.as_limbs();
         let token1 = inside.sqrt.wrapping_sub(times(tokens, lower.sqrt.as_limbs()));
         let token0 = inside.inverse.wrapping_sub(times(tokens, upper.inverse.as_limbs()));
         if !self.out_of_range {
             return Parts { fees: inside.fees, token1, token0 };
         }
-        let (below, above) = self.beside(range, &run.global, outside, Tally::less);
+        let (below, above) = self.beside(range, global, outside, Tally::less);
         let held = held_outside(lower, upper);
         Parts {
             fees: inside.fees,

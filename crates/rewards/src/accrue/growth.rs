@@ -21,10 +21,20 @@ pub type Weight = U256;
 /// Fractional bits of a [`Weight`].
 pub const WEIGHT_BITS: usize = 128;
 
+/// A sum of weights that may be below zero, modulo 2^320: weights add up to less than 2^256.
+pub(crate) type NetWeight = Uint<320, 5>;
+
+/// What a trade is worth, or its fees for a unit of liquidity: in token1, times 2^192. A price of 512 bits times an amount of
+/// 256, and one bit more.
+pub(crate) type Value = Uint<832, 13>;
+
 /// `1 / x` of a sqrt price, as [`inverse_x512`] has it.
 pub type Inverse = U512;
 
-/// Room for a weight times a price times a trade, and for what is divided by it.
+/// What was counted over weights: a weight times a price times trades, below 2^1200, so that one bit is left for a sign.
+pub(crate) type Count = Uint<1280, 20>;
+
+/// Room for a growth times a weight, and for what is divided by it.
 pub(crate) type Wide = Uint<2048, 32>;
 
 /// Bits kept when rounding down once: `2^-60` of a unit is added first.
@@ -40,43 +50,50 @@ pub fn inverse(x: U256) -> Inverse {
     inverse_x512(x).unwrap_or_default()
 }
 
-/// `a * b`, modulo 2^1024. Only limbs that are not zero cost anything, and weights, prices and inverses have few of them.
-pub(crate) fn times(a: &[u64], b: &[u64]) -> Growth {
+/// `a * b`, modulo 2^1024.
+pub(crate) fn times<const A: usize, const B: usize>(a: &[u64; A], b: &[u64; B]) -> Growth {
     let mut limbs = [0; Growth::LIMBS];
     multiply(&mut limbs, a, b);
     Growth::from_limbs(limbs)
 }
 
-/// `a * b`, whole.
-pub(crate) fn product(a: &[u64], b: &[u64]) -> Wide {
-    let mut limbs = [0; Wide::LIMBS];
+/// Adds `a * b` to `sum`, modulo 2^1024.
+pub(crate) fn add_times<const A: usize, const B: usize>(sum: &mut Growth, a: &[u64; A], b: &[u64; B]) {
+    let mut limbs = sum.into_limbs();
     multiply(&mut limbs, a, b);
-    Wide::from_limbs(limbs)
+    *sum = Growth::from_limbs(limbs);
 }
 
-/// Adds `a * b` to `sum`, which is zero, as far as it has room.
-pub(crate) fn multiply(sum: &mut [u64], a: &[u64], b: &[u64]) {
-    let (a_place, a) = filled(a);
-    let (b_place, b) = filled(b);
-    for (place, limb) in (a_place + b_place..).zip(b).filter(|(_, limb)| **limb != 0) {
+/// Adds `a * b` to `sum`, modulo 2^1280.
+pub(crate) fn add_product<const A: usize, const B: usize>(sum: &mut Count, a: &[u64; A], b: &[u64; B]) {
+    let mut limbs = sum.into_limbs();
+    multiply(&mut limbs, a, b);
+    *sum = Count::from_limbs(limbs);
+}
+
+/// Adds `a * b` to `sum`, as far as it has room. Limbs of `b` that are zero cost nothing: weights, prices and what was counted
+/// have many of them. How many there are is never asked for, since no processor can guess where a number ends.
+pub(crate) fn multiply<const SUM: usize, const A: usize, const B: usize>(
+    sum: &mut [u64; SUM],
+    a: &[u64; A],
+    b: &[u64; B],
+) {
+    for (place, limb) in b.iter().enumerate().filter(|(_, limb)| **limb != 0) {
         let Some(sum) = sum.get_mut(place..) else { return };
+        let (within, beyond) = sum.split_at_mut(A.min(SUM - place));
         let mut carry = 0;
-        let (within, beyond) = sum.split_at_mut(a.len().min(sum.len()));
         for (sum, part) in within.iter_mut().zip(a) {
             (*sum, carry) = part.carrying_mul_add(*limb, carry, *sum);
         }
-        // No later row has reached this limb yet.
-        if let Some(next) = beyond.first_mut() {
-            *next = carry;
+        for next in beyond {
+            let overflows;
+            (*next, overflows) = next.overflowing_add(carry);
+            carry = u64::from(overflows);
+            if !overflows {
+                break;
+            }
         }
     }
-}
-
-/// A number's limbs without the zeros at both ends, and how many were cut off at the lower one.
-fn filled(limbs: &[u64]) -> (usize, &[u64]) {
-    let end = limbs.iter().rposition(|limb| *limb != 0).map_or(0, |last| last + 1);
-    let start = limbs[..end].iter().position(|limb| *limb != 0).unwrap_or(end);
-    (start, &limbs[start..end])
 }
 
 /// Whole units.
@@ -136,7 +153,12 @@ mod tests {
         for a in some {
             for b in some {
                 assert_eq!(times(a.as_limbs(), b.as_limbs()), a.wrapping_mul(b), "{a} * {b}");
-                assert_eq!(product(a.as_limbs(), b.as_limbs()), Wide::from(a) * Wide::from(b), "{a} * {b}");
+                let mut whole = [0; Wide::LIMBS];
+                multiply(&mut whole, a.as_limbs(), b.as_limbs());
+                assert_eq!(Wide::from_limbs(whole), Wide::from(a) * Wide::from(b), "{a} * {b}");
+                let mut sum = Growth::MAX;
+                add_times(&mut sum, a.as_limbs(), b.as_limbs());
+                assert_eq!(sum, Growth::MAX.wrapping_add(a.wrapping_mul(b)), "{a} * {b}");
             }
         }
     }

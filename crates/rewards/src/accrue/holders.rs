@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alloy_primitives::{Address, U256};
 use serde::{Deserialize, Serialize};
 
-use super::board::{Board, Growths};
+use super::board::{Board, Growths, Inside};
 use super::growth::{self, Growth, WEIGHT_BITS, Weight, times, weight};
 use crate::compact;
 use crate::math::memo::RangeMemo;
@@ -230,16 +230,10 @@ impl Holders {
         self.past
     }
 
-    /// Shares what a vault's stake has earned since it was last looked at, and counts what one in a run has.
+    /// Shares what a vault's stake has earned since it was last looked at.
     fn settle_stake(&mut self, index: StakeIndex) {
         let stake = &mut self.stakes[index.as_usize()];
-        if stake.weight.is_zero() {
-            return;
-        }
-        if let Some(unpaid) = &mut self.unpaid {
-            unpaid.settle(index, stake, self.board.counted_inside(stake.range));
-        }
-        if let Owner::Vault(vault) = stake.owner {
+        if let (Owner::Vault(vault), false) = (stake.owner, stake.weight.is_zero()) {
             let since = stake.earned(&self.board.growth_inside(stake.range));
             self.changes[index.as_usize()] += 1;
             stake.base = stake.base.wrapping_sub(since);
@@ -266,29 +260,34 @@ impl Holders {
             return;
         }
         self.changes[index.as_usize()] += 1;
-        // Growth inside is known while the range is open, and the same before and after where it is open at both times.
-        let has_counted = (!before.is_zero()).then(|| self.board.growth_inside(stake.range));
-        self.board.replace(stake.range, before, weight);
-        let growth = has_counted.unwrap_or_else(|| self.board.growth_inside(stake.range));
+        // What is inside is known while the range is open, and the same before and after where it is open at both times.
+        let range = stake.range;
+        let so_far = (!before.is_zero()).then(|| self.board.so_far(range));
+        self.board.replace(range, before, weight);
+        let Inside { growth, counted } = so_far.unwrap_or_else(|| self.board.so_far(range));
         stake.base = if before > weight {
             stake.base.wrapping_add(times(growth.as_limbs(), (before - weight).as_limbs()))
         } else {
             stake.base.wrapping_sub(times(growth.as_limbs(), (weight - before).as_limbs()))
         };
-        if let (true, Some(unpaid)) = (before.is_zero(), &mut self.unpaid) {
-            unpaid.see(index, self.board.counted_inside(stake.range));
+        if let (Some(unpaid), Some(counted)) = (&mut self.unpaid, counted) {
+            let by = counted.of_change(before, weight);
+            unpaid.weigh(index, &by);
+            self.board.weigh_counted(&by);
         }
     }
 
     /// Puts aside what a settled stake earned for its last owner, and takes up what it earned for this one before.
     fn hand_over(&mut self, index: StakeIndex, owner: Owner) {
         let stake = &mut self.stakes[index.as_usize()];
-        let earned = if stake.weight.is_zero() {
-            stake.base
-        } else {
-            stake.earned(&self.board.growth_inside(stake.range))
-        };
+        let so_far = (!stake.weight.is_zero()).then(|| self.board.so_far(stake.range));
+        let earned = so_far.map_or(stake.base, |so_far| stake.earned(&so_far.growth));
         let earner = |account| Earner { stake: index, through: None, account };
+        if let (Some(unpaid), Owner::Account(account)) = (&mut self.unpaid, stake.owner) {
+            let counted = so_far.and_then(|so_far| so_far.counted);
+            let counted = counted.map(|counted| counted.of_change(Weight::ZERO, stake.weight));
+            unpaid.hand_over(earner(account), counted);
+        }
         self.changes[index.as_usize()] += 1;
         let before = std::mem::replace(&mut stake.owner, owner);
         match before {

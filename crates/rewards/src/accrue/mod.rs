@@ -55,9 +55,10 @@
 //! 2^480), by less than 2^-189 for the leading bits, and off by at most 2^-191 for the inverse, since two prices that differ do
 //! so by one at least. With a budget below 2^128 units that is less than 0.7 * 2^-60 units over a whole campaign, whatever its
 //! length. A run that was counted as it came ([`tally`]) rounds its rates alike, and at its end: once for all, once at each tick
-//! that was crossed in it, and once for each stake that changed in it. A stake's share of a run is made of three such numbers a
-//! part (global, below, above), each short by less than 2^-864 of growth; the widest of them is multiplied by an inverse below
-//! 2^480 and a weight below 2^256, so the share is off by less than 3 * 2^-128 units, and over 2^32 runs by less than 2^-94.
+//! that was crossed in it, and for each stake that changed in it once or twice, by less than 2^-864 of a unit a part. A stake's
+//! share of a run is made of three such numbers a part (global, below, above), each short by less than 2^-864 of growth; the
+//! widest of them is multiplied by an inverse below 2^480 and a weight below 2^256, so the share is off by less than
+//! 3 * 2^-128 units, and over 2^32 runs by less than 2^-94.
 //! Counts stay below 2^1024: a trade's amounts are below 2^192 in any pool with liquidity below 2^128, so its value times `s` or
 //! `1/s` is below 2^880. Earnings of all versions
 //! of a campaign are added up in units of as many fractional bits, and rounded down once, when asked, after adding 2^-60

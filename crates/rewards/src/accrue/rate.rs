@@ -77,7 +77,7 @@ pub(super) trait Pay {
     fn once(&self) -> Growth;
 
     /// That so many times, modulo 2^1024.
-    fn times(&self, factor: &[u64]) -> Growth;
+    fn times<const N: usize>(&self, factor: &[u64; N]) -> Growth;
 }
 
 impl Pay for Growth {
@@ -85,7 +85,7 @@ impl Pay for Growth {
         *self
     }
 
-    fn times(&self, factor: &[u64]) -> Growth {
+    fn times<const N: usize>(&self, factor: &[u64; N]) -> Growth {
         times(self.as_limbs(), factor)
     }
 }
@@ -95,7 +95,7 @@ impl Pay for Rate {
         placed(self.leading.as_limbs(), self.exponent)
     }
 
-    fn times(&self, factor: &[u64]) -> Growth {
+    fn times<const N: usize>(&self, factor: &[u64; N]) -> Growth {
         // Rounded down before it is multiplied, where a bit of it is below the last that growth has.
         if self.exponent < 0 { self.once().times(factor) } else { self.share(factor) }
     }
@@ -103,11 +103,10 @@ impl Pay for Rate {
 
 impl Rate {
     /// What so much of the whole is paid, rounded down, modulo 2^1024: where the part is not in the whole, nobody has a share.
-    pub(super) fn share(&self, part: &[u64]) -> Growth {
+    pub(super) fn share<const N: usize>(&self, part: &[u64; N]) -> Growth {
         let mut limbs = [0; Wide::LIMBS + RATE_LIMBS];
-        let limbs = &mut limbs[..part.len() + RATE_LIMBS];
-        multiply(limbs, part, self.leading.as_limbs());
-        placed(limbs, self.exponent)
+        multiply(&mut limbs, part, self.leading.as_limbs());
+        placed(&limbs[..N + RATE_LIMBS], self.exponent)
     }
 }
 
@@ -115,14 +114,13 @@ impl Rate {
 fn placed(limbs: &[u64], exponent: i64) -> Growth {
     let (whole, bits) = (exponent.div_euclid(64), exponent.rem_euclid(64));
     let mut placed = [0; Growth::LIMBS];
-    for (place, limb) in (whole..).zip(limbs) {
-        let spread = u128::from(*limb) << bits;
-        let [low, high] = *U128::from(spread).as_limbs();
-        for (place, part) in [(place, low), (place + 1, high)] {
-            if let Some(placed) = usize::try_from(place).ok().and_then(|place| placed.get_mut(place)) {
-                *placed |= part;
-            }
+    let mut above = 0;
+    for (place, limb) in (whole..).zip(limbs.iter().chain(&[0])) {
+        let [low, high] = *U128::from(u128::from(*limb) << bits).as_limbs();
+        if let Some(placed) = usize::try_from(place).ok().and_then(|place| placed.get_mut(place)) {
+            *placed = low | above;
         }
+        above = high;
     }
     Growth::from_limbs(placed)
 }

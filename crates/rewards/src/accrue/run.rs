@@ -1,9 +1,9 @@
 //! Scorings by run: `time_weighted` and `swap_weighted`.
 //!
 //! What a part of a run's emission is divided by is known when the run is over. So the board counts what is paid for as it
-//! comes ([`super::tally`]), and is paid at the end: nobody is visited, whoever did not move. The divisors are added up on
-//! the way. What a block's trades are worth is known when it is over, and those of the instant that is asked about belong to
-//! no run yet, so the newest second's moves wait.
+//! comes ([`super::tally`]), and is paid at the end: nobody is visited, whoever did not move. The divisors follow from what was
+//! counted. What a block's trades are worth is known when it is over, and those of the instant that is asked about belong to no
+//! run yet, so the newest second's moves wait.
 //!
 //! Two things do not go so, and there a run is walked: its moves are kept, a scout that is one block behind adds up the
 //! divisors, and at the end the moves are walked again over the real board, paying at each point what the sums say.
@@ -38,7 +38,7 @@ use serde::{Deserialize, Serialize};
 
 use super::When;
 use super::board::Board;
-use super::growth::{Growth, Units};
+use super::growth::Units;
 use super::holders::Holders;
 use super::segment::{Terms, fold};
 use crate::campaign::Scoring;
@@ -59,7 +59,7 @@ pub(super) struct Run {
     paid_to: UnixSeconds,
     /// Its moves, block by block: where the run is walked all of them, else those of the newest second.
     blocks: Vec<Block>,
-    /// The scout, where the run is walked, and what was added up: all blocks but the newest are in it.
+    /// The scout, where the run is walked: all blocks but the newest are in it, and in the sums.
     scout: Option<Holders>,
     scouted_at: UnixSeconds,
     sums: Sums,
@@ -274,12 +274,17 @@ impl Run {
         }
         if terms.scoring == Scoring::TimeWeighted {
             self.count_rest(terms, holders, ends_at);
-        } else if self.sums.trades == 0 || self.sums.fees.is_zero() {
+        }
+        if self.scout.is_none() {
+            self.sums.whole = holders.board.counted();
+        }
+        if terms.scoring == Scoring::SwapWeighted && (self.sums.trades == 0 || self.sums.whole.fees.is_zero())
+        {
             self.waiting += emission;
             return self.leave_unpaid(terms, holders);
         }
         let emission = emission + std::mem::take(&mut self.waiting);
-        let wages = Wages::new(terms, emission, &self.sums);
+        let wages = Wages::new(terms, emission, &self.sums.whole);
         *idle += terms.idle(&wages.worth().0, |weight| wages.emission(weight));
         if self.scout.is_none() {
             return holders.pay_run(wages.worth());
@@ -300,13 +305,13 @@ impl Run {
     /// Counts what waits, where the run is not walked; trades at or after `end` do not count.
     fn count(&mut self, terms: &Terms, holders: &mut Holders, end: UnixSeconds) {
         let sums = &mut self.sums;
-        let mut count = |board: &mut Board, point| {
-            sums.add(board, point);
-            match point {
-                Point::Fees(value) => board.count_fees(value),
-                Point::Tokens(value) => board.count_tokens(value),
-                Point::Time(_) => {}
+        let mut count = |board: &mut Board, point| match point {
+            Point::Fees(value) => board.count_fees(value.as_limbs()),
+            Point::Tokens(value) => {
+                sums.trades += 1;
+                board.count_tokens(value.as_limbs());
             }
+            Point::Time(_) => {}
         };
         for block in self.blocks.drain(..) {
             let counts = terms.counts(block.when.at) && block.when.at < end;
@@ -323,9 +328,8 @@ impl Run {
         let seconds = terms.stretch.paid_seconds(self.scouted_at, at);
         self.scouted_at = at;
         if seconds > 0 {
-            self.sums.add_time(&holders.board, seconds);
-            holders.board.count_fees(Growth::from(seconds));
-            holders.board.count_tokens(Growth::from(seconds));
+            holders.board.count_fees(&[seconds]);
+            holders.board.count_tokens(&[seconds]);
         }
     }
 

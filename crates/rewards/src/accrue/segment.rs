@@ -121,7 +121,9 @@ impl Segment {
     /// Pays the time since the last move by the state that held in it.
     fn pay_by_state(&mut self, at: UnixSeconds) {
         let seconds = self.terms.stretch.paid_seconds(self.at, at);
-        self.idle += self.terms.pay_by_state(&mut self.holders.board, seconds);
+        if seconds > 0 {
+            self.idle += self.terms.pay_by_state(&mut self.holders.board, seconds);
+        }
     }
 }
 
@@ -183,12 +185,9 @@ pub(super) fn fold(holders: &mut Holders, terms: &Terms, what: &Move) {
     let admits = |account| terms.stretch.admits(account);
     match what {
         Move::Pool(Change::Price(price)) => {
-            holders.board.move_price(price.from, price.to, price.sqrt_price_x96);
+            holders.board.move_price(price);
         }
-        Move::Pool(Change::Trade(trade)) => {
-            let price = trade.price;
-            holders.board.move_price(price.from, price.to, price.sqrt_price_x96);
-        }
+        Move::Pool(Change::Trade(trade)) => holders.board.move_price(&trade.price),
         Move::Pool(_) => {}
         Move::Stake { stake, range, liquidity, owner } => {
             holders.set_stake(*stake, *range, *liquidity, *owner, &admits);

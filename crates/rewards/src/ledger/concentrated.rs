@@ -8,6 +8,7 @@ mod trades;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use alloy_primitives::{Address, U256};
 use serde::{Deserialize, Serialize};
@@ -186,7 +187,7 @@ impl ConcentratedLedger {
             return Err(Fault::PriceOffTick { sqrt_price_x96, tick });
         }
         self.price = Some(Price { sqrt_price_x96, tick });
-        Ok(Change::Price(price_change(None, tick, sqrt_price_x96)))
+        Ok(Change::Price(Arc::new(price_change(None, tick, sqrt_price_x96))))
     }
 
     /// Liquidity in range once the ticks between `from` and `to` are crossed, in the order of crossing: in another
@@ -343,7 +344,7 @@ pub(crate) fn between(low: Tick, high: Tick) -> (Bound<Tick>, Bound<Tick>) {
 }
 
 fn price_change(from: Option<Tick>, to: Tick, sqrt_price_x96: SqrtPriceX96) -> PriceChange {
-    PriceChange { from, to, sqrt_price_x96, price_x192: Some(square(sqrt_price_x96)) }
+    PriceChange::new(from, to, sqrt_price_x96, Some(square(sqrt_price_x96)))
 }
 
 fn stake(position: PositionIndex, held: &Position) -> Change {

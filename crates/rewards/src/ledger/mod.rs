@@ -9,10 +9,13 @@ mod index;
 pub mod pooled;
 mod replay;
 
+use std::sync::Arc;
+
 use alloy_primitives::{Address, U256, U512};
 
 use crate::event::{PlacedEvent, PoolEvent};
 use crate::id::{Holding, PoolId};
+use crate::math::inverse::inverse_x512;
 use crate::pool::Pool;
 use crate::unit::{Amount, BlockNumber, Liquidity, SqrtPriceX96, Tick, TickRange};
 use concentrated::{ConcentratedLedger, Position, Price};
@@ -35,9 +38,9 @@ pub enum Change {
     /// Nothing that earns.
     None,
     /// The price moved without a trade, or came to be.
-    Price(PriceChange),
-    /// A trade.
-    Trade(Box<Trade>),
+    Price(Arc<PriceChange>),
+    /// A trade; shared, since some campaigns keep it for a while.
+    Trade(Arc<Trade>),
     /// Fees came in without a trade, at the price that holds: a flash loan's.
     Fees {
         /// Per unit of liquidity in range, in 2^-128 units of token0, rounded down.
@@ -58,8 +61,21 @@ pub struct PriceChange {
     pub to: Tick,
     /// The square root of the price that ranges are held against; pools with shares have 2^96 for ever.
     pub sqrt_price_x96: SqrtPriceX96,
+    /// One over it, as [`inverse_x512`] has it; zero for a price of zero, which no pool has.
+    pub inverse_x512: U512,
     /// token0 in token1, in smallest units, times 2^192, rounded down; `None` where there is none.
     pub price_x192: Option<U512>,
+    /// Whether a tick that positions begin or end at may lie on its way.
+    pub crosses: bool,
+}
+
+impl PriceChange {
+    /// Where nothing is known of the ticks between, some may lie there.
+    pub fn new(from: Option<Tick>, to: Tick, sqrt_price_x96: SqrtPriceX96, price_x192: Option<U512>) -> Self {
+        let inverse_x512 = inverse_x512(sqrt_price_x96.0).unwrap_or_default();
+        let crosses = from.is_some_and(|from| from != to);
+        Self { from, to, sqrt_price_x96, inverse_x512, price_x192, crosses }
+    }
 }
 
 /// What a trade did.

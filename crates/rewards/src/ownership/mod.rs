@@ -140,23 +140,22 @@ impl Ownership {
         self.gauges.settle(&self.held)
     }
 
-    /// What a change of the ledger means for stakes.
+    /// Adds to `moves` what a change of the ledger means for stakes.
     ///
     /// # Errors
     /// All stakes together pass 128 bits.
-    pub fn follow(&mut self, change: Change) -> Result<Vec<Move>, Fault> {
+    pub fn follow(&mut self, change: Change, moves: &mut Vec<Move>) -> Result<(), Fault> {
         match change {
-            Change::None => Ok(Vec::new()),
+            Change::None => {}
             Change::Stakes(changes) => {
-                let mut moves = Vec::new();
-                changes.into_iter().try_for_each(|change| self.hold(change, &mut moves))?;
-                Ok(moves)
+                changes.into_iter().try_for_each(|change| self.hold(change, moves))?;
             }
-            change => Ok(vec![Move::Pool(change)]),
+            change => moves.push(Move::Pool(change)),
         }
+        Ok(())
     }
 
-    /// What a wrapper's own event means for stakes and shareholders; nothing for other events, and nothing for those
+    /// Adds what a wrapper's own event means for stakes and shareholders; nothing for other events, and nothing for those
     /// of contracts that are not among the wrappers. `find` gives the ledger's number of a position.
     ///
     /// # Errors
@@ -165,27 +164,27 @@ impl Ownership {
         &mut self,
         event: &PoolEvent,
         find: impl Fn(&Holding) -> Option<PositionIndex>,
-    ) -> Result<Vec<Move>, Fault> {
-        let mut moves = Vec::new();
+        moves: &mut Vec<Move>,
+    ) -> Result<(), Fault> {
         match event {
             PoolEvent::NftStaked { wrapper, holding, depositor } => {
                 let position = find(holding).ok_or(Fault::UnknownPosition { holding: *holding })?;
                 let held = self.held.get(position).ok_or(Fault::UnknownPosition { holding: *holding })?;
                 self.nfts.stake(*wrapper, *holding, *depositor, (position, held))?;
-                self.place(position, &mut moves)?;
+                self.place(position, moves)?;
             }
             PoolEvent::NftUnstaked { wrapper, holding, depositor } => {
                 let position = find(holding).ok_or(Fault::UnknownPosition { holding: *holding })?;
                 self.nfts.unstake(*wrapper, *holding, *depositor, position)?;
-                self.place(position, &mut moves)?;
+                self.place(position, moves)?;
             }
             PoolEvent::WrapperSharesMoved { wrapper, from, to, shares } => {
-                self.move_deposits(*wrapper, (*from, *to), *shares, &mut moves)?;
-                self.vaults.move_shares(*wrapper, (*from, *to), *shares, &self.wrappers, &mut moves)?;
+                self.move_deposits(*wrapper, (*from, *to), *shares, moves)?;
+                self.vaults.move_shares(*wrapper, (*from, *to), *shares, &self.wrappers, moves)?;
             }
             _ => {}
         }
-        Ok(moves)
+        Ok(())
     }
 
     /// Every stake ever seen, by [`StakeIndex`].

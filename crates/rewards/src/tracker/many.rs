@@ -10,13 +10,18 @@ use crate::ownership::Move;
 
 /// So many events' moves wait for the campaigns: enough that handing them over costs little beside, and few enough that they
 /// are still in the processor's cache.
-const EVENTS_AT_ONCE: usize = 1_024;
+const EVENTS_AT_ONCE: usize = 256;
 
 /// With fewer events, a thread would cost more than it saves.
 const EVENTS_WORTH_A_THREAD: usize = 32;
 
 /// What events moved, in order.
-type Moved = Vec<(When, Vec<Move>)>;
+#[derive(Default)]
+struct Moved {
+    moves: Vec<Move>,
+    /// Each block, with how many moves there are up to its end.
+    blocks: Vec<(When, usize)>,
+}
 
 impl PoolTracker {
     /// Folds events in, in order; all comes to the same as by [`PoolTracker::apply`].
@@ -41,7 +46,7 @@ impl PoolTracker {
         campaigns: &mut [CampaignAccrual],
         events: &[PlacedEvent],
     ) -> Result<(), LedgerError> {
-        let mut moved = Moved::new();
+        let mut moved = Moved::default();
         for part in events.chunks(EVENTS_AT_ONCE) {
             moved = helpers::each(campaigns, |one| take_up(one, &moved), || self.moves_of(part))?;
         }
@@ -50,12 +55,23 @@ impl PoolTracker {
     }
 
     fn moves_of(&mut self, events: &[PlacedEvent]) -> Result<Moved, LedgerError> {
-        events.iter().map(|event| Ok((When::of(event), self.moves(event)?))).collect()
+        let mut moved = Moved { moves: Vec::with_capacity(events.len()), ..Moved::default() };
+        for event in events {
+            self.moves(event, &mut moved.moves)?;
+            let (when, count) = (When::of(event), moved.moves.len());
+            match moved.blocks.last_mut() {
+                Some((last, up_to)) if *last == when => *up_to = count,
+                _ => moved.blocks.push((when, count)),
+            }
+        }
+        Ok(moved)
     }
 }
 
 fn take_up(campaign: &mut CampaignAccrual, moved: &Moved) {
-    for (when, moves) in moved {
-        moves.iter().for_each(|one| campaign.apply(*when, one));
+    let mut from = 0;
+    for (when, up_to) in &moved.blocks {
+        moved.moves[from..*up_to].iter().for_each(|one| campaign.apply(*when, one));
+        from = *up_to;
     }
 }

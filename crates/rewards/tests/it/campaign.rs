@@ -290,8 +290,8 @@ fn settle(campaign: Campaign, tick: i32, positions: &[(Address, i32, i32, u128)]
     let mut accrual =
         CampaignAccrual::new(campaign.checked().expect("a payable campaign"), Shape::Concentrated);
     let sqrt_price_x96 = sqrt_ratio(Tick(tick)).expect("a tick that exists");
-    let price = PriceChange { from: None, to: Tick(tick), sqrt_price_x96, price_x192: None };
-    accrual.apply(when(50), &Move::Pool(Change::Price(price)));
+    let price = PriceChange::new(None, Tick(tick), sqrt_price_x96, None);
+    accrual.apply(when(50), &Move::Pool(Change::Price(price.into())));
     for (stake, (holder, lower, upper, liquidity)) in (0..).map(StakeIndex).zip(positions) {
         let range = TickRange { lower: Tick(*lower), upper: Tick(*upper) };
         let owner = Owner::Account(*holder);

@@ -7,6 +7,7 @@ use accrual_rewards::id::Holding;
 use accrual_rewards::ledger::Change;
 use accrual_rewards::ledger::concentrated::ConcentratedLedger;
 use accrual_rewards::math::amounts::{Rounding, holdings};
+use accrual_rewards::math::inverse::inverse_x512;
 use accrual_rewards::math::tick::sqrt_ratio;
 use accrual_rewards::pool::PoolFacts;
 use accrual_rewards::unit::{Amount, Liquidity, SignedAmount, SqrtPriceX96, Tick, TickRange};
@@ -347,7 +348,11 @@ proptest! {
                 prop_assert_eq!(ours, (modulo(&outside[0]), modulo(&outside[1])));
             }
             if let Change::Trade(trade) = change {
-                prop_assert_eq!(trade.steps.unwrap().last().unwrap().tick, Tick(pool.tick));
+                prop_assert_eq!(trade.steps.as_ref().unwrap().last().unwrap().tick, Tick(pool.tick));
+                let (from, to) = (trade.price.from.unwrap(), trade.price.to);
+                let crosses = ledger.ticks().keys().any(|tick| from.min(to) < *tick && *tick <= from.max(to));
+                prop_assert_eq!(trade.price.crosses, crosses, "from {} to {}", from, to);
+                prop_assert_eq!(Some(trade.price.inverse_x512), inverse_x512(trade.price.sqrt_price_x96.0));
             }
         }
     }
@@ -360,12 +365,12 @@ proptest! {
             let told = told.apply(&event).unwrap();
             let found = found.apply(&event).map_err(|fault| TestCaseError::fail(format!("{event:?}: {fault}")))?;
             let (Change::Trade(told), Change::Trade(found)) = (told, found) else { continue };
-            let (told, Some(found)) = (told.steps.unwrap(), found.steps) else { continue };
+            let (told, Some(found)) = (told.steps.as_ref().unwrap(), &found.steps) else { continue };
             let ticks = |steps: &[accrual_rewards::ledger::FeeStep]| {
                 steps.iter().map(|step| step.tick).collect::<Vec<_>>()
             };
             if told.len() == found.len() {
-                prop_assert_eq!(ticks(&told), ticks(&found));
+                prop_assert_eq!(ticks(told), ticks(found));
             }
         }
     }

@@ -32,7 +32,7 @@ impl Play {
     fn shaped(campaign: Campaign, shape: Shape) -> Self {
         let accrual = CampaignAccrual::new(campaign.checked().expect("a payable campaign"), shape);
         let mut play = Self { accrual, tick: Tick(0), block: 0 };
-        play.at(0, &[Move::Pool(Change::Price(price(None, Tick(0))))]);
+        play.at(0, &[Move::Pool(Change::Price(price(None, Tick(0)).into()))]);
         play
     }
 
@@ -63,7 +63,7 @@ impl Play {
             steps: Some(steps.iter().map(step).collect()),
         };
         self.tick = to;
-        self.at(at, &[Move::Pool(Change::Trade(Box::new(trade)))])
+        self.at(at, &[Move::Pool(Change::Trade(trade.into()))])
     }
 
     fn figures(&self, at: u64) -> Figures {
@@ -92,7 +92,7 @@ impl Play {
 fn price(from: Option<Tick>, to: Tick) -> PriceChange {
     let sqrt_price_x96 = sqrt_ratio(to).expect("a tick that exists");
     let price_x192: U512 = sqrt_price_x96.0.widening_mul(sqrt_price_x96.0);
-    PriceChange { from, to, sqrt_price_x96, price_x192: Some(price_x192) }
+    PriceChange::new(from, to, sqrt_price_x96, Some(price_x192))
 }
 
 fn stake(stake: u32, liquidity: u128, owner: Owner) -> Move {
@@ -264,7 +264,7 @@ fn a_trade_without_known_fees_is_said() {
     for scoring in Scoring::ALL {
         let mut play = Play::new(campaign(scoring, 2400, 1, 3600));
         play.at(10, &[stake(0, 100, account(ANN))]);
-        play.at(DAY + 5, &[Move::Pool(Change::Trade(Box::new(trade.clone())))]);
+        play.at(DAY + 5, &[Move::Pool(Change::Trade(trade.clone().into()))]);
         play.at(DAY + 9000, &[stake(0, 50, account(ANN))]);
         let told = play.accrual.figures(UnixSeconds(2 * DAY));
         let unknown = Err(FiguresError::FeesUnknown { block: BlockNumber(3) });

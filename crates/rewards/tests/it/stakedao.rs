@@ -121,13 +121,8 @@ fn stated(incentive: &Incentive) -> Vec<U256> {
 /// A pool without price whose holders' integrals over the window are `weights`.
 fn by_engine(budget: Amount, weights: &[U256]) -> CampaignAccrual {
     let mut accrual = CampaignAccrual::new(campaign(budget), Shape::Pooled);
-    let price = PriceChange {
-        from: None,
-        to: Tick(0),
-        sqrt_price_x96: SqrtPriceX96(U256::ONE << 96),
-        price_x192: None,
-    };
-    accrual.apply(When::default(), &Move::Pool(Change::Price(price)));
+    let price = PriceChange::new(None, Tick(0), SqrtPriceX96(U256::ONE << 96), None);
+    accrual.apply(When::default(), &Move::Pool(Change::Price(price.into())));
     let long = U256::from(LONG_SECONDS);
     for (block, seconds, each) in [(1, 0, long), (2, LONG_SECONDS, U256::ONE)] {
         let when = When { block: BlockNumber(block), at: UnixSeconds(STARTS_AT + seconds) };

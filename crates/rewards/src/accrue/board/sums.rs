@@ -2,16 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::accrue::growth::{Growth, Weight, times};
+use crate::accrue::growth::{Growth, NetWeight, Weight, times};
 use crate::unit::{Tick, TickRange};
 
 /// `sum L`, `sum L * a` and `sum L / b`, as [`crate::accrue`] names them. Wrapping: with `out_of_range` the last two
 /// go below zero, and the divisors made of them never do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Sums {
-    pub(super) liquidity: Weight,
-    pub(super) lower: Growth,
-    pub(super) upper: Growth,
+pub(in crate::accrue) struct Sums {
+    pub(in crate::accrue) liquidity: NetWeight,
+    pub(in crate::accrue) lower: Growth,
+    pub(in crate::accrue) upper: Growth,
 }
 
 impl Sums {
@@ -50,7 +50,8 @@ impl Contribution {
         let ((a, inverse_a), (b, inverse_b)) = ends;
         let weighed = |x: Growth| times(x.as_limbs(), liquidity.as_limbs());
         let nothing = Sums::default();
-        let inside = Sums { liquidity, lower: weighed(a), upper: weighed(inverse_b) };
+        let inside =
+            Sums { liquidity: NetWeight::from(liquidity), lower: weighed(a), upper: weighed(inverse_b) };
         let (below, above) = if out_of_range {
             let token0 = Sums { upper: weighed(inverse_a.wrapping_sub(inverse_b)), ..nothing };
             let token1 = Sums { lower: weighed(b.wrapping_sub(a)), ..nothing };

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::walk::Point;
 use crate::accrue::board::{Board, Divisors, Payment};
-use crate::accrue::growth::{Growth, Units, Wide, part_of, product};
+use crate::accrue::growth::{Count, Growth, Units, add_product, part_of};
 use crate::accrue::rate::{Leading, Rate};
 use crate::accrue::segment::Terms;
 use crate::accrue::tally::{Parts, Worth};
@@ -13,9 +13,7 @@ use crate::campaign::{Scoring, Weights};
 /// What the parts of a run's emission are divided by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Sums {
-    pub(super) fees: Wide,
-    pub(super) token1: Wide,
-    pub(super) token0: Wide,
+    pub(super) whole: Parts<Count>,
     pub(super) trades: u64,
 }
 
@@ -24,12 +22,14 @@ impl Sums {
     pub(super) fn add(&mut self, board: &Board, point: Point) {
         match point {
             Point::Time(seconds) => self.add_time(board, seconds),
-            Point::Fees(value) => self.fees += product(board.liquidity().as_limbs(), value.as_limbs()),
+            Point::Fees(value) => {
+                add_product(&mut self.whole.fees, board.liquidity().as_limbs(), value.as_limbs());
+            }
             Point::Tokens(value) => {
                 let Divisors { token1, token0, .. } = board.divisors();
                 self.trades += 1;
-                self.token1 += product(token1.as_limbs(), value.as_limbs());
-                self.token0 += product(token0.as_limbs(), value.as_limbs());
+                add_product(&mut self.whole.token1, token1.as_limbs(), value.as_limbs());
+                add_product(&mut self.whole.token0, token0.as_limbs(), value.as_limbs());
             }
         }
     }
@@ -39,11 +39,10 @@ impl Sums {
         if seconds == 0 {
             return;
         }
-        let Divisors { fees, token1, token0 } = board.divisors();
-        for (sum, divisor) in [(&mut self.fees, fees), (&mut self.token1, token1), (&mut self.token0, token0)]
-        {
-            *sum += product(divisor.as_limbs(), &[seconds]);
-        }
+        let (whole, divisors) = (&mut self.whole, board.divisors());
+        add_product(&mut whole.fees, divisors.fees.as_limbs(), &[seconds]);
+        add_product(&mut whole.token1, divisors.token1.as_limbs(), &[seconds]);
+        add_product(&mut whole.token0, divisors.token0.as_limbs(), &[seconds]);
     }
 }
 
@@ -56,16 +55,16 @@ pub(super) struct Wages<'a> {
 
 impl<'a> Wages<'a> {
     /// Of what all points of the run add up to.
-    pub(super) fn new(terms: &'a Terms, emission: Units, sums: &Sums) -> Self {
+    pub(super) fn new(terms: &'a Terms, emission: Units, whole: &Parts<Count>) -> Self {
         let Weights { fees, token0, token1 } = terms.weights;
-        let one = |weight: u32, whole: &Wide| {
+        let one = |weight: u32, whole: &Count| {
             let emission = Leading::of(emission_of(terms, emission, weight).as_limbs());
             (weight > 0).then(|| Rate::of(emission, whole.as_limbs())).flatten()
         };
         let worth = Worth(Parts {
-            fees: one(fees, &sums.fees),
-            token1: one(token1, &sums.token1),
-            token0: one(token0, &sums.token0),
+            fees: one(fees, &whole.fees),
+            token1: one(token1, &whole.token1),
+            token0: one(token0, &whole.token0),
         });
         Self { terms, emission, worth }
     }
@@ -79,18 +78,16 @@ impl<'a> Wages<'a> {
     pub(super) fn pay(&self, board: &mut Board, point: Point) {
         let by_time = self.terms.scoring == Scoring::TimeWeighted;
         let paid = match point {
-            Point::Time(seconds) if by_time && seconds > 0 => self.payment(Growth::from(seconds), true, true),
-            Point::Fees(value) if !by_time => self.payment(value, true, false),
-            Point::Tokens(value) if !by_time => self.payment(value, false, true),
+            Point::Time(seconds) if by_time && seconds > 0 => self.payment(&[seconds], true, true),
+            Point::Fees(value) if !by_time => self.payment(value.as_limbs(), true, false),
+            Point::Tokens(value) if !by_time => self.payment(value.as_limbs(), false, true),
             _ => return,
         };
         board.pay(&paid);
     }
 
-    fn payment(&self, part: Growth, fees: bool, tokens: bool) -> Payment<Growth> {
-        let one = |wanted: bool, rate: Option<Rate>| {
-            rate.filter(|_| wanted).map(|rate| rate.share(part.as_limbs()))
-        };
+    fn payment<const N: usize>(&self, part: &[u64; N], fees: bool, tokens: bool) -> Payment<Growth> {
+        let one = |wanted: bool, rate: Option<Rate>| rate.filter(|_| wanted).map(|rate| rate.share(part));
         let Worth(rates) = self.worth;
         Payment {
             fees: one(fees, rates.fees),

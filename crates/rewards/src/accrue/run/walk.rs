@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accrue::When;
 use crate::accrue::board::Board;
-use crate::accrue::growth::{Growth, times};
+use crate::accrue::growth::{Value, multiply};
 use crate::accrue::holders::Holders;
 use crate::accrue::segment::{Terms, fold};
 use crate::campaign::Scoring;
@@ -26,9 +26,9 @@ pub(super) enum Point {
     /// So many seconds in the state that holds.
     Time(u64),
     /// Fees of this value per unit of liquidity, to the liquidity in range.
-    Fees(Growth),
+    Fees(Value),
     /// A trade of this value, after which the state is the one that holds.
-    Tokens(Growth),
+    Tokens(Value),
 }
 
 /// Folds a block's moves in and calls `at` at each point that counts; whether a trade's fees are not known.
@@ -65,19 +65,22 @@ fn walk_trade(
     price_x192: Option<U512>,
     at: &mut dyn FnMut(&mut Board, Point),
 ) -> Option<()> {
-    let mut from = trade.price.from;
+    let mut from = trade.price.from.filter(|_| trade.price.crosses);
     let mut known = Some(());
     for step in trade.steps.iter().flatten() {
         match value(price_x192, step.growth0_x128, step.growth1_x128) {
             Some(value) => at(board, Point::Fees(value)),
             None => known = None,
         }
-        if let Some(from) = from {
-            board.cross(from, step.tick);
+        if let Some(from) = &mut from {
+            board.cross(*from, step.tick);
+            *from = step.tick;
         }
-        from = Some(step.tick);
     }
-    board.move_price(from, trade.price.to, trade.price.sqrt_price_x96);
+    if let Some(from) = from {
+        board.cross(from, trade.price.to);
+    }
+    board.stand_at(&trade.price);
     match value(trade.price.price_x192, trade.amount0.0, trade.amount1.0) {
         Some(value) => at(board, Point::Tokens(value)),
         None => known = None,
@@ -87,13 +90,15 @@ fn walk_trade(
 }
 
 /// `amount0` and `amount1` in token1, times 2^192; `None` when token0 is there and has no price.
-fn value(price_x192: Option<U512>, amount0: U256, amount1: U256) -> Option<Growth> {
-    let of_token0 = match price_x192 {
-        Some(price) => times(price.as_limbs(), amount0.as_limbs()),
-        None if amount0.is_zero() => Growth::ZERO,
+fn value(price_x192: Option<U512>, amount0: U256, amount1: U256) -> Option<Value> {
+    let mut value = [0; Value::LIMBS];
+    value[3..7].copy_from_slice(amount1.as_limbs());
+    match price_x192 {
+        Some(price) => multiply(&mut value, price.as_limbs(), amount0.as_limbs()),
+        None if amount0.is_zero() => {}
         None => return None,
-    };
-    Some(of_token0 + (Growth::from(amount1) << 192))
+    }
+    Some(Value::from_limbs(value))
 }
 
 impl Block {

@@ -1,11 +1,13 @@
 //! What trades do to a concentrated pool: its price, and what its fees come to.
 
+use std::sync::Arc;
+
 use alloy_primitives::U256;
 
 use super::{ConcentratedLedger, Price, price_change};
 use crate::ledger::growth::{FeeBook, Input};
 use crate::ledger::replay::{self, Swap};
-use crate::ledger::{Change, Fault, FeeStep, Trade};
+use crate::ledger::{Change, Fault, FeeStep, PriceChange, Trade};
 use crate::math::bitmap::Neighbours;
 use crate::math::tick::price_fits_tick;
 use crate::unit::{Amount, Liquidity, SignedAmount, TickRange};
@@ -29,9 +31,10 @@ impl ConcentratedLedger {
         let steps = self.earn(amounts, (from, to), neighbours)?;
         self.liquidity = counted;
         self.price = Some(to);
-        let price = price_change(Some(from.tick), to.tick, to.sqrt_price_x96);
+        let crosses = !neighbours.surround(to.tick);
+        let price = PriceChange { crosses, ..price_change(Some(from.tick), to.tick, to.sqrt_price_x96) };
         let (amount0, amount1) = (amounts.0.magnitude(), amounts.1.magnitude());
-        Ok(Change::Trade(Box::new(Trade { price, amount0, amount1, steps })))
+        Ok(Change::Trade(Arc::new(Trade { price, amount0, amount1, steps })))
     }
 
     /// Replays a swap's fees; `None` where the pool's facts do not say how it counts.

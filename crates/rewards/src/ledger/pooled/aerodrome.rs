@@ -4,6 +4,8 @@
 //! these is checked against the reserves before that `Sync`, and against the fees and shares told of since the last
 //! one. A `Sync` alone is trusted: a donation, `skim` or `sync()`.
 
+use std::sync::Arc;
+
 use alloy_primitives::{U256, U512, Uint};
 use serde::{Deserialize, Serialize};
 
@@ -109,7 +111,7 @@ impl Pair {
         }
         self.before = Some(self.reserves);
         self.reserves = reserves;
-        Ok(Change::Price(price_change(self.price_x192())))
+        Ok(Change::Price(Arc::new(price_change(self.price_x192()))))
     }
 
     fn swap(
@@ -135,7 +137,7 @@ impl Pair {
         self.explain();
         let net = |token: usize| Amount(ins[token].0.abs_diff(outs[token].0));
         let price = price_change(self.price_x192());
-        Ok(Change::Trade(Box::new(Trade {
+        Ok(Change::Trade(Arc::new(Trade {
             price,
             amount0: net(0),
             amount1: net(1),

@@ -3,6 +3,8 @@
 //! Balances are the sums of what events say. A swap is held against the weighted curve, so that a missing join or
 //! exit shows; the third Vault also states the supply.
 
+use std::sync::Arc;
+
 use alloy_primitives::{I256, U256, U512};
 use serde::{Deserialize, Serialize};
 
@@ -82,7 +84,7 @@ impl Vault {
             PoolEvent::BalancesChanged { deltas, fees, total_supply } => {
                 self.change(deltas, fees)?;
                 self.stated_supply = total_supply.filter(|stated| stated.0 != U256::from(supply.0));
-                Ok(Change::Price(price_change(self.price_x192())))
+                Ok(Change::Price(Arc::new(price_change(self.price_x192()))))
             }
             PoolEvent::TokenSwapped { token_in, token_out, amount_in, amount_out, fee } => {
                 let (token_in, token_out) = (usize::from(*token_in), usize::from(*token_out));
@@ -152,7 +154,7 @@ impl Vault {
         let (amount0, amount1) =
             if (token_in, token_out) == (1, 0) { (amount_out, amount_in) } else { (amount_in, amount_out) };
         let price = price_change(self.price_x192());
-        Ok(Change::Trade(Box::new(Trade { price, amount0, amount1, steps })))
+        Ok(Change::Trade(Arc::new(Trade { price, amount0, amount1, steps })))
     }
 
     /// The fee: as stated, or `ceil(in * fee / 10^18)`. The second Vault does not say whether the output was given; then

@@ -6,7 +6,7 @@ mod aerodrome;
 mod balancer;
 mod shares;
 
-use alloy_primitives::U512;
+use alloy_primitives::{U256, U512};
 use serde::{Deserialize, Serialize};
 
 use crate::event::PoolEvent;
@@ -114,10 +114,28 @@ impl PooledLedger {
     }
 }
 
-/// A pool with shares stands at tick 0 for ever; only its price in tokens moves.
+/// Where pools with shares stand for ever, at the price that ranges are held against.
+pub(crate) const EVERYTHING: PriceChange = PriceChange {
+    from: None,
+    to: Tick(0),
+    sqrt_price_x96: SqrtPriceX96(U256::from_limbs([0, 1 << 32, 0, 0])),
+    inverse_x512: U512::from_limbs([
+        u64::MAX,
+        u64::MAX,
+        u64::MAX,
+        u64::MAX,
+        u64::MAX,
+        u64::MAX,
+        (1 << 32) - 1,
+        0,
+    ]),
+    price_x192: None,
+    crosses: false,
+};
+
+/// A pool with shares stays at its tick; only its price in tokens moves.
 fn price_change(price_x192: Option<U512>) -> PriceChange {
-    let sqrt_price_x96 = SqrtPriceX96(alloy_primitives::U256::ONE << 96);
-    PriceChange { from: Some(Tick(0)), to: Tick(0), sqrt_price_x96, price_x192 }
+    PriceChange { from: Some(EVERYTHING.to), price_x192, ..EVERYTHING }
 }
 
 /// Fees in token0 and token1, per share.

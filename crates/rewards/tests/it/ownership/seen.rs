@@ -101,30 +101,31 @@ impl Seen {
             _ => None,
         };
         self.ownership.begin(BlockNumber(self.block))?;
-        let moves = match step {
+        let mut moves = Vec::new();
+        match step {
             Hold(position, holder, liquidity) => {
                 let (position, liquidity) = (PositionIndex(position), Liquidity(liquidity));
                 let change = StakeChange { position, range: RANGE, liquidity, holder };
-                self.ownership.follow(Change::Stakes(vec![change]))?
+                self.ownership.follow(Change::Stakes(vec![change]), &mut moves)?;
             }
             Stake(wrapper, id, depositor) => {
                 let event = PoolEvent::NftStaked { wrapper, holding: nft(id), depositor };
-                self.ownership.apply(&event, find)?
+                self.ownership.apply(&event, find, &mut moves)?;
             }
             Unstake(wrapper, id, depositor) => {
                 let event = PoolEvent::NftUnstaked { wrapper, holding: nft(id), depositor };
-                self.ownership.apply(&event, find)?
+                self.ownership.apply(&event, find, &mut moves)?;
             }
             Shares(wrapper, from, to, shares) => {
                 let shares = Amount(U256::from(shares));
-                self.ownership.apply(&PoolEvent::WrapperSharesMoved { wrapper, from, to, shares }, find)?
+                let event = PoolEvent::WrapperSharesMoved { wrapper, from, to, shares };
+                self.ownership.apply(&event, find, &mut moves)?;
             }
             Block => {
                 self.block += 1;
                 self.ownership.begin(BlockNumber(self.block))?;
-                Vec::new()
             }
-        };
+        }
         moves.into_iter().for_each(|one| self.fold(one));
         Ok(())
     }

@@ -110,12 +110,12 @@ fn one(seconds: u64, what: What) -> (When, Move) {
             let Move::Pool(Change::Price(price)) = history::start().1 else { unreachable!("it is a price") };
             let step = FeeStep { growth0_x128: U256::ZERO, growth1_x128: U256::from(growth), tick: Tick(0) };
             let trade = Trade {
-                price: accrual_rewards::ledger::PriceChange { from: Some(Tick(0)), ..price },
+                price: accrual_rewards::ledger::PriceChange { from: Some(Tick(0)), ..*price },
                 amount0: Amount::ZERO,
                 amount1: Amount(U256::from(2)),
                 steps: Some(vec![step]),
             };
-            (when, Move::Pool(Change::Trade(Box::new(trade))))
+            (when, Move::Pool(Change::Trade(trade.into())))
         }
     }
 }

@@ -219,7 +219,7 @@ impl Pool {
         let (moves, stakes, tick) = (Vec::new(), BTreeMap::new(), Tick(0));
         let mut pool = Self { kind, when, tick, stakes, moves };
         let price = pool.price(None, tick, 0);
-        pool.push(Move::Pool(Change::Price(price)));
+        pool.push(Move::Pool(Change::Price(price.into())));
         pool
     }
 
@@ -278,7 +278,7 @@ impl Pool {
             amount1: Amount(U256::from(amount1)),
         };
         self.tick = to;
-        self.push(Move::Pool(Change::Trade(Box::new(trade))));
+        self.push(Move::Pool(Change::Trade(trade.into())));
     }
 
     /// The ticks at the end of each step: an end of a range with liquidity, as it is after crossing, and the last.
@@ -304,6 +304,6 @@ impl Pool {
         let inside = low + (high - low) * U256::from(thousandths) / U256::from(1000);
         let sqrt_price_x96 = SqrtPriceX96(if self.kind == Kind::Shares { low } else { inside });
         let price_x192 = Some(inside.widening_mul(inside));
-        PriceChange { from, to, sqrt_price_x96, price_x192 }
+        PriceChange::new(from, to, sqrt_price_x96, price_x192)
     }
 }

@@ -115,7 +115,9 @@ impl World {
             holder: address(holder),
         };
         self.begin();
-        self.ownership.follow(Change::Stakes(vec![change])).expect("liquidity is small")
+        let mut moves = Vec::new();
+        self.ownership.follow(Change::Stakes(vec![change]), &mut moves).expect("liquidity is small");
+        moves
     }
 
     fn tell(&mut self, id: u32, depositor: Option<u8>) -> Vec<Move> {
@@ -133,7 +135,9 @@ impl World {
             _ => unreachable!("it is staked or not"),
         };
         self.begin();
-        self.ownership.apply(&event, |_| Some(PositionIndex(id))).expect("an honest gauge")
+        let mut moves = Vec::new();
+        self.ownership.apply(&event, |_| Some(PositionIndex(id)), &mut moves).expect("an honest gauge");
+        moves
     }
 
     fn begin(&mut self) {

@@ -140,7 +140,9 @@ impl World {
         let moved: Vec<u8> = [from, to].into_iter().filter(|who| *who != 0).collect();
         let changes = moved.into_iter().map(|who| self.stake(who)).collect();
         self.ownership.begin(self.block()).expect("a block before this one was whole");
-        self.ownership.follow(Change::Stakes(changes)).expect("balances are small")
+        let mut moves = Vec::new();
+        self.ownership.follow(Change::Stakes(changes), &mut moves).expect("balances are small");
+        moves
     }
 
     fn stake(&mut self, who: u8) -> StakeChange {
@@ -161,7 +163,9 @@ impl World {
             shares: Amount(U256::from(shares)),
         };
         self.ownership.begin(self.block()).expect("a block before this one was whole");
-        self.ownership.apply(&event, |_| None).expect("nobody gives what it has not")
+        let mut moves = Vec::new();
+        self.ownership.apply(&event, |_| None, &mut moves).expect("nobody gives what it has not");
+        moves
     }
 
     /// What each account stands behind, in shares of the pool.

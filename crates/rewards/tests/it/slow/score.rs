@@ -92,7 +92,7 @@ fn price(price_x192: alloy_primitives::U512) -> BigRational {
 
 fn price_of(one: &Move) -> Option<PriceChange> {
     match one {
-        Move::Pool(Change::Price(price)) => Some(*price),
+        Move::Pool(Change::Price(price)) => Some(**price),
         Move::Pool(Change::Trade(trade)) => Some(trade.price),
         _ => None,
     }
