@@ -162,7 +162,7 @@ impl LogPrice {
         let aligned = if top >= 127 { price_x192 >> (top - 127) } else { price_x192 << (127 - top) };
         let mantissa_x127: u128 = aligned.to();
         let whole = i64::try_from(top).expect("512 bits have fewer than 2^63 places") - 192;
-        let fraction = quick_fraction(mantissa_x127).unwrap_or_else(|| fraction(mantissa_x127));
+        let fraction = quick_fraction(mantissa_x127).unwrap_or_else(|| fraction(mantissa_x127, LOG_BITS));
         Some(Self((whole << LOG_BITS) + fraction))
     }
 
@@ -179,10 +179,10 @@ impl LogPrice {
     }
 }
 
-/// The fractional bits of the logarithm of a mantissa of 127 bits, all of which are squared: far more than the 40 that are told.
-fn fraction(mut mantissa_x127: u128) -> i64 {
+/// So many fractional bits of the logarithm of a mantissa of 127 bits, all of which are squared: far more than are told.
+fn fraction(mut mantissa_x127: u128, bits: u32) -> i64 {
     let mut fraction = 0;
-    for _ in 0..LOG_BITS {
+    for _ in 0..bits {
         let (low, high) = mantissa_x127.carrying_mul(mantissa_x127, 0);
         // Counted and not branched on: which way it goes is what no processor can guess.
         let (has_reached_2, left) = (high >> 127, 1 - (high >> 127));
@@ -192,22 +192,55 @@ fn fraction(mut mantissa_x127: u128) -> i64 {
     fraction
 }
 
-/// The same by the 64 bits that lead it, where they decide.
+/// The same 40 bits by 64-bit numbers, where they decide.
 ///
-/// What is cut off makes it low by less than 2^-63 of itself, each square doubles that and cuts off as much again: after
-/// forty it is low by less than 2^-21. Where that does not lead to 2, no bit would be another.
+/// Three times the mantissa is multiplied by one over what its next seven bits say, whose logarithm is known. What is left is
+/// 1 + e with e below 2^-20, and `log2(1 + e) = (e - e^2/2 + ...) / ln 2`. Cutting off makes it wrong by less than eight 2^-60:
+/// three times 2^-60 by the logarithms, one by the last product, and less than one by all else.
 fn quick_fraction(mantissa_x127: u128) -> Option<i64> {
-    const SURE_X63: u64 = u64::MAX - (1 << 43);
-    let mut mantissa_x63 = u64::try_from(mantissa_x127 >> 64).expect("its upper half");
-    let mut fraction = 0;
-    for _ in 0..LOG_BITS {
-        let (low, high) = mantissa_x63.carrying_mul(mantissa_x63, 0);
-        let (has_reached_2, left) = (high >> 63, 1 - (high >> 63));
-        mantissa_x63 = (high << left) | ((low >> 63) * left);
-        fraction = fraction << 1 | i64::from(has_reached_2 == 1);
+    const ONE_OVER_LN_2_X63: u64 = 0xb8aa_3b29_5c17_f0bb;
+    const OFF_BY_X60: i64 = 8;
+    let mut mantissa_x63 = upper_half(mantissa_x127);
+    let mut fraction_x60 = 0;
+    for (factors, bits) in FACTORS.iter().zip([7, 14, 21]) {
+        let said = (mantissa_x63 - ONE_X63) >> (63 - bits);
+        let Factor { inverse_x63, log_x60 } = factors[usize::try_from(said).expect("seven bits")];
+        mantissa_x63 = upper_half(u128::from(mantissa_x63) * u128::from(inverse_x63) << 1);
+        fraction_x60 += log_x60;
     }
-    (mantissa_x63 < SURE_X63).then_some(fraction)
+    let left_x63 = mantissa_x63 - ONE_X63;
+    let left_x63 = left_x63 - upper_half(u128::from(left_x63) * u128::from(left_x63));
+    let last_x62 = upper_half(u128::from(left_x63) * u128::from(ONE_OVER_LN_2_X63));
+    fraction_x60 += i64::try_from(last_x62 >> 2).expect("what is left is small");
+    let cut = |fraction_x60: i64| fraction_x60 >> (60 - LOG_BITS);
+    let least = cut(fraction_x60 - OFF_BY_X60);
+    (least >= 0 && least == cut(fraction_x60 + OFF_BY_X60)).then_some(least)
 }
+
+const ONE_X63: u64 = 1 << 63;
+
+fn upper_half(number: u128) -> u64 {
+    u64::try_from(number >> 64).expect("64 bits")
+}
+
+/// One over a number a little above one, rounded up, with what the logarithm loses by it.
+#[derive(Clone, Copy)]
+struct Factor {
+    inverse_x63: u64,
+    log_x60: i64,
+}
+
+/// Those of `1 + said / 2^7`, of `1 + said / 2^14` and of `1 + said / 2^21`.
+static FACTORS: LazyLock<[[Factor; 128]; 3]> = LazyLock::new(|| {
+    let factor = |said: usize, bits: u32| {
+        let number_x63 = ONE_X63 + (u64::try_from(said).expect("seven bits") << (63 - bits));
+        let inverse_x63 = (1_u128 << 126).div_ceil(u128::from(number_x63));
+        // Below one but for the first, where nothing is lost.
+        let log_x60 = if said == 0 { 0 } else { (1 << 60) - fraction(inverse_x63 << 65, 60) };
+        Factor { inverse_x63: u64::try_from(inverse_x63).expect("one at most"), log_x60 }
+    };
+    [7, 14, 21].map(|bits| std::array::from_fn(|said| factor(said, bits)))
+});
 
 /// 2 to the 1/2, 1/4, 1/8 ...: each the square root of the one before.
 static ROOTS_X128: LazyLock<Vec<U256>> = LazyLock::new(|| {
@@ -256,7 +289,7 @@ mod tests {
         let mut undecided = 0;
         for step in 0..200_000_u128 {
             mantissa_x127 = (mantissa_x127.rotate_left(37) ^ step.wrapping_mul(u128::MAX / 11)) | 1 << 127;
-            let all = fraction(mantissa_x127);
+            let all = fraction(mantissa_x127, LOG_BITS);
             match quick_fraction(mantissa_x127) {
                 Some(quick) => assert_eq!(quick, all, "{mantissa_x127:x}"),
                 None => undecided += 1,
@@ -268,11 +301,28 @@ mod tests {
             let root_x127: u128 = (*root_x128 >> 1_usize).to();
             for mantissa_x127 in [root_x127 - 1, root_x127, root_x127 + 1] {
                 let quick = quick_fraction(mantissa_x127);
-                assert!(quick.is_none_or(|quick| quick == fraction(mantissa_x127)), "{mantissa_x127:x}");
+                assert!(
+                    quick.is_none_or(|quick| quick == fraction(mantissa_x127, LOG_BITS)),
+                    "{mantissa_x127:x}"
+                );
             }
         }
-        assert_eq!((quick_fraction(u128::MAX), fraction(u128::MAX)), (None, (1 << LOG_BITS) - 1));
-        assert_eq!(quick_fraction(1 << 127), Some(0));
+        let ends = [(u128::MAX, (1 << LOG_BITS) - 1), (1 << 127, 0), ((1 << 127) + 1, 0)];
+        for (mantissa_x127, all) in ends {
+            assert_eq!(quick_fraction(mantissa_x127), None, "too near: {mantissa_x127:x}");
+            assert_eq!(fraction(mantissa_x127, LOG_BITS), all);
+        }
+        // Where the next seven bits change, three times over.
+        for (bits, said) in [7, 14, 21].into_iter().flat_map(|bits| (1..128).map(move |said| (bits, said))) {
+            let edge = (1_u128 << 127) + (said << (127 - bits));
+            for mantissa_x127 in [edge - 1, edge, edge + 1, edge + (1 << 64)] {
+                let quick = quick_fraction(mantissa_x127);
+                assert!(
+                    quick.is_none_or(|quick| quick == fraction(mantissa_x127, LOG_BITS)),
+                    "{mantissa_x127:x}"
+                );
+            }
+        }
     }
 
     #[test]
