@@ -1,5 +1,7 @@
 //! What the indexer asks of a chain. The network lives behind this trait, so a test can stand in for it.
 
+mod quantity;
+
 use accrual_rewards::unit::{BlockNumber, UnixSeconds};
 use accrual_store::nodes::NodeRow;
 use accrual_store::{BlockRef, Header};
@@ -22,17 +24,17 @@ pub struct RawLog {
     /// Its other fields.
     pub data: Bytes,
     /// Its block.
-    #[serde(with = "alloy::serde::quantity")]
+    #[serde(deserialize_with = "quantity::read")]
     pub block_number: u64,
     /// Its block's hash.
     pub block_hash: B256,
     /// Its block's time; many nodes leave it out.
-    #[serde(default, with = "alloy::serde::quantity::opt")]
+    #[serde(default, deserialize_with = "quantity::read_if_there")]
     pub block_timestamp: Option<u64>,
     /// Its transaction.
     pub transaction_hash: B256,
     /// Its place in the block.
-    #[serde(with = "alloy::serde::quantity")]
+    #[serde(deserialize_with = "quantity::read")]
     pub log_index: u64,
     /// Whether the node took it back (in subscriptions only).
     #[serde(default)]

@@ -5,13 +5,12 @@
 //! `Burn` and `DecreaseLiquidity` (`facts/protocols.md` 1.4). So within a transaction each manager log takes the
 //! newest unmatched pool log with equal numbers: newest first, because a token's transfer hook can nest calls.
 
-use std::collections::HashMap;
-
 use accrual_rewards::event::{PlacedEvent, PoolEvent};
 use accrual_rewards::id::Holding;
 use accrual_rewards::pool::{Pool, Wrapper, WrapperKind};
 use accrual_rewards::unit::{BlockNumber, TickRange, UnixSeconds};
 use alloy::primitives::{Address, U256};
+use hashbrown::HashMap;
 
 use crate::decode::DecodeError;
 use crate::decode::route::{ReadLog, Routes, Said};

@@ -3,13 +3,13 @@
 //! Each log is decoded once, when it comes. What concentrated pools and position managers say waits for
 //! [`crate::decode::join`]; everything else is an event as it stands.
 
-use std::collections::HashMap;
 use std::ops::Deref;
 
 use accrual_rewards::event::PoolEvent;
 use accrual_rewards::id::Venue;
 use accrual_rewards::pool::{Pool, WrapperFacts};
 use alloy::primitives::{Address, Bytes};
+use hashbrown::HashMap;
 
 use crate::decode::uniswap_v3::{self, ManagerLog, PoolLog};
 use crate::decode::{

@@ -207,7 +207,7 @@ impl Holders {
                 tell(*before, of_past(earned));
             }
             let inside = || self.board.growth_inside_by(stake.range, global);
-            let growth = (!stake.weight.is_zero()).then(|| growths.get(stake.range, inside));
+            let growth = (!stake.weight.is_zero()).then(|| *growths.get(stake.range, inside));
             tell(earner, count(stake, growth.as_ref()));
         }
         past.for_each(|(earner, earned)| tell(*earner, of_past(earned)));

@@ -35,7 +35,15 @@ pub struct Counted {
     in_range: Option<Pair>,
     /// How many have liquidity.
     open: usize,
-    ends: RangeMemo<Option<InvertedRange>>,
+    ranges: RangeMemo<Range>,
+}
+
+/// Of a range in which there are positions.
+#[derive(Debug, Clone, Copy)]
+struct Range {
+    ends: Option<InvertedRange>,
+    /// What a unit of liquidity in it holds, where the price was when that was counted.
+    unit: Option<(Price, UnitHoldings)>,
 }
 
 /// A position as it was counted.
@@ -137,7 +145,7 @@ impl Counted {
         let Some(price) = ledger.price() else { return };
         self.positions.resize(ledger.positions().len(), Known::default());
         self.held.resize(ledger.positions().len(), Pair::default());
-        self.ends.make_room(self.positions.len());
+        self.ranges.make_room(self.positions.len());
         self.in_range = None;
         let inverted = Inverted::of(price.sqrt_price_x96);
         for index in 0..self.positions.len() {
@@ -157,8 +165,13 @@ impl Counted {
     /// What a position holds. Many share few ranges, and the price is the same for all.
     fn count(&mut self, position: &Position, price: Price, inverted: Option<&Inverted>) -> Pair {
         let (&Position { range, liquidity, .. }, Price { tick, sqrt_price_x96 }) = (position, price);
-        let ends = self.ends.get(range, || InvertedRange::of(range));
-        let unit = ends.zip(inverted).and_then(|(ends, price)| UnitHoldings::of(range, &ends, tick, price));
+        let known = self.ranges.get(range, || Range { ends: InvertedRange::of(range), unit: None });
+        if known.unit.is_none_or(|(counted_at, _)| counted_at != price) {
+            let unit = known.ends.zip(inverted);
+            let unit = unit.and_then(|(ends, inverted)| UnitHoldings::of(range, &ends, tick, inverted));
+            known.unit = unit.map(|unit| (price, unit));
+        }
+        let unit = known.unit.map(|(_, unit)| unit);
         let whole = || holdings(liquidity, range, tick, sqrt_price_x96, Rounding::Down).expect(FITS);
         unit.and_then(|unit| unit.times(liquidity)).unwrap_or_else(whole)
     }
