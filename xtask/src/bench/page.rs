@@ -1,5 +1,5 @@
-//! Writes BENCHMARKS.md: the machine, the sections, and below them what people wrote. A section that was not measured stays as
-//! it was; each says when and at what it was measured.
+//! Writes BENCHMARKS.md: the sections, and below them what people wrote. A section that was not measured stays as it was; each
+//! says when, at what and on which machine it was measured.
 
 use crate::shell::{Failed, output, root};
 
@@ -23,11 +23,11 @@ pub(super) fn write(tables: &[Table], titles: &[&str], arguments: &[String]) -> 
     let as_typed = |word: &String| if word.contains(' ') { format!("\"{word}\"") } else { word.clone() };
     let command = std::iter::once("cargo xtask bench".to_owned()).chain(arguments.iter().map(as_typed));
     let command = command.collect::<Vec<_>>().join(" ");
-    let text = put(&old, tables, titles, &machine(), &format!("{} By `{command}`.", when()));
+    let text = put(&old, tables, titles, &format!("{} {} By `{command}`.", when(), machine()));
     std::fs::write(&path, text).map_err(|error| Failed(format!("{}: {error}", path.display())))
 }
 
-fn put(old: &str, tables: &[Table], titles: &[&str], machine: &str, when: &str) -> String {
+fn put(old: &str, tables: &[Table], titles: &[&str], when: &str) -> String {
     let (measured, kept) = old.split_once(KEPT).unwrap_or((old, "\n"));
     let sections = |title: &&str| {
         let fresh = tables.iter().find(|table| table.title == *title);
@@ -38,7 +38,7 @@ fn put(old: &str, tables: &[Table], titles: &[&str], machine: &str, when: &str) 
         Some(format!("\n## {title}\n\n{text}\n"))
     };
     let sections: String = titles.iter().filter_map(sections).collect();
-    format!("{HEAD}\n\n{machine}\n{sections}\n{KEPT}{kept}")
+    format!("{HEAD}\n{sections}\n{KEPT}{kept}")
 }
 
 /// A Markdown table as it is, anything else as it was printed.
@@ -87,13 +87,13 @@ mod tests {
     #[test]
     fn what_was_not_measured_stays() {
         let whole = [table("One", "| a |"), table("Two", "plain"), table("Three", "| c |")];
-        let first = put("", &whole, &TITLES, "A machine.", "On Monday.");
+        let first = put("", &whole, &TITLES, "On Monday.");
         let by_hand = format!("{first}\n# Found\n\n## Two\n\nby hand\n");
-        let second = put(&by_hand, &[table("Two", "| new |")], &TITLES, "A machine.", "On Tuesday.");
+        let second = put(&by_hand, &[table("Two", "| new |")], &TITLES, "On Tuesday.");
         let expected = by_hand
             .replace("What Two is.\n\nOn Monday.", "What Two is.\n\nOn Tuesday.")
             .replace("```text\nplain\n```", "| new |");
         assert_eq!(second, expected);
-        assert_eq!(put(&second, &[], &TITLES, "A machine.", "On Friday."), second);
+        assert_eq!(put(&second, &[], &TITLES, "On Friday."), second);
     }
 }
