@@ -205,7 +205,7 @@ fn quick_fraction(mantissa_x127: u128) -> Option<i64> {
     for (factors, bits) in FACTORS.iter().zip([7, 14, 21]) {
         let said = (mantissa_x63 - ONE_X63) >> (63 - bits);
         let Factor { inverse_x63, log_x60 } = factors[usize::try_from(said).expect("seven bits")];
-        mantissa_x63 = upper_half(u128::from(mantissa_x63) * u128::from(inverse_x63) << 1);
+        mantissa_x63 = upper_half((u128::from(mantissa_x63) * u128::from(inverse_x63)) << 1);
         fraction_x60 += log_x60;
     }
     let left_x63 = mantissa_x63 - ONE_X63;
