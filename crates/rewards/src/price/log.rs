@@ -204,14 +204,15 @@ fn quick_fraction(mantissa_x127: u128) -> Option<i64> {
     let mut fraction_x60 = 0;
     for (factors, bits) in FACTORS.iter().zip([7, 14, 21]) {
         let said = (mantissa_x63 - ONE_X63) >> (63 - bits);
-        let Factor { inverse_x63, log_x60 } = factors[usize::try_from(said).expect("seven bits")];
+        let Factor { inverse_x63, log_x60 } =
+            factors[usize::try_from(said).expect("below 128: what went before left no more")];
         mantissa_x63 = upper_half((u128::from(mantissa_x63) * u128::from(inverse_x63)) << 1);
         fraction_x60 += log_x60;
     }
     let left_x63 = mantissa_x63 - ONE_X63;
     let left_x63 = left_x63 - upper_half(u128::from(left_x63) * u128::from(left_x63));
     let last_x62 = upper_half(u128::from(left_x63) * u128::from(ONE_OVER_LN_2_X63));
-    fraction_x60 += i64::try_from(last_x62 >> 2).expect("what is left is small");
+    fraction_x60 += i64::try_from(last_x62 >> 2).expect("below 2^62, shifted by two");
     let cut = |fraction_x60: i64| fraction_x60 >> (60 - LOG_BITS);
     let least = cut(fraction_x60 - OFF_BY_X60);
     (least >= 0 && least == cut(fraction_x60 + OFF_BY_X60)).then_some(least)
@@ -220,7 +221,7 @@ fn quick_fraction(mantissa_x127: u128) -> Option<i64> {
 const ONE_X63: u64 = 1 << 63;
 
 fn upper_half(number: u128) -> u64 {
-    u64::try_from(number >> 64).expect("64 bits")
+    u64::try_from(number >> 64).expect("the upper 64 of 128 bits")
 }
 
 /// One over a number a little above one, rounded up, with what the logarithm loses by it.
@@ -233,11 +234,11 @@ struct Factor {
 /// Those of `1 + said / 2^7`, of `1 + said / 2^14` and of `1 + said / 2^21`.
 static FACTORS: LazyLock<[[Factor; 128]; 3]> = LazyLock::new(|| {
     let factor = |said: usize, bits: u32| {
-        let number_x63 = ONE_X63 + (u64::try_from(said).expect("seven bits") << (63 - bits));
+        let number_x63 = ONE_X63 + (u64::try_from(said).expect("below 128") << (63 - bits));
         let inverse_x63 = (1_u128 << 126).div_ceil(u128::from(number_x63));
         // Below one but for the first, where nothing is lost.
         let log_x60 = if said == 0 { 0 } else { (1 << 60) - fraction(inverse_x63 << 65, 60) };
-        Factor { inverse_x63: u64::try_from(inverse_x63).expect("one at most"), log_x60 }
+        Factor { inverse_x63: u64::try_from(inverse_x63).expect("one over what is not below one"), log_x60 }
     };
     [7, 14, 21].map(|bits| std::array::from_fn(|said| factor(said, bits)))
 });

@@ -30,7 +30,7 @@ impl Ticks {
     pub(super) fn open(&mut self, tick: Tick, fresh: BoardTick) -> Place {
         let place = self.free.pop().unwrap_or_else(|| {
             self.kept.push(BoardTick::default());
-            Place(u32::try_from(self.kept.len() - 1).expect("there are fewer ticks"))
+            Place(u32::try_from(self.kept.len() - 1).expect("there are fewer than 2^21 ticks"))
         });
         self[place] = fresh;
         let before = self.places.insert(tick, place);
@@ -40,7 +40,7 @@ impl Ticks {
 
     /// Closes a tick that is open.
     pub(super) fn close(&mut self, tick: Tick) {
-        let place = self.places.remove(&tick).expect("it is open");
+        let place = self.places.remove(&tick).expect("what closes a tick has its place, so it is open");
         self[place] = BoardTick::default();
         self.free.push(place);
     }
