@@ -82,7 +82,7 @@ pub enum FiguresError {
     },
     /// A trade whose fees do not follow from what is known.
     #[error(
-        "the fees of a trade in block {block} cannot be known, so swap_weighted cannot be told: the pool's fee, tick spacing or decimals are missing (index it again with a node that answers for the pool), or choose another scoring"
+        "the fees or the value of a trade in block {block} cannot be known, so swap_weighted cannot be told: the pool's fee, tick spacing or decimals are missing, or the trade states more than a pool can hold (index it again with a node that answers for the pool), or choose another scoring"
     )]
     FeesUnknown {
         /// Its block.

@@ -59,9 +59,9 @@
 //! share of a run is made of three such numbers a part (global, below, above), each short by less than 2^-864 of growth; the
 //! widest of them is multiplied by an inverse below 2^480 and a weight below 2^256, so the share is off by less than
 //! 3 * 2^-128 units, and over 2^32 runs by less than 2^-94.
-//! Counts stay below 2^1024: a trade's amounts are below 2^192 in any pool with liquidity below 2^128, so its value times `s` or
-//! `1/s` is below 2^880. At a tick elsewhere it is multiplied by that one's `1/b`, and a price is below 2^320 as X192: less than
-//! 2^992, and less than 2^1022 over fewer than 2^30 trades of a run, so the highest bit of a count is its sign ([`tally`]). Earnings
+//! Counts stay below 2^1024: a trade's value is below 2^513, or is not known ([`run`]), and is multiplied by an `s` below 2^160 or
+//! a `1/s` or `1/b` below 2^480: less than 2^993, and less than 2^1023 over fewer than 2^30 trades of a run, so the highest bit
+//! of a count is its sign ([`tally`]). Earnings
 //! of all versions
 //! of a campaign are added up in units of as many fractional bits, and rounded down once, when asked, after adding 2^-60
 //! of a unit: whoever earned a whole number of units exactly gets it, nobody gets more than the exact rational rounded

@@ -9,7 +9,7 @@ use accrual_rewards::tracker::{Pool, PoolTracker};
 use accrual_rewards::unit::{
     Amount, BlockNumber, Liquidity, SignedAmount, SqrtPriceX96, Tick, TickRange, UnixSeconds,
 };
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, I256, U256};
 
 const ALICE: Address = Address::repeat_byte(0xa1);
 const BOB: Address = Address::repeat_byte(0xb0);
@@ -89,6 +89,21 @@ fn contradictions() -> Vec<Case> {
             events: vec![first(), swap_to(price(5), 0, 3)],
             is: |fault| matches!(fault, Fault::PriceOffTick { tick: Tick(3), .. }),
             says: &["does not belong to tick 3"],
+        },
+        Case {
+            name: "a swap that gives out more than a pool holds",
+            events: vec![
+                first(),
+                PoolEvent::Swapped {
+                    amount0: SignedAmount(I256::ONE),
+                    amount1: SignedAmount(-I256::from_raw(U256::ONE << 192)),
+                    sqrt_price_x96: price(0),
+                    liquidity: Liquidity(0),
+                    tick: Tick(0),
+                },
+            ],
+            is: |fault| matches!(fault, Fault::StateMismatch { what: "what a swap moved", .. }),
+            says: &["-6277101735386680763835789423207666416102355444464034512896 token1", "less than 2^192"],
         },
         Case {
             name: "a range of nothing",

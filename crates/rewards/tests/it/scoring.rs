@@ -259,9 +259,18 @@ fn tokens_are_weighed_after_each_swap_by_its_value() {
 
 #[test]
 fn a_trade_without_known_fees_is_said() {
-    let trade =
-        Trade { price: price(Some(Tick(0)), Tick(0)), amount0: units(0), amount1: units(1), steps: None };
-    for scoring in Scoring::ALL {
+    let told = Trade {
+        price: price(Some(Tick(0)), Tick(0)),
+        amount0: units(0),
+        amount1: units(1),
+        steps: Some(Vec::new()),
+    };
+    let without_fees = Trade { steps: None, ..told.clone() };
+    let dear = PriceChange { price_x192: Some(U512::ONE << 320), ..price(Some(Tick(0)), Tick(0)) };
+    let beyond_counting = Trade { price: dear, amount0: Amount(U256::MAX), ..told };
+    for (trade, scoring) in
+        [without_fees, beyond_counting].iter().flat_map(|trade| Scoring::ALL.map(|scoring| (trade, scoring)))
+    {
         let mut play = Play::new(campaign(scoring, 2400, 1, 3600));
         play.at(10, &[stake(0, 100, account(ANN))]);
         play.at(DAY + 5, &[Move::Pool(Change::Trade(trade.clone().into()))]);

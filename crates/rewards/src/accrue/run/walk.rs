@@ -20,6 +20,10 @@ pub(super) struct Block {
     pub(super) moves: Vec<Move>,
 }
 
+/// Bits of a trade's value: two amounts below 2^192, one of them at a price below 2^320 as X192. In a pool of ranges none is
+/// larger. The ledger of a pool with shares lets more pass, which would not fit the counts.
+const VALUE_BITS: usize = 513;
+
 /// Something that a part of a run's emission is paid for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Point {
@@ -82,8 +86,8 @@ fn walk_trade(
     }
     board.stand_at(&trade.price);
     match value(trade.price.price_x192, trade.amount0.0, trade.amount1.0) {
-        Some(value) => at(board, Point::Tokens(value)),
-        None => known = None,
+        Some(value) if value.bit_len() <= VALUE_BITS => at(board, Point::Tokens(value)),
+        _ => known = None,
     }
     trade.steps.as_ref()?;
     known

@@ -12,6 +12,10 @@ use crate::math::bitmap::Neighbours;
 use crate::math::tick::price_fits_tick;
 use crate::unit::{Amount, Liquidity, SignedAmount, TickRange};
 
+/// Bits of the amounts that a swap can move: `L (b - a) / 2^96` with `L` below 2^128 and prices from 2^32 to 2^160 is below
+/// 2^192, and so is `L 2^96 (1/a - 1/b)`. What accrual counts by trades rests on it.
+const AMOUNT_BITS: usize = 192;
+
 impl ConcentratedLedger {
     pub(super) fn swap(
         &mut self,
@@ -28,12 +32,19 @@ impl ConcentratedLedger {
         if counted != stated.0 {
             return Err(Fault::LiquidityMismatch { stated, counted: Liquidity(counted) });
         }
+        let (amount0, amount1) = (amounts.0.magnitude(), amounts.1.magnitude());
+        if amount0.0.bit_len().max(amount1.0.bit_len()) > AMOUNT_BITS {
+            return Err(Fault::StateMismatch {
+                what: "what a swap moved",
+                stated: format!("{} token0 and {} token1", amounts.0.0, amounts.1.0),
+                counted: format!("less than 2^{AMOUNT_BITS} of either, as no pool holds more"),
+            });
+        }
         let steps = self.earn(amounts, (from, to), neighbours)?;
         self.liquidity = counted;
         self.price = Some(to);
         let crosses = !neighbours.surround(to.tick);
         let price = PriceChange { crosses, ..price_change(Some(from.tick), to.tick, to.sqrt_price_x96) };
-        let (amount0, amount1) = (amounts.0.magnitude(), amounts.1.magnitude());
         Ok(Change::Trade(Arc::new(Trade { price, amount0, amount1, steps })))
     }
 
