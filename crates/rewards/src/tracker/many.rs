@@ -12,6 +12,9 @@ use crate::ownership::Move;
 /// are still in the processor's cache.
 const EVENTS_AT_ONCE: usize = 256;
 
+/// The moves of so many may come to wait for a single campaign, which is slower than the ledger: some megabytes.
+const EVENTS_WAITING_MAX: usize = 16_384;
+
 /// With fewer events, a thread would cost more than it saves.
 const EVENTS_WORTH_A_THREAD: usize = 32;
 
@@ -46,12 +49,10 @@ impl PoolTracker {
         campaigns: &mut [CampaignAccrual],
         events: &[PlacedEvent],
     ) -> Result<(), LedgerError> {
-        let mut moved = Moved::default();
-        for part in events.chunks(EVENTS_AT_ONCE) {
-            moved = helpers::each(campaigns, |one| take_up(one, &moved), || self.moves_of(part))?;
-        }
-        helpers::each(campaigns, |one| take_up(one, &moved), || ());
-        Ok(())
+        events.chunks(EVENTS_WAITING_MAX).try_for_each(|events| {
+            let parts = events.chunks(EVENTS_AT_ONCE).map(|part| self.moves_of(part));
+            helpers::feed(campaigns, take_up, parts)
+        })
     }
 
     fn moves_of(&mut self, events: &[PlacedEvent]) -> Result<Moved, LedgerError> {
