@@ -11,7 +11,7 @@ use crate::ledger::Fault;
 use crate::ledger::concentrated::{Price, TickLiquidity};
 use crate::ledger::growth::Input;
 use crate::math::bitmap::{Neighbours, next_tick};
-use crate::math::swap::{amount_in, fee_of_net, price_after_input};
+use crate::math::swap::{amount_in, comes_to, fee_of_net};
 use crate::math::tick::sqrt_ratio;
 use crate::unit::{Liquidity, SignedAmount, SqrtPriceX96, Tick};
 
@@ -223,14 +223,12 @@ fn charge(swap: &Swap, mut segments: Vec<Segment>, all_fees: U256, fee_ppm: u32)
             ..*last
         };
         segments.push(beyond);
-        let stays = price_after_input(from, liquidity, surplus, fee_ppm, swap.falls);
-        return (stays == Some(from)).then_some(segments);
+        return comes_to(from, from, liquidity, surplus, fee_ppm, swap.falls).then_some(segments);
     }
     // All that was left of an exact amount in went into this step.
     last.fee = left;
     let gross = last.amount_in.checked_add(left)?;
-    let stops_at = price_after_input(last.from, last.liquidity, gross, fee_ppm, swap.falls)?;
-    (stops_at == last.to).then_some(segments)
+    comes_to(last.to, last.from, last.liquidity, gross, fee_ppm, swap.falls).then_some(segments)
 }
 
 /// The steps at the fee nearest to what the amounts say with which all of them fit; dynamic fees are not logged.
