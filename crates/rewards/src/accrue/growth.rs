@@ -80,19 +80,32 @@ pub(crate) fn multiply<const SUM: usize, const A: usize, const B: usize>(
 ) {
     for (place, limb) in b.iter().enumerate().filter(|(_, limb)| **limb != 0) {
         let Some(sum) = sum.get_mut(place..) else { return };
-        let (within, beyond) = sum.split_at_mut(A.min(SUM - place));
-        let mut carry = 0;
-        for (sum, part) in within.iter_mut().zip(a) {
-            (*sum, carry) = part.carrying_mul_add(*limb, carry, *sum);
+        match sum.split_first_chunk_mut::<A>() {
+            // Of a length that is known, so that nothing but the product is counted.
+            Some((within, beyond)) => carry_on(beyond, add_row(within, a, *limb)),
+            None => _ = add_row(sum, a, *limb),
         }
-        for next in beyond {
-            let overflows;
-            (*next, overflows) = next.overflowing_add(carry);
-            carry = u64::from(overflows);
-            if !overflows {
-                break;
-            }
+    }
+}
+
+/// Adds `a * limb` to `sum`, as far as the shorter of both goes; answers what is carried.
+#[inline(always)]
+fn add_row(sum: &mut [u64], a: &[u64], limb: u64) -> u64 {
+    let mut carry = 0;
+    for (sum, part) in sum.iter_mut().zip(a) {
+        (*sum, carry) = part.carrying_mul_add(limb, carry, *sum);
+    }
+    carry
+}
+
+fn carry_on(sum: &mut [u64], mut carry: u64) {
+    for next in sum {
+        let overflows;
+        (*next, overflows) = next.overflowing_add(carry);
+        if !overflows {
+            return;
         }
+        carry = 1;
     }
 }
 
