@@ -8,8 +8,9 @@
 //! | `--only WORD` | leaves out the sections whose title does not hold the word, which stay as they are in the file |
 //!
 //! Everything is built into a folder of its own below cargo's, which is emptied first where the build is measured too. Then
-//! comes one bench after the other (`sections.rs`), each of which prints a table. What was found and changed is written by
-//! people, below the tables, and stays. Nothing else should run meanwhile.
+//! comes one bench after the other (`sections.rs`), each of which prints a table that is in the file at once, so that who stops
+//! after an hour has what was measured until then. What was found and changed is written by people, below the tables, and stays.
+//! Nothing else should run meanwhile.
 
 mod build;
 mod page;
@@ -43,11 +44,20 @@ pub(crate) fn bench(arguments: &[String]) -> Result<(), Failed> {
     let url = options.postgres.clone().or_else(|| server.as_ref().map(Server::url));
     machine::need_c_compiler()?;
     dashboard::build()?;
-    let (mut tables, mut failures) = (Vec::new(), Vec::new());
+    let titles: Vec<&str> = [build::TITLE]
+        .into_iter()
+        .chain(SECTIONS.iter().map(|section| section.title))
+        .chain([workload::TITLE])
+        .collect();
+    let mut failures = Vec::new();
     // What one section cannot measure costs none of the others their hour; what the file says of it stays.
-    let mut take = |title, about: &str, measured: Result<String, Failed>| match measured {
-        Ok(text) => tables.push(page::Table { title, about: about.to_owned(), text }),
-        Err(Failed(why)) => failures.push(format!("{title}: {why}")),
+    let mut take = |title, about: &str, measured: Result<String, Failed>| {
+        let written = measured.and_then(|text| {
+            page::write(&page::Table { title, about: about.to_owned(), text }, &titles, arguments)
+        });
+        if let Err(Failed(why)) = written {
+            failures.push(format!("{title}: {why}"));
+        }
     };
     if options.wants(build::TITLE) {
         take(build::TITLE, build::ABOUT, build::measure());
@@ -61,12 +71,6 @@ pub(crate) fn bench(arguments: &[String]) -> Result<(), Failed> {
         let measured = workload::measure(folder, options.runs, url.as_deref());
         take(workload::TITLE, workload::ABOUT, measured);
     }
-    let titles: Vec<&str> = [build::TITLE]
-        .into_iter()
-        .chain(SECTIONS.iter().map(|section| section.title))
-        .chain([workload::TITLE])
-        .collect();
-    page::write(&tables, &titles, arguments)?;
     if failures.is_empty() { Ok(()) } else { Err(Failed(failures.join("; "))) }
 }
 

@@ -16,21 +16,21 @@ const KEPT: &str = "<!-- Written by hand from here on: `cargo xtask bench` keeps
 const HEAD: &str = "# Benchmarks\n\nWhat was measured, where, and how to measure it again. Machines are noisy: hold figures of one \
                     run against each other,\nnot against another day's.";
 
-/// Puts `tables` into the file, whose sections have the order of `titles`.
-pub(super) fn write(tables: &[Table], titles: &[&str], arguments: &[String]) -> Result<(), Failed> {
+/// Puts a table into the file, whose sections have the order of `titles`.
+pub(super) fn write(table: &Table, titles: &[&str], arguments: &[String]) -> Result<(), Failed> {
     let path = root().join("BENCHMARKS.md");
     let old = std::fs::read_to_string(&path).unwrap_or_default();
     let as_typed = |word: &String| if word.contains(' ') { format!("\"{word}\"") } else { word.clone() };
     let command = std::iter::once("cargo xtask bench".to_owned()).chain(arguments.iter().map(as_typed));
     let command = command.collect::<Vec<_>>().join(" ");
-    let text = put(&old, tables, titles, &format!("{} {} By `{command}`.", when(), machine()));
+    let text = put(&old, Some(table), titles, &format!("{} {} By `{command}`.", when(), machine()));
     std::fs::write(&path, text).map_err(|error| Failed(format!("{}: {error}", path.display())))
 }
 
-fn put(old: &str, tables: &[Table], titles: &[&str], when: &str) -> String {
+fn put(old: &str, table: Option<&Table>, titles: &[&str], when: &str) -> String {
     let (measured, kept) = old.split_once(KEPT).unwrap_or((old, "\n"));
     let sections = |title: &&str| {
-        let fresh = tables.iter().find(|table| table.title == *title);
+        let fresh = table.filter(|table| table.title == *title);
         let fresh = fresh.map(|Table { about, text, .. }| format!("{about}\n\n{when}\n\n{}", shown(text)));
         let before =
             || measured.split("\n## ").skip(1).find_map(|one| one.strip_prefix(&format!("{title}\n")));
@@ -86,14 +86,17 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_stays() {
-        let whole = [table("One", "| a |"), table("Two", "plain"), table("Three", "| c |")];
-        let first = put("", &whole, &TITLES, "On Monday.");
+        // In whatever order they come.
+        let whole = [table("Three", "| c |"), table("One", "| a |"), table("Two", "plain")];
+        let first =
+            whole.iter().fold(String::new(), |page, one| put(&page, Some(one), &TITLES, "On Monday."));
+        assert_eq!(first.matches("\n## ").count(), TITLES.len());
         let by_hand = format!("{first}\n# Found\n\n## Two\n\nby hand\n");
-        let second = put(&by_hand, &[table("Two", "| new |")], &TITLES, "On Tuesday.");
+        let second = put(&by_hand, Some(&table("Two", "| new |")), &TITLES, "On Tuesday.");
         let expected = by_hand
             .replace("What Two is.\n\nOn Monday.", "What Two is.\n\nOn Tuesday.")
             .replace("```text\nplain\n```", "| new |");
         assert_eq!(second, expected);
-        assert_eq!(put(&second, &[], &TITLES, "On Friday."), second);
+        assert_eq!(put(&second, None, &TITLES, "On Friday."), second);
     }
 }
