@@ -88,11 +88,20 @@ pub(crate) fn multiply<const SUM: usize, const A: usize, const B: usize>(
     }
 }
 
-/// Adds `a * limb` to `sum`, as far as the shorter of both goes; answers what is carried.
+/// Adds `a * limb` to `sum`, as far as the shorter of both goes; answers what is carried. By fours, so that where the length is
+/// not known either little is counted beside the products.
 #[inline(always)]
 fn add_row(sum: &mut [u64], a: &[u64], limb: u64) -> u64 {
+    let length = sum.len().min(a.len());
+    let (fours, last) = sum[..length].as_chunks_mut::<4>();
+    let (a_fours, a_last) = a[..length].as_chunks::<4>();
     let mut carry = 0;
-    for (sum, part) in sum.iter_mut().zip(a) {
+    for (four, a_four) in fours.iter_mut().zip(a_fours) {
+        for (sum, part) in four.iter_mut().zip(a_four) {
+            (*sum, carry) = part.carrying_mul_add(limb, carry, *sum);
+        }
+    }
+    for (sum, part) in last.iter_mut().zip(a_last) {
         (*sum, carry) = part.carrying_mul_add(limb, carry, *sum);
     }
     carry
