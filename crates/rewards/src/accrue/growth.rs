@@ -31,7 +31,8 @@ pub(crate) type Value = Uint<832, 13>;
 /// `1 / x` of a sqrt price, as [`inverse_x512`] has it.
 pub type Inverse = U512;
 
-/// What was counted over weights: a weight times a price times trades, below 2^1200, so that one bit is left for a sign.
+/// What was counted over weights: weights add up to less than 2^256 and counts stay below 2^1023, so that the highest bit is left
+/// for a sign.
 pub(crate) type Count = Uint<1280, 20>;
 
 /// Room for a growth times a weight, and for what is divided by it.

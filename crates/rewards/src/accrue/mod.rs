@@ -61,13 +61,14 @@
 //! 3 * 2^-128 units, and over 2^32 runs by less than 2^-94.
 //! Counts stay below 2^1024: a trade's value is below 2^513, or is not known ([`run`]), and is multiplied by an `s` below 2^160 or
 //! a `1/s` or `1/b` below 2^480: less than 2^993, and less than 2^1023 over fewer than 2^30 trades of a run, so the highest bit
-//! of a count is its sign ([`tally`]). Earnings
-//! of all versions
-//! of a campaign are added up in units of as many fractional bits, and rounded down once, when asked, after adding 2^-60
-//! of a unit: whoever earned a whole number of units exactly gets it, nobody gets more than the exact rational rounded
-//! down but with a chance of 2^-60, and the sum of all stays at or below what was emitted, because emission is a multiple
-//! of `1 / duration`, far coarser than that margin; after an override, of `1 /` the product of both durations. Behind a vault, earnings are kept per eligible share, rounded down to
-//! 2^-928; with fewer than 2^128 shares a shareholder is short by 2^-672 of a weighted second at each change.
+//! of a count is its sign ([`tally`]).
+//!
+//! Earnings of all versions of a campaign are added up in units of as many fractional bits, and rounded down once, when
+//! asked, after adding 2^-60 of a unit: whoever earned a whole number of units exactly gets it, nobody gets more than the
+//! exact rational rounded down but with a chance of 2^-60, and the sum of all stays at or below what was emitted, because
+//! emission is a multiple of `1 / duration`, far coarser than that margin; after an override, of `1 /` the product of both
+//! durations. Behind a vault, earnings are kept per eligible share, rounded down to 2^-928; with fewer than 2^128 shares a
+//! shareholder is short by 2^-672 of a weighted second at each change.
 
 mod board;
 mod figures;
