@@ -19,12 +19,17 @@ const HEAD: &str = "# Benchmarks\n\nWhat was measured, where, and how to measure
 /// Puts a table into the file, whose sections have the order of `titles`.
 pub(super) fn write(table: &Table, titles: &[&str], arguments: &[String]) -> Result<(), Failed> {
     let path = root().join("BENCHMARKS.md");
-    let old = std::fs::read_to_string(&path).unwrap_or_default();
+    let failed = |error: std::io::Error| Failed(format!("{}: {error}", path.display()));
+    let old = match std::fs::read_to_string(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        // What people wrote in it must not be lost.
+        read => read.map_err(failed)?,
+    };
     let as_typed = |word: &String| if word.contains(' ') { format!("\"{word}\"") } else { word.clone() };
     let command = std::iter::once("cargo xtask bench".to_owned()).chain(arguments.iter().map(as_typed));
     let command = command.collect::<Vec<_>>().join(" ");
     let text = put(&old, Some(table), titles, &format!("{} {} By `{command}`.", when(), machine()));
-    std::fs::write(&path, text).map_err(|error| Failed(format!("{}: {error}", path.display())))
+    std::fs::write(&path, text).map_err(failed)
 }
 
 fn put(old: &str, table: Option<&Table>, titles: &[&str], when: &str) -> String {
