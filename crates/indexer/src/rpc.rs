@@ -6,7 +6,7 @@
 //!
 //! - `ask`: one question, node after node; `question`: what it is, and what it means when it is not answered.
 //! - `batch`: many headers in one request; `logs`: logs, with what shows that the node has the blocks; `direct`: both over
-//!   HTTP, without a copy between.
+//!   HTTP, without a copy between; `incoming` and `plain`: a long list of logs, while it comes in.
 //! - `node`: one node's record; `health`: how well it serves; `pace`: how often it may be asked.
 //! - `roll`: of several nodes, which can be believed.
 
@@ -20,6 +20,7 @@ mod incoming;
 mod logs;
 mod node;
 mod pace;
+mod plain;
 mod question;
 mod random;
 mod roll;

@@ -1,6 +1,6 @@
 //! What the indexer asks of a chain. The network lives behind this trait, so a test can stand in for it.
 
-mod quantity;
+pub(crate) mod quantity;
 
 use accrual_rewards::unit::{BlockNumber, UnixSeconds};
 use accrual_store::nodes::NodeRow;

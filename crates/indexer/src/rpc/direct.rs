@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::bodies::Bodies;
-use super::incoming::Incoming;
+use super::incoming::{Incoming, Item};
 
 /// Longer answers are refused, as if the node had called the question too wide.
 const ANSWER_BYTES_MAX: usize = 512 * 1024 * 1024;
@@ -69,7 +69,7 @@ impl Direct {
     ///
     /// # Errors
     /// As the client's: what cannot be read is [`RpcError::DeserError`].
-    pub(super) async fn ask_list<T: DeserializeOwned, K>(
+    pub(super) async fn ask_list<T: Item, K>(
         &self,
         method: &str,
         params: &Value,

@@ -11,6 +11,14 @@ use serde_json::{Deserializer, Error};
 /// An envelope is shorter than that before its result.
 const HEAD_BYTES_MAX: usize = 1024;
 
+/// What a list is made of.
+pub(super) trait Item: DeserializeOwned {
+    /// The one at the beginning of `text` and how many bytes it takes, where its form alone tells; `None` leaves it to serde_json.
+    fn plain(_text: &str) -> Option<(Self, usize)> {
+        None
+    }
+}
+
 /// An answer of which the beginning has come in.
 #[derive(Debug)]
 pub(super) struct Incoming<K> {
@@ -73,11 +81,7 @@ impl<K> Incoming<K> {
     ///
     /// # Errors
     /// An item is none, the list is not well formed, or this is no text.
-    pub(super) fn take<T: DeserializeOwned>(
-        &mut self,
-        part: &[u8],
-        keep: impl Fn(T) -> Option<K>,
-    ) -> Result<(), Error> {
+    pub(super) fn take<T: Item>(&mut self, part: &[u8], keep: impl Fn(T) -> Option<K>) -> Result<(), Error> {
         self.text.drain(..std::mem::take(&mut self.read));
         self.text.extend_from_slice(part);
         if self.text.len() < self.worth_trying {
@@ -86,7 +90,7 @@ impl<K> Incoming<K> {
         self.read_on(keep)
     }
 
-    fn read_on<T: DeserializeOwned>(&mut self, keep: impl Fn(T) -> Option<K>) -> Result<(), Error> {
+    fn read_on<T: Item>(&mut self, keep: impl Fn(T) -> Option<K>) -> Result<(), Error> {
         let text = std::mem::take(&mut self.text);
         let done = whole_characters(&text).and_then(|whole| {
             while self.step(whole, &keep)? {}
@@ -106,7 +110,7 @@ impl<K> Incoming<K> {
     ///
     /// # Errors
     /// The answer ends within its list.
-    pub(super) fn finish<T: DeserializeOwned>(
+    pub(super) fn finish<T: Item>(
         mut self,
         keep: impl Fn(T) -> Option<K>,
     ) -> Result<(Vec<u8>, Vec<K>), Error> {
@@ -124,11 +128,7 @@ impl<K> Incoming<K> {
     }
 
     /// Reads one thing; whether there may be more to read.
-    fn step<T: DeserializeOwned>(
-        &mut self,
-        text: &str,
-        keep: &impl Fn(T) -> Option<K>,
-    ) -> Result<bool, Error> {
+    fn step<T: Item>(&mut self, text: &str, keep: &impl Fn(T) -> Option<K>) -> Result<bool, Error> {
         match self.place {
             Place::Head => {
                 let rest = &text[self.read..];
@@ -161,14 +161,14 @@ impl<K> Incoming<K> {
         Ok(true)
     }
 
-    fn item<T: DeserializeOwned>(
-        &mut self,
-        text: &str,
-        keep: &impl Fn(T) -> Option<K>,
-    ) -> Result<bool, Error> {
+    fn item<T: Item>(&mut self, text: &str, keep: &impl Fn(T) -> Option<K>) -> Result<bool, Error> {
         let rest = &text[self.read..];
         // A number at the end may go on.
-        let Some((item, bytes)) = value(rest)?.filter(|(_, bytes)| *bytes < rest.len()) else {
+        let read = match T::plain(rest) {
+            None => value(rest)?,
+            plain => plain,
+        };
+        let Some((item, bytes)) = read.filter(|(_, bytes)| *bytes < rest.len()) else {
             self.worth_trying = 2 * rest.len();
             return Ok(false);
         };
@@ -281,6 +281,10 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+
+    impl Item for Value {}
+    impl Item for String {}
+    impl Item for u8 {}
 
     /// What is told of an answer that comes in pieces of so many bytes.
     fn told(answer: &str, piece: usize) -> Result<(String, Vec<Value>), Error> {

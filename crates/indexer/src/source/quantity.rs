@@ -9,6 +9,13 @@ pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D:
     deserializer.deserialize_any(Reader)
 }
 
+/// What `0x` and hexadecimal digits say, and nothing else.
+pub(crate) fn plain(text: &str) -> Option<u64> {
+    // Of its own the standard library's reader takes a sign, too.
+    let digits = text.strip_prefix("0x").filter(|digits| !digits.starts_with('+'))?;
+    u64::from_str_radix(digits, 16).ok()
+}
+
 /// The same, or `null`.
 pub(super) fn read_if_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let number = Option::<Number>::deserialize(deserializer)?;
@@ -33,11 +40,9 @@ impl de::Visitor<'_> for Reader {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
-        // Of its own it takes a sign, too.
-        let digits = text.strip_prefix("0x").filter(|digits| !digits.starts_with('+'));
-        match digits.map(|digits| u64::from_str_radix(digits, 16)) {
-            Some(Ok(number)) => Ok(number),
-            _ => text.parse::<U64>().map(|number| number.to()).map_err(E::custom),
+        match plain(text) {
+            Some(number) => Ok(number),
+            None => text.parse::<U64>().map(|number| number.to()).map_err(E::custom),
         }
     }
 
