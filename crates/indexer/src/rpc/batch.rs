@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use alloy::transports::TransportError;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use super::RpcSource;
@@ -94,7 +94,7 @@ impl RpcSource {
         const METHOD: &str = "eth_getBlockByNumber";
         let node = &self.nodes[place];
         if let Some(direct) = &node.direct {
-            let params: Vec<Value> = tags.iter().map(|tag| json!([tag, false])).collect();
+            let params: Vec<_> = tags.iter().map(|tag| (tag, false)).collect();
             return direct.ask_all(METHOD, &params).await;
         }
         let mut batch = node.client().await?.new_batch();

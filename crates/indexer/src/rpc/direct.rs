@@ -10,8 +10,8 @@ use std::time::Duration;
 use alloy::transports::{RpcError, TransportError, TransportErrorKind};
 use alloy_json_rpc::ErrorPayload;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
-use serde_json::{Value, json};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use super::bodies::Bodies;
@@ -75,7 +75,7 @@ impl Direct {
         params: &Value,
         keep: impl Fn(T) -> Option<K>,
     ) -> Result<Option<Vec<K>>, TransportError> {
-        let mut response = self.send(&question(0, method, params)).await?;
+        let mut response = self.send(&Asked::new(0, method, params)).await?;
         if !response.status().is_success() {
             return Err(self.failure(response).await);
         }
@@ -105,11 +105,11 @@ impl Direct {
     pub(super) async fn ask_all<T: DeserializeOwned + Send + 'static>(
         &self,
         method: &str,
-        params: &[Value],
+        params: &[impl Serialize],
     ) -> Result<Vec<T>, TransportError> {
-        let questions: Vec<Value> =
-            (0..).zip(params).map(|(id, params)| question(id, method, params)).collect();
-        let body = self.post(&Value::Array(questions)).await?;
+        let questions: Vec<_> =
+            (0..).zip(params).map(|(id, params)| Asked::new(id, method, params)).collect();
+        let body = self.post(&questions).await?;
         if !is_list(&body) {
             let Whole::Error { error } = self.read(body).await?;
             return Err(RpcError::ErrorResp(error));
@@ -127,7 +127,7 @@ impl Direct {
         (0..).zip(results).map(|(id, result)| result.ok_or_else(|| missing(id))).collect()
     }
 
-    async fn post(&self, body: &Value) -> Result<Vec<u8>, TransportError> {
+    async fn post(&self, body: &impl Serialize) -> Result<Vec<u8>, TransportError> {
         let response = self.send(body).await?;
         if response.status().is_success() {
             return self.whole(response).await;
@@ -135,7 +135,7 @@ impl Direct {
         Err(self.failure(response).await)
     }
 
-    async fn send(&self, body: &Value) -> Result<reqwest::Response, TransportError> {
+    async fn send(&self, body: &impl Serialize) -> Result<reqwest::Response, TransportError> {
         let built = || async { reqwest::Client::builder().build() };
         let client = self.client.get_or_try_init(built).await.map_err(TransportErrorKind::custom)?;
         client.post(&self.url).json(body).send().await.map_err(TransportErrorKind::custom)
@@ -226,8 +226,19 @@ impl<T> Reply<T> {
     }
 }
 
-fn question(id: u64, method: &str, params: &Value) -> Value {
-    json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
+/// A question as it is sent.
+#[derive(Serialize)]
+struct Asked<'a, P> {
+    jsonrpc: &'static str,
+    id: u64,
+    method: &'a str,
+    params: &'a P,
+}
+
+impl<'a, P> Asked<'a, P> {
+    fn new(id: u64, method: &'a str, params: &'a P) -> Self {
+        Self { jsonrpc: "2.0", id, method, params }
+    }
 }
 
 fn is_list(body: &[u8]) -> bool {
@@ -236,6 +247,7 @@ fn is_list(body: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 

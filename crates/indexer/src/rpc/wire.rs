@@ -6,7 +6,8 @@ use std::fmt;
 use accrual_rewards::unit::{BlockNumber, UnixSeconds};
 use accrual_store::Header;
 use alloy::consensus::Header as ConsensusHeader;
-use alloy::primitives::B256;
+use alloy::primitives::{B256, keccak256};
+use alloy::rlp::Encodable;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Value, json};
 
@@ -39,7 +40,7 @@ impl<'de> Deserialize<'de> for WholeHeader {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (fields, hash) = deserializer.deserialize_map(FieldsAndHash)?;
         let hash = hash.ok_or_else(|| de::Error::missing_field("hash"))?;
-        if fields.hash_slow() != hash {
+        if hash_of(&fields) != hash {
             let number = fields.number;
             return Err(de::Error::custom(format!(
                 "the fields of block {number} do not hash to {hash}: the node leaves one out or changed one; on a chain that hashes its headers otherwise, set chain.verify = \"off\""
@@ -54,6 +55,16 @@ impl<'de> Deserialize<'de> for WholeHeader {
         let logs_bloom = (!fields.logs_bloom.is_zero()).then(|| Box::new(fields.logs_bloom));
         Ok(Self(SealedHeader { header, logs_bloom, receipts_root: fields.receipts_root }))
     }
+}
+
+/// A header's RLP is rarely longer.
+const RLP_BYTES: usize = 1024;
+
+/// As alloy's own `hash_slow`, whose list grows byte by byte.
+fn hash_of(fields: &ConsensusHeader) -> B256 {
+    let mut rlp = Vec::with_capacity(RLP_BYTES);
+    fields.encode(&mut rlp);
+    keccak256(rlp)
 }
 
 /// Reads a header's fields as alloy knows them, and the hash beside them, in one pass.
@@ -74,6 +85,10 @@ impl<'de> de::Visitor<'de> for FieldsAndHash {
     }
 }
 
+/// Where the text has it, since there are twenty of them in each header: a bare `Cow` is copied always.
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
 /// A header's entries but the hash, which is put aside.
 struct WithoutHash<'a, A> {
     map: A,
@@ -84,7 +99,7 @@ impl<'de, A: de::MapAccess<'de>> de::MapAccess<'de> for WithoutHash<'_, A> {
     type Error = A::Error;
 
     fn next_key_seed<K: de::DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
-        while let Some(key) = self.map.next_key::<Cow<'de, str>>()? {
+        while let Some(Key(key)) = self.map.next_key()? {
             if key != "hash" {
                 return seed.deserialize(de::value::CowStrDeserializer::new(key)).map(Some);
             }
