@@ -42,7 +42,7 @@ pub(crate) fn bench(arguments: &[String]) -> Result<(), Failed> {
         None => Some(Server::start(machine::need_postgres()?, Sync::On)?),
     };
     let url = options.postgres.clone().or_else(|| server.as_ref().map(Server::url));
-    machine::need_c_compiler()?;
+    machine::need_c_compiler_and_perl()?;
     dashboard::build()?;
     let titles: Vec<&str> = [build::TITLE]
         .into_iter()

@@ -3,12 +3,15 @@
 
 use crate::shell::{Failed, output, run};
 
-/// SQLite is compiled from C.
-pub(crate) fn need_c_compiler() -> Result<(), Failed> {
-    if output("cc", ["--version"]).is_some() {
-        return Ok(());
+/// SQLite is compiled from C, and Keccak's assembly is written by a script.
+pub(crate) fn need_c_compiler_and_perl() -> Result<(), Failed> {
+    if output("cc", ["--version"]).is_none() {
+        install(&["gcc", "libc6-dev"], "a C compiler, for SQLite")?;
     }
-    install(&["gcc", "libc6-dev"], "a C compiler, for SQLite")
+    if output("perl", ["--version"]).is_none() {
+        install(&["perl"], "Perl, for the assembly of Keccak")?;
+    }
+    Ok(())
 }
 
 /// The page is built with npm packages; the real EVM node and Uniswap's contracts come as such too.

@@ -52,7 +52,7 @@ fn main() -> ExitCode {
 
 /// Built optimised, since the demo is to be fast and a build is kept, but without what makes a release's build long.
 fn demo(options: &[String]) -> Result<(), Failed> {
-    machine::need_c_compiler()?;
+    machine::need_c_compiler_and_perl()?;
     page::build()?;
     run("cargo", ["build", "--profile", "demo", "--package", "accrual"])?;
     run(&shell::target("demo/accrual"), ["demo"].into_iter().chain(options.iter().map(String::as_str)))
@@ -69,7 +69,7 @@ fn rehearse(options: &[String]) -> Result<(), Failed> {
 
 /// Built in release, since thousands of seeds are run.
 fn simulate(options: &[String]) -> Result<(), Failed> {
-    machine::need_c_compiler()?;
+    machine::need_c_compiler_and_perl()?;
     let arguments = ["run", "--quiet", "--release", "--package", "accrual-simulation", "--"];
     run("cargo", arguments.into_iter().chain(options.iter().map(String::as_str)))
 }

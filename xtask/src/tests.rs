@@ -10,7 +10,7 @@ use crate::shell::{Failed, output, run, run_command, target};
 
 /// Checks everything; with arguments, runs only the tests that these name (after `cargo nextest run`).
 pub(crate) fn test(only: &[String]) -> Result<(), Failed> {
-    machine::need_c_compiler()?;
+    machine::need_c_compiler_and_perl()?;
     machine::need_node()?;
     machine::need_curl_and_python()?;
     machine::need_go()?;
