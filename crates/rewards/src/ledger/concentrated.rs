@@ -20,7 +20,7 @@ use crate::ledger::index::Index;
 use crate::ledger::{Change, Fault, PositionIndex, PriceChange, StakeChange, Totals, square};
 use crate::math::amounts::{Rounding, holdings};
 use crate::math::bitmap::Neighbours;
-use crate::math::tick::{price_fits_tick, range_exists};
+use crate::math::tick::{range_exists, stand};
 use crate::pool::PoolFacts;
 use crate::unit::{Amount, Liquidity, SqrtPriceX96, Tick, TickRange};
 
@@ -183,7 +183,7 @@ impl ConcentratedLedger {
         if self.price.is_some() {
             return Err(Fault::InitializedTwice);
         }
-        if !price_fits_tick(sqrt_price_x96, tick) {
+        if stand(sqrt_price_x96, tick).is_none() {
             return Err(Fault::PriceOffTick { sqrt_price_x96, tick });
         }
         self.price = Some(Price { sqrt_price_x96, tick });

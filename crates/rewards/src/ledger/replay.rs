@@ -12,7 +12,7 @@ use crate::ledger::concentrated::{Price, TickLiquidity};
 use crate::ledger::growth::Input;
 use crate::math::bitmap::{Neighbours, next_tick};
 use crate::math::swap::{amount_in, comes_to, fee_of_net};
-use crate::math::tick::sqrt_ratio;
+use crate::math::tick::{Stand, sqrt_ratio};
 use crate::unit::{Liquidity, SignedAmount, SqrtPriceX96, Tick};
 
 /// How far around the estimate a fee is searched that a pool does not tell, in parts of a million.
@@ -23,6 +23,8 @@ const FEE_SEARCH_PPM: u32 = 4;
 pub(crate) struct Swap {
     pub from: Price,
     pub to: Price,
+    /// Where that price stands at its tick.
+    pub stand: Stand,
     /// In range before it.
     pub liquidity: Liquidity,
     /// Whether token0 comes in, and the price falls.
@@ -182,7 +184,7 @@ fn check_tick(swap: &Swap, tick: Tick, within: Option<(SqrtPriceX96, Tick)>) -> 
     let counted = match within {
         None => tick,
         Some((price, tick)) if price == sqrt_price_x96 => tick,
-        Some(_) if sqrt_ratio(Tick(stated.0.saturating_add(1))) == Some(sqrt_price_x96) => Tick(stated.0 + 1),
+        Some(_) if swap.stand == Stand::OnNext => Tick(stated.0 + 1),
         Some(_) => stated,
     };
     if counted == stated {

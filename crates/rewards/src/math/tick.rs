@@ -84,14 +84,28 @@ const fn times_x128(a: u128, b: u128) -> u128 {
     a_high * b_high + (middle >> 64) + (other >> 64)
 }
 
-/// Whether `price` can stand at `tick`: between the tick's ratio and the next one's, both included, since a swap down
-/// that stops on a tick leaves the price there and the tick one lower.
-pub fn price_fits_tick(price: SqrtPriceX96, tick: Tick) -> bool {
-    let Some(floor) = sqrt_ratio(tick).filter(|floor| *floor <= price) else { return false };
+/// Where a price stands that can stand at a tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stand {
+    /// On the tick's ratio, or above it and below the next one's.
+    Within,
+    /// On the next tick's ratio: a swap down that stops on a tick leaves the price there and the tick one lower.
+    OnNext,
+}
+
+/// Where `price` stands at `tick`; `None` where it cannot stand.
+pub fn stand(price: SqrtPriceX96, tick: Tick) -> Option<Stand> {
+    let floor = sqrt_ratio(tick).filter(|floor| *floor <= price)?;
     // The next ratio is higher by a twenty-thousandth part, less a little: below it by more than rounding, nobody needs to know it.
     let surely_below = floor.0 + (floor.0 >> 15) + (floor.0 >> 16);
-    price.0 < surely_below
-        || sqrt_ratio(Tick(tick.0.saturating_add(1))).is_none_or(|ceiling| price <= ceiling)
+    if price.0 < surely_below {
+        return Some(Stand::Within);
+    }
+    match sqrt_ratio(Tick(tick.0.saturating_add(1))) {
+        Some(ceiling) if price > ceiling => None,
+        Some(ceiling) if price == ceiling => Some(Stand::OnNext),
+        _ => Some(Stand::Within),
+    }
 }
 
 /// Whether both ends exist and the range is not empty.
@@ -132,21 +146,23 @@ mod tests {
     }
 
     #[test]
-    fn a_price_fits_from_its_ticks_ratio_to_the_next() {
+    fn a_price_stands_from_its_ticks_ratio_to_the_next() {
         let ticks = (TICK_MIN.0..TICK_MAX.0).step_by(1_013).chain([TICK_MAX.0 - 1]);
         for tick in ticks.map(Tick) {
             let (floor, ceiling) = (sqrt_ratio(tick).unwrap().0, sqrt_ratio(Tick(tick.0 + 1)).unwrap().0);
             assert!(floor + (floor >> 15) + (floor >> 16) < ceiling, "tick {tick}");
             let (one, half) = (U256::ONE, (floor + ceiling) / U256::from(2));
             for price in [floor, floor + one, half, ceiling - one, ceiling] {
-                assert!(price_fits_tick(SqrtPriceX96(price), tick), "{price} at tick {tick}");
+                let expected = if price == ceiling { Stand::OnNext } else { Stand::Within };
+                assert_eq!(stand(SqrtPriceX96(price), tick), Some(expected), "{price} at tick {tick}");
             }
             for price in [floor - one, ceiling + one] {
-                assert!(!price_fits_tick(SqrtPriceX96(price), tick), "{price} at tick {tick}");
+                assert_eq!(stand(SqrtPriceX96(price), tick), None, "{price} at tick {tick}");
             }
         }
         let highest = sqrt_ratio(TICK_MAX).unwrap();
-        assert!(price_fits_tick(highest, TICK_MAX) && !price_fits_tick(highest, Tick(TICK_MAX.0 + 1)));
+        assert_eq!(stand(highest, TICK_MAX), Some(Stand::Within));
+        assert_eq!(stand(highest, Tick(TICK_MAX.0 + 1)), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use accrual_rewards::math::amounts::{
     Inverted, InvertedRange, Rounding, UnitHoldings, amount0, amount1, holdings,
 };
-use accrual_rewards::math::tick::{TICK_MAX, TICK_MIN, price_fits_tick, range_exists, sqrt_ratio};
+use accrual_rewards::math::tick::{TICK_MAX, TICK_MIN, range_exists, sqrt_ratio, stand};
 use accrual_rewards::unit::{Liquidity, SqrtPriceX96, Tick, TickRange};
 use alloy_primitives::U256;
 
@@ -47,7 +47,7 @@ fn a_price_fits_its_tick_and_the_one_below() {
         ("the highest", price(887_272).0, 887_271, true),
     ];
     for (name, sqrt, tick, fits) in cases {
-        assert_eq!(price_fits_tick(SqrtPriceX96(sqrt), Tick(tick)), fits, "{name}");
+        assert_eq!(stand(SqrtPriceX96(sqrt), Tick(tick)).is_some(), fits, "{name}");
     }
     assert!(range_exists(range(TICK_MIN.0, TICK_MAX.0)) && !range_exists(range(TICK_MIN.0 - 1, 0)));
 }

@@ -9,7 +9,7 @@ use crate::ledger::growth::{FeeBook, Input};
 use crate::ledger::replay::{self, Swap};
 use crate::ledger::{Change, Fault, FeeStep, PriceChange, Trade};
 use crate::math::bitmap::Neighbours;
-use crate::math::tick::price_fits_tick;
+use crate::math::tick::{Stand, stand};
 use crate::unit::{Amount, Liquidity, SignedAmount, TickRange};
 
 /// Bits of the amounts that a swap can move: `L (b - a) / 2^96` with `L` below 2^128 and prices from 2^32 to 2^160 is below
@@ -24,9 +24,8 @@ impl ConcentratedLedger {
         stated: Liquidity,
     ) -> Result<Change, Fault> {
         let from = self.price.ok_or(Fault::NotInitialized)?;
-        if !price_fits_tick(to.sqrt_price_x96, to.tick) {
-            return Err(Fault::PriceOffTick { sqrt_price_x96: to.sqrt_price_x96, tick: to.tick });
-        }
+        let stand = stand(to.sqrt_price_x96, to.tick)
+            .ok_or(Fault::PriceOffTick { sqrt_price_x96: to.sqrt_price_x96, tick: to.tick })?;
         let neighbours = self.neighbours(from.tick);
         let counted = self.liquidity_at(from.tick, to.tick, neighbours).ok_or(Fault::LiquidityOverflow)?;
         if counted != stated.0 {
@@ -40,7 +39,7 @@ impl ConcentratedLedger {
                 counted: format!("less than 2^{AMOUNT_BITS} of either, as no pool holds more"),
             });
         }
-        let steps = self.earn(amounts, (from, to), neighbours)?;
+        let steps = self.earn(amounts, (from, to, stand), neighbours)?;
         self.liquidity = counted;
         self.price = Some(to);
         let crosses = !neighbours.surround(to.tick);
@@ -52,7 +51,7 @@ impl ConcentratedLedger {
     fn earn(
         &mut self,
         amounts: (SignedAmount, SignedAmount),
-        (from, to): (Price, Price),
+        (from, to, stand): (Price, Price, Stand),
         neighbours: Neighbours,
     ) -> Result<Option<Vec<FeeStep>>, Fault> {
         let spacing = self.facts.tick_spacing.filter(|spacing| *spacing > 0);
@@ -63,7 +62,7 @@ impl ConcentratedLedger {
         };
         let (falls, input) = replay::direction(amounts, from.sqrt_price_x96, to.sqrt_price_x96)?;
         let liquidity = Liquidity(self.liquidity);
-        let swap = Swap { from, to, liquidity, falls, input, spacing, neighbours };
+        let swap = Swap { from, to, stand, liquidity, falls, input, spacing, neighbours };
         let segments = replay::replay(&swap, &self.ticks, self.facts.fee_ppm)?;
         let side = if falls { Input::Token0 } else { Input::Token1 };
         let Some(segments) = segments else {
