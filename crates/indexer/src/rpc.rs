@@ -6,7 +6,8 @@
 //!
 //! - `ask`: one question, node after node; `question`: what it is, and what it means when it is not answered.
 //! - `batch`: many headers in one request; `logs`: logs, with what shows that the node has the blocks; `direct`: both over
-//!   HTTP, without a copy between; `incoming` and `plain`: a long list of logs, while it comes in.
+//!   HTTP, without a copy between; `incoming`: a long list of logs, while it comes in; `plain`: logs and headers that are
+//!   written as nodes write them.
 //! - `node`: one node's record; `health`: how well it serves; `pace`: how often it may be asked.
 //! - `roll`: of several nodes, which can be believed.
 

@@ -3,19 +3,19 @@
 use std::fmt::Debug;
 
 use alloy::transports::TransportError;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use super::RpcSource;
 use super::ask::is_refused;
 use super::health::Choice;
+use super::plain::Item;
 use super::question::{Question, Trouble, parse};
 use crate::source::SourceError;
 
 /// What can be read out of a batch.
-pub(super) trait Readable: DeserializeOwned + Debug + Send + Sync + Unpin + 'static {}
-impl<T: DeserializeOwned + Debug + Send + Sync + Unpin + 'static> Readable for T {}
+pub(super) trait Readable: Item + Debug + Send + Sync + Unpin + 'static {}
+impl<T: Item + Debug + Send + Sync + Unpin + 'static> Readable for T {}
 
 impl RpcSource {
     /// Headers by number or tag, in batches. A node that refuses a batch is asked for smaller ones, in the end one by

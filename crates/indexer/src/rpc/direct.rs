@@ -15,7 +15,8 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use super::bodies::Bodies;
-use super::incoming::{Incoming, Item};
+use super::incoming::Incoming;
+use super::plain::{self, Item};
 
 /// Longer answers are refused, as if the node had called the question too wide.
 const ANSWER_BYTES_MAX: usize = 512 * 1024 * 1024;
@@ -102,7 +103,7 @@ impl Direct {
     ///
     /// # Errors
     /// As [`Direct::ask_list`]; the first error where there are several, and [`TransportErrorKind::MissingBatchResponse`] where one is missing.
-    pub(super) async fn ask_all<T: DeserializeOwned + Send + 'static>(
+    pub(super) async fn ask_all<T: Item + Send + 'static>(
         &self,
         method: &str,
         params: &[impl Serialize],
@@ -111,10 +112,10 @@ impl Direct {
             (0..).zip(params).map(|(id, params)| Asked::new(id, method, params)).collect();
         let body = self.post(&questions).await?;
         if !is_list(&body) {
-            let Whole::Error { error } = self.read(body).await?;
+            let Whole::Error { error } = self.read(body, parse).await?;
             return Err(RpcError::ErrorResp(error));
         }
-        let replies: Vec<Reply<T>> = self.read(body).await?;
+        let replies: Vec<Reply<T>> = self.read(body, parse_batch).await?;
         let mut results: Vec<Option<T>> = params.iter().map(|_| None).collect();
         for reply in replies {
             let place = reply.id.as_u64().and_then(|id| usize::try_from(id).ok());
@@ -170,7 +171,11 @@ impl Direct {
         }
     }
 
-    async fn read<T: DeserializeOwned + Send + 'static>(&self, body: Vec<u8>) -> Result<T, TransportError> {
+    async fn read<T: Send + 'static>(
+        &self,
+        body: Vec<u8>,
+        parse: fn(&[u8]) -> Result<T, TransportError>,
+    ) -> Result<T, TransportError> {
         if body.len() < LONG_BYTES {
             return parse(&body);
         }
@@ -214,7 +219,19 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, TransportError> {
     parsed.map_err(|error| RpcError::deser_err(error, String::from_utf8_lossy(&body[..body.len().min(200)])))
 }
 
+/// Reads a batch's answers, by their form where they have it.
+fn parse_batch<T: Item>(body: &[u8]) -> Result<Vec<Reply<T>>, TransportError> {
+    match std::str::from_utf8(body).ok().and_then(plain::batch) {
+        Some(answers) => Ok(answers.into_iter().map(|(id, result)| Reply::of(id, result)).collect()),
+        None => parse(body),
+    }
+}
+
 impl<T> Reply<T> {
+    fn of(id: u64, result: T) -> Self {
+        Self { id: id.into(), result: Some(result), error: None }
+    }
+
     fn outcome(self) -> Result<T, TransportError> {
         match (self.error, self.result) {
             (Some(error), _) => Err(RpcError::ErrorResp(error)),

@@ -8,16 +8,10 @@
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
 use serde_json::{Deserializer, Error};
 
+use super::plain::Item;
+
 /// An envelope is shorter than that before its result.
 const HEAD_BYTES_MAX: usize = 1024;
-
-/// What a list is made of.
-pub(super) trait Item: DeserializeOwned {
-    /// The one at the beginning of `text` and how many bytes it takes, where its form alone tells; `None` leaves it to serde_json.
-    fn plain(_text: &str) -> Option<(Self, usize)> {
-        None
-    }
-}
 
 /// An answer of which the beginning has come in.
 #[derive(Debug)]

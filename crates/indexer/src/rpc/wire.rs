@@ -11,6 +11,7 @@ use alloy::rlp::Encodable;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Value, json};
 
+use super::plain::Item;
 use crate::source::{LogQuery, SealedHeader};
 
 /// A header as far as we read it.
@@ -25,6 +26,8 @@ pub(super) struct LightHeader {
     timestamp: u64,
 }
 
+impl Item for LightHeader {}
+
 impl From<LightHeader> for Header {
     fn from(header: LightHeader) -> Self {
         let LightHeader { number, hash, parent_hash, timestamp } = header;
@@ -33,18 +36,27 @@ impl From<LightHeader> for Header {
 }
 
 /// A header with all its fields, taken only when they hash to what the node says.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct WholeHeader(SealedHeader);
 
 impl<'de> Deserialize<'de> for WholeHeader {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (fields, hash) = deserializer.deserialize_map(FieldsAndHash)?;
         let hash = hash.ok_or_else(|| de::Error::missing_field("hash"))?;
-        if hash_of(&fields) != hash {
+        Self::of(&fields, hash).ok_or_else(|| {
             let number = fields.number;
-            return Err(de::Error::custom(format!(
+            de::Error::custom(format!(
                 "the fields of block {number} do not hash to {hash}: the node leaves one out or changed one; on a chain that hashes its headers otherwise, set chain.verify = \"off\""
-            )));
+            ))
+        })
+    }
+}
+
+impl WholeHeader {
+    /// `None` where these fields do not hash to `hash`.
+    pub(super) fn of(fields: &ConsensusHeader, hash: B256) -> Option<Self> {
+        if hash_of(fields) != hash {
+            return None;
         }
         let header = Header {
             number: BlockNumber(fields.number),
@@ -53,7 +65,7 @@ impl<'de> Deserialize<'de> for WholeHeader {
             at: UnixSeconds(fields.timestamp),
         };
         let logs_bloom = (!fields.logs_bloom.is_zero()).then(|| Box::new(fields.logs_bloom));
-        Ok(Self(SealedHeader { header, logs_bloom, receipts_root: fields.receipts_root }))
+        Some(Self(SealedHeader { header, logs_bloom, receipts_root: fields.receipts_root }))
     }
 }
 
