@@ -13,6 +13,9 @@ use super::plain::Item;
 /// An envelope is shorter than that before its result.
 const HEAD_BYTES_MAX: usize = 1024;
 
+/// So much is copied and read at once: it is still in the processor's nearest cache then.
+const PIECE_BYTES: usize = 16 * 1024;
+
 /// An answer of which the beginning has come in.
 #[derive(Debug)]
 pub(super) struct Incoming<K> {
@@ -76,12 +79,14 @@ impl<K> Incoming<K> {
     /// # Errors
     /// An item is none, the list is not well formed, or this is no text.
     pub(super) fn take<T: Item>(&mut self, part: &[u8], keep: impl Fn(T) -> Option<K>) -> Result<(), Error> {
-        self.text.drain(..std::mem::take(&mut self.read));
-        self.text.extend_from_slice(part);
-        if self.text.len() < self.worth_trying {
-            return Ok(());
+        for piece in part.chunks(PIECE_BYTES) {
+            self.text.drain(..std::mem::take(&mut self.read));
+            self.text.extend_from_slice(piece);
+            if self.text.len() >= self.worth_trying {
+                self.read_on(&keep)?;
+            }
         }
-        self.read_on(keep)
+        Ok(())
     }
 
     fn read_on<T: Item>(&mut self, keep: impl Fn(T) -> Option<K>) -> Result<(), Error> {

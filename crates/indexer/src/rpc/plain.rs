@@ -2,7 +2,7 @@
 //!
 //! They are most of what a backfill reads, and nearly all are written alike: no spaces, no escapes, each field once, and of a
 //! length that follows from its type. So a value is cut out where it must end, instead of looked for letter by letter; that
-//! takes a third of what a reader of any JSON takes. Whatever is written otherwise is not read here, and what is wrong with it is
+//! takes less than half of what a reader of any JSON takes. Whatever is written otherwise is not read here, and what is wrong with it is
 //! for serde_json to say.
 
 mod header;
