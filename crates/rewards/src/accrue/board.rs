@@ -66,6 +66,16 @@ pub(super) struct Inside {
     pub(super) counted: Option<Parts<Growth>>,
 }
 
+/// How sums are added up.
+type AddUp = fn(&Sums, &Sums) -> Sums;
+
+/// A range that has liquidity, with its ends, which must be looked for.
+pub(super) struct OpenRange<'a> {
+    board: &'a Board,
+    range: TickRange,
+    ends: (&'a BoardTick, &'a BoardTick),
+}
+
 /// Of a range that the price stands aside of: what stays as long as the price has stayed on that side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stillness {
@@ -228,9 +238,9 @@ impl Board {
     /// Brings a position's liquidity from `before` to `after`; both ends of its range stay open meanwhile.
     pub(super) fn replace(&mut self, range: TickRange, before: Weight, after: Weight) {
         if before < after {
-            self.change(range, after - before, Sums::plus, |gross, by| gross + by);
+            self.change(range, after - before, (Sums::plus, Sums::less), |gross, by| gross + by);
         } else if after < before {
-            self.change(range, before - after, Sums::less, |gross, by| gross - by);
+            self.change(range, before - after, (Sums::less, Sums::plus), |gross, by| gross - by);
         }
     }
 
@@ -238,23 +248,33 @@ impl Board {
         &mut self,
         range: TickRange,
         liquidity: Weight,
-        join: fn(&Sums, &Sums) -> Sums,
+        (join, leave): (AddUp, AddUp),
         count: fn(Weight, Weight) -> Weight,
     ) {
         let (lower, upper) = (self.open(range.lower), self.open(range.upper));
         let ends = (self.ticks[lower].end(), self.ticks[upper].end());
         let contribution = Contribution::of(liquidity, ends, self.out_of_range);
-        let ends = [(range.lower, lower, contribution.at_lower), (range.upper, upper, contribution.at_upper)];
-        for (tick, place, net) in &ends {
-            let held = &mut self.ticks[*place];
-            held.net = join(&held.net, net);
+        let Contribution { inside, below, above } = &contribution;
+        // What joins when the price crosses each upward: what counts above it, less what counts below.
+        let lower = (range.lower, lower, Some(inside), below.as_ref());
+        let upper = (range.upper, upper, above.as_ref(), Some(inside));
+        for (tick, place, joins, leaves) in [lower, upper] {
+            let held = &mut self.ticks[place];
+            if let Some(sums) = joins {
+                held.net = join(&held.net, sums);
+            }
+            if let Some(sums) = leaves {
+                held.net = leave(&held.net, sums);
+            }
             held.gross = count(held.gross, liquidity);
             if held.gross.is_zero() {
-                self.ticks.close(*tick);
+                self.ticks.close(tick);
             }
         }
         let price_tick = self.price.expect("liquidity comes after the first price").tick;
-        self.active = join(&self.active, contribution.active(range, price_tick));
+        if let Some(sums) = contribution.active(range, price_tick) {
+            self.active = join(&self.active, sums);
+        }
     }
 
     /// Initialises a tick, unless it is: as in v3-core, all growth so far counts as below it.
@@ -279,26 +299,15 @@ impl Board {
         (end(range.lower), end(range.upper))
     }
 
-    /// Where the price stands aside of a range that has liquidity: as long as this stays, nothing grows inside. `None` where
-    /// something may grow.
-    pub(super) fn stillness(&self, range: TickRange) -> Option<Stillness> {
-        let price_tick = self.price.expect("liquidity comes after the first price").tick;
-        if self.out_of_range || (range.lower <= price_tick && price_tick < range.upper) {
-            return None;
-        }
-        let (lower, upper) = self.ends(range);
-        Some(Stillness { lower_crossings: lower.crossings, upper_crossings: upper.crossings })
+    /// A range that has liquidity.
+    pub(super) fn range(&self, range: TickRange) -> OpenRange<'_> {
+        OpenRange { board: self, range, ends: self.ends(range) }
     }
 
     /// Growth per weight of a stake in `range` that has liquidity: `P - a A1 - A0 / b`, and with
     /// `out_of_range` what it earned on either side.
     pub(super) fn growth_inside(&self, range: TickRange) -> Growth {
-        self.growth_inside_by(range, &self.global)
-    }
-
-    /// As [`Board::growth_inside`], when so much has grown in all.
-    pub(super) fn growth_inside_by(&self, range: TickRange, global: &Growths) -> Growth {
-        self.growth_between(range, self.ends(range), global)
+        self.range(range).growth(&self.global)
     }
 
     /// What has grown inside a range that has liquidity, and what the run has counted there.
@@ -381,6 +390,23 @@ impl Board {
         let below = if price_tick >= range.lower { *lower } else { less(global, lower) };
         let above = if price_tick < range.upper { *upper } else { less(global, upper) };
         (below, above)
+    }
+}
+
+impl OpenRange<'_> {
+    /// Where the price stands aside of it: as long as this stays, nothing grows inside. `None` where something may grow.
+    pub(super) fn stillness(&self) -> Option<Stillness> {
+        let price_tick = self.board.price.expect("liquidity comes after the first price").tick;
+        if self.board.out_of_range || self.range.contains(price_tick) {
+            return None;
+        }
+        let (lower, upper) = self.ends;
+        Some(Stillness { lower_crossings: lower.crossings, upper_crossings: upper.crossings })
+    }
+
+    /// As [`Board::growth_inside`], when so much has grown in all.
+    pub(super) fn growth(&self, global: &Growths) -> Growth {
+        self.board.growth_between(self.range, self.ends, global)
     }
 }
 

@@ -206,7 +206,7 @@ impl Holders {
             while let Some((before, earned)) = past.next_if(|(before, _)| **before < earner) {
                 tell(*before, of_past(earned));
             }
-            let inside = || self.board.growth_inside_by(stake.range, global);
+            let inside = || self.board.range(stake.range).growth(global);
             let growth = (!stake.weight.is_zero()).then(|| *growths.get(stake.range, inside));
             tell(earner, count(stake, growth.as_ref()));
         }

@@ -32,13 +32,11 @@ impl Sums {
     }
 }
 
-/// What a position of some liquidity brings to the sums: when the price crosses either end upward, and where it is.
+/// What a position of some liquidity brings to the sums where the price is in its range, and with `out_of_range` beside it.
 pub(super) struct Contribution {
-    pub(super) at_lower: Sums,
-    pub(super) at_upper: Sums,
-    below: Sums,
-    inside: Sums,
-    above: Sums,
+    pub(super) inside: Sums,
+    pub(super) below: Option<Sums>,
+    pub(super) above: Option<Sums>,
 }
 
 impl Contribution {
@@ -52,25 +50,23 @@ impl Contribution {
         let nothing = Sums::default();
         let inside =
             Sums { liquidity: NetWeight::from(liquidity), lower: weighed(a), upper: weighed(inverse_b) };
-        let (below, above) = if out_of_range {
-            let token0 = Sums { upper: weighed(inverse_a.wrapping_sub(inverse_b)), ..nothing };
-            let token1 = Sums { lower: weighed(b.wrapping_sub(a)), ..nothing };
-            (nothing.less(&token0), nothing.less(&token1))
-        } else {
-            (nothing, nothing)
-        };
-        let (at_lower, at_upper) = (inside.less(&below), above.less(&inside));
-        Self { at_lower, at_upper, below, inside, above }
+        let token0 = || Sums { upper: weighed(inverse_a.wrapping_sub(inverse_b)), ..nothing };
+        let token1 = || Sums { lower: weighed(b.wrapping_sub(a)), ..nothing };
+        Self {
+            inside,
+            below: out_of_range.then(|| nothing.less(&token0())),
+            above: out_of_range.then(|| nothing.less(&token1())),
+        }
     }
 
     /// What it brings where the price is.
-    pub(super) fn active(&self, range: TickRange, price_tick: Tick) -> &Sums {
+    pub(super) fn active(&self, range: TickRange, price_tick: Tick) -> Option<&Sums> {
         if price_tick < range.lower {
-            &self.below
+            self.below.as_ref()
         } else if price_tick < range.upper {
-            &self.inside
+            Some(&self.inside)
         } else {
-            &self.above
+            self.above.as_ref()
         }
     }
 }

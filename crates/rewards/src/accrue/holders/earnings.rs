@@ -12,7 +12,7 @@ use itertools::{EitherOrBoth, Itertools};
 
 use super::upper::{Member, PerLiquidity};
 use super::{Growths, Holders, Owner, Stake};
-use crate::accrue::board::{Board, Stillness};
+use crate::accrue::board::{Board, OpenRange, Stillness};
 use crate::accrue::figures::Earned;
 use crate::accrue::growth::{self, Growth};
 use crate::unit::{Amount, TickRange};
@@ -229,23 +229,29 @@ impl Ranges {
         }
         if known.round < self.round {
             // A member that is untouched has kept both ends of the range open since the round before.
-            let still = board.stillness(known.range);
+            let range = board.range(known.range);
+            let still = range.stillness();
             if still.is_some() && still == known.stillness {
                 return false;
             }
-            self.count(place, board, global);
+            self.count_open(place, &range, global);
         }
         self.known[place].has_grown
     }
 
     /// Counts a range's growth, once a round.
     fn count(&mut self, place: usize, board: &Board, global: &Growths) {
-        let known = &mut self.known[place];
+        let known = &self.known[place];
         if known.round < self.round {
-            let growth = board.growth_inside_by(known.range, global);
-            known.stillness = board.stillness(known.range);
-            (known.round, known.has_grown, known.growth) = (self.round, growth != known.growth, growth);
+            self.count_open(place, &board.range(known.range), global);
         }
+    }
+
+    fn count_open(&mut self, place: usize, range: &OpenRange<'_>, global: &Growths) {
+        let known = &mut self.known[place];
+        let growth = range.growth(global);
+        known.stillness = range.stillness();
+        (known.round, known.has_grown, known.growth) = (self.round, growth != known.growth, growth);
     }
 }
 
