@@ -12,12 +12,14 @@
 //! All is counted in integers of [`USD_PLACES`] decimals of a dollar. The yearly emission is rounded down to a unit,
 //! each value down to 10^-18 USD, the answer down to 10^-6 per cent: a rate for people, never an input of a payment.
 
+mod counted;
 mod fees;
 mod holdings;
 mod tvl;
 
+pub use counted::Counted;
 pub use fees::fee_percent;
-pub use holdings::{Counted, Holdings};
+pub use holdings::Holdings;
 pub use tvl::{TokenPrice, Tvl, TvlMethod, tvl, worth};
 
 use alloy_primitives::{U256, U512};

@@ -197,9 +197,19 @@ impl CampaignAccrual {
         &'a self,
         wanted: impl Fn(StakeIndex) -> bool + 'a,
     ) -> impl Iterator<Item = (StakeIndex, Liquidity)> + 'a {
-        let holds =
-            self.segments.iter().rev().find(|segment| segment.terms.stretch.window.starts_at <= self.at);
-        holds.or(self.segments.first()).map(|one| one.eligible(wanted)).into_iter().flatten()
+        self.holding().map(|one| one.eligible(wanted)).into_iter().flatten()
+    }
+
+    /// Whether nobody in range is left out, where all positions in range have so much liquidity: eligible is all of it then.
+    /// `false` also where that takes looking at each.
+    pub fn leaves_nobody_out(&self, in_range: Liquidity) -> bool {
+        self.holding().is_some_and(|one| one.leaves_nobody_out(in_range))
+    }
+
+    /// The version that holds at the newest move.
+    fn holding(&self) -> Option<&Segment> {
+        let begun = |segment: &&Segment| segment.terms.stretch.window.starts_at <= self.at;
+        self.segments.iter().rev().find(begun).or(self.segments.first())
     }
 }
 

@@ -6,7 +6,7 @@ use alloy_primitives::U128;
 use serde::{Deserialize, Serialize};
 
 use super::board::{Board, Divisors, Growths, Payment};
-use super::growth::{Growth, Units, part_of, times};
+use super::growth::{Growth, Units, part_of, times, weight};
 use super::holders::Holders;
 use super::rate::{Emission, Rate};
 use super::run::Run;
@@ -96,6 +96,12 @@ impl Segment {
             Cow::Borrowed(holders) => Box::new(holders.eligible(wanted)),
             Cow::Owned(holders) => Box::new(holders.eligible(wanted).collect::<Vec<_>>().into_iter()),
         }
+    }
+
+    /// See [`super::CampaignAccrual::leaves_nobody_out`].
+    pub(super) fn leaves_nobody_out(&self, in_range: Liquidity) -> bool {
+        // No stake weighs more than its liquidity, so where the sums are the same each is.
+        self.run.is_none() && self.holders.board.liquidity() == Growth::from(weight(in_range))
     }
 
     /// What waits for a run with a swap.

@@ -12,36 +12,21 @@ pub(crate) struct RangeMemo<T> {
     slots: Vec<Option<(TickRange, T)>>,
 }
 
-impl<T> Default for RangeMemo<T> {
-    fn default() -> Self {
-        Self { slots: Vec::new() }
-    }
-}
-
-impl<T: Copy> RangeMemo<T> {
+impl<T> RangeMemo<T> {
     /// With room for what so many positions ask.
     pub(crate) fn of(positions: usize) -> Self {
-        let mut memo = Self::default();
-        memo.make_room(positions);
-        memo
-    }
-
-    /// Makes room for what so many positions ask; what is known may be forgotten.
-    pub(crate) fn make_room(&mut self, positions: usize) {
         let slots = positions.min(SLOTS_MAX).next_power_of_two();
-        if self.slots.len() < slots {
-            self.slots = vec![None; slots];
-        }
+        Self { slots: std::iter::repeat_with(|| None).take(slots).collect() }
     }
 
     /// The answer for `range`, by `count` unless it is known.
-    pub(crate) fn get(&mut self, range: TickRange, count: impl FnOnce() -> T) -> &mut T {
+    pub(crate) fn get(&mut self, range: TickRange, count: impl FnOnce() -> T) -> &T {
         let place = place(range) & (self.slots.len() - 1);
         let slot = &mut self.slots[place];
         if slot.as_ref().is_none_or(|(known, _)| *known != range) {
             *slot = Some((range, count()));
         }
-        slot.as_mut().map(|(_, answer)| answer).expect("it was put there")
+        slot.as_ref().map(|(_, answer)| answer).expect("it was put there")
     }
 }
 

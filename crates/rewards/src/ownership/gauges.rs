@@ -97,6 +97,11 @@ impl ShareGauges {
         changed.into_iter().map(|depositor| (depositor, gauge.deposits.of(depositor))).collect()
     }
 
+    /// Whether no holding was ever split.
+    pub(super) fn split_nothing(&self) -> bool {
+        self.gauges.iter().all(|gauge| gauge.stakes.is_empty())
+    }
+
     /// A depositor's stake.
     pub(super) fn stake(&self, index: usize, depositor: Address) -> Option<StakeIndex> {
         self.gauges[index].stakes.get(&depositor).copied()

@@ -192,6 +192,11 @@ impl Ownership {
         &self.stakes
     }
 
+    /// Whether each position is one stake, since no gauge has split what it holds among its depositors.
+    pub fn is_unsplit(&self) -> bool {
+        self.gauges.split_nothing()
+    }
+
     /// Those who own a stake with liquidity now.
     pub fn owners(&self) -> impl Iterator<Item = Owner> + '_ {
         self.stakes_by_owner.keys().copied()
