@@ -8,7 +8,7 @@
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
 use serde_json::{Deserializer, Error};
 
-use super::plain::Item;
+use super::plain::{self, Item};
 
 /// An envelope is shorter than that before its result.
 const HEAD_BYTES_MAX: usize = 1024;
@@ -163,9 +163,9 @@ impl<K> Incoming<K> {
     fn item<T: Item>(&mut self, text: &str, keep: &impl Fn(T) -> Option<K>) -> Result<bool, Error> {
         let rest = &text[self.read..];
         // A number at the end may go on.
-        let read = match T::plain(rest) {
+        let read = match plain::item(rest) {
             None => value(rest)?,
-            plain => plain,
+            read => read,
         };
         let Some((item, bytes)) = read.filter(|(_, bytes)| *bytes < rest.len()) else {
             self.worth_trying = 2 * rest.len();

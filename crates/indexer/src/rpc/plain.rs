@@ -2,8 +2,8 @@
 //!
 //! They are most of what a backfill reads, and nearly all are written alike: no spaces, no escapes, each field once, and of a
 //! length that follows from its type. So a value is cut out where it must end, instead of looked for letter by letter; that
-//! takes less than half of what a reader of any JSON takes. Whatever is written otherwise is not read here, and what is wrong with it is
-//! for serde_json to say.
+//! takes less than half of what a reader of any JSON takes. Whatever is written otherwise is not read here, and what is wrong
+//! with it is for serde_json to say.
 
 mod header;
 mod log;
@@ -15,18 +15,25 @@ use crate::source::quantity;
 
 /// What can be read by its form.
 pub(super) trait Item: DeserializeOwned {
-    /// The one at the beginning of `text` and how many bytes it takes; `None` where it is not whole, written in another way, or
-    /// not known here, and serde_json is to read it.
-    fn plain(_text: &str) -> Option<(Self, usize)> {
+    /// The one at the beginning of what is left; `None` where it is not whole, written in another way, or not known here, and
+    /// serde_json is to read it.
+    fn read(_rest: &mut Rest<'_>) -> Option<Self> {
         None
     }
 }
 
 /// Where it is there.
 impl<T: Item> Item for Option<T> {
-    fn plain(text: &str) -> Option<(Self, usize)> {
-        T::plain(text).map(|(item, bytes)| (Some(item), bytes))
+    fn read(rest: &mut Rest<'_>) -> Option<Self> {
+        T::read(rest).map(Some)
     }
+}
+
+/// The item at the beginning of `text` and how many bytes it takes, where its form tells.
+pub(super) fn item<T: Item>(text: &str) -> Option<(T, usize)> {
+    let mut rest = Rest(text);
+    let item = T::read(&mut rest)?;
+    Some((item, text.len() - rest.0.len()))
 }
 
 /// One answer of a batch: whose it is, and its result.
@@ -41,7 +48,7 @@ pub(super) fn batch<T: Item>(text: &str) -> Option<Vec<Numbered<T>>> {
         rest.object(|rest, key| match key {
             "jsonrpc" => once(&mut version, rest.take("\"2.0\"")?),
             "id" => once(&mut id, rest.decimal()?),
-            "result" => once(&mut result, rest.item()?),
+            "result" => once(&mut result, T::read(rest)?),
             _ => None,
         })?;
         answers.push((id?, result?));
@@ -56,7 +63,7 @@ fn once<T>(field: &mut Option<T>, value: T) -> Option<()> {
 }
 
 /// What is not read yet.
-struct Rest<'a>(&'a str);
+pub(super) struct Rest<'a>(&'a str);
 
 impl<'a> Rest<'a> {
     fn take(&mut self, expected: &str) -> Option<()> {
@@ -89,12 +96,6 @@ impl<'a> Rest<'a> {
             }
             self.take(",")?;
         }
-    }
-
-    fn item<T: Item>(&mut self) -> Option<T> {
-        let (item, bytes) = T::plain(self.0)?;
-        self.0 = &self.0[bytes..];
-        Some(item)
     }
 
     /// What stands before the next quote, in few letters.
@@ -189,8 +190,8 @@ mod tests {
     }
 
     impl Item for bool {
-        fn plain(text: &str) -> Option<(Self, usize)> {
-            text.starts_with("true").then_some((true, 4))
+        fn read(rest: &mut Rest<'_>) -> Option<Self> {
+            rest.take("true").map(|()| true)
         }
     }
 

@@ -16,7 +16,7 @@ pub(crate) fn plain(text: &str) -> Option<u64> {
     u64::from_str_radix(digits, 16).ok()
 }
 
-/// The same, or `null`.
+/// As [`read`], or `null`.
 pub(super) fn read_if_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let number = Option::<Number>::deserialize(deserializer)?;
     Ok(number.map(|Number(number)| number))

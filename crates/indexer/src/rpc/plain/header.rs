@@ -7,80 +7,74 @@ use super::{Item, Rest, once};
 use crate::rpc::wire::WholeHeader;
 
 impl Item for WholeHeader {
-    fn plain(text: &str) -> Option<(Self, usize)> {
-        let mut rest = Rest(text);
-        let header = read(&mut rest)?;
-        Some((header, text.len() - rest.0.len()))
+    /// Only if it hashes to what is said beside it.
+    fn read(rest: &mut Rest<'_>) -> Option<Self> {
+        let (mut hash, mut parent_hash, mut ommers_hash, mut beneficiary) = (None, None, None, None);
+        let (mut state_root, mut transactions_root, mut receipts_root) = (None, None, None);
+        let (mut logs_bloom, mut extra_data, mut mix_hash, mut nonce) = (None, None, None, None);
+        let (mut difficulty, mut number, mut timestamp) = (None, None, None);
+        let (mut gas_limit, mut gas_used, mut base_fee_per_gas) = (None, None, None);
+        let (mut withdrawals_root, mut blob_gas_used, mut excess_blob_gas) = (None, None, None);
+        let (mut parent_beacon_block_root, mut requests_hash) = (None, None);
+        // What stands beside a header's own fields.
+        let (mut size, mut total_difficulty) = (None, None);
+        let (mut uncles, mut transactions, mut withdrawals) = (None, None, None);
+        rest.object(|rest, key| match key {
+            "hash" => once(&mut hash, rest.fixed()?),
+            "parentHash" => once(&mut parent_hash, rest.fixed()?),
+            "sha3Uncles" => once(&mut ommers_hash, rest.fixed()?),
+            "miner" => once(&mut beneficiary, rest.fixed()?),
+            "stateRoot" => once(&mut state_root, rest.fixed()?),
+            "transactionsRoot" => once(&mut transactions_root, rest.fixed()?),
+            "receiptsRoot" => once(&mut receipts_root, rest.fixed()?),
+            "logsBloom" => once(&mut logs_bloom, rest.fixed()?),
+            "difficulty" => once(&mut difficulty, rest.number()?),
+            "number" => once(&mut number, rest.number()?),
+            "gasLimit" => once(&mut gas_limit, rest.number()?),
+            "gasUsed" => once(&mut gas_used, rest.number()?),
+            "timestamp" => once(&mut timestamp, rest.number()?),
+            "extraData" => once(&mut extra_data, rest.bytes()?),
+            "mixHash" => once(&mut mix_hash, rest.fixed()?),
+            "nonce" => once(&mut nonce, rest.fixed()?),
+            "baseFeePerGas" => once(&mut base_fee_per_gas, rest.number()?),
+            "withdrawalsRoot" => once(&mut withdrawals_root, rest.fixed()?),
+            "blobGasUsed" => once(&mut blob_gas_used, rest.number()?),
+            "excessBlobGas" => once(&mut excess_blob_gas, rest.number()?),
+            "parentBeaconBlockRoot" => once(&mut parent_beacon_block_root, rest.fixed()?),
+            "requestsHash" => once(&mut requests_hash, rest.fixed()?),
+            "size" => once(&mut size, rest.number()?),
+            "totalDifficulty" => once(&mut total_difficulty, rest.number()?),
+            "uncles" => once(&mut uncles, rest.skip_hashes()?),
+            "transactions" => once(&mut transactions, rest.skip_hashes()?),
+            "withdrawals" => once(&mut withdrawals, rest.skip_hashes()?),
+            _ => None,
+        })?;
+        let fields = Header {
+            parent_hash: parent_hash?,
+            ommers_hash: ommers_hash?,
+            beneficiary: Address(beneficiary?),
+            state_root: state_root?,
+            transactions_root: transactions_root?,
+            receipts_root: receipts_root?,
+            logs_bloom: Bloom(logs_bloom?),
+            difficulty: U256::from(difficulty?),
+            number: number?,
+            gas_limit: gas_limit?,
+            gas_used: gas_used?,
+            timestamp: timestamp?,
+            extra_data: extra_data?,
+            mix_hash: mix_hash?,
+            nonce: nonce?,
+            base_fee_per_gas,
+            withdrawals_root,
+            blob_gas_used,
+            excess_blob_gas,
+            parent_beacon_block_root,
+            requests_hash,
+            ..Header::default()
+        };
+        WholeHeader::of(&fields, hash?)
     }
-}
-
-/// The header at the beginning of what is left, if it hashes to what is said beside it.
-fn read(rest: &mut Rest<'_>) -> Option<WholeHeader> {
-    let (mut hash, mut parent_hash, mut ommers_hash, mut beneficiary) = (None, None, None, None);
-    let (mut state_root, mut transactions_root, mut receipts_root) = (None, None, None);
-    let (mut logs_bloom, mut extra_data, mut mix_hash, mut nonce) = (None, None, None, None);
-    let (mut difficulty, mut number, mut timestamp) = (None, None, None);
-    let (mut gas_limit, mut gas_used, mut base_fee_per_gas) = (None, None, None);
-    let (mut withdrawals_root, mut blob_gas_used, mut excess_blob_gas) = (None, None, None);
-    let (mut parent_beacon_block_root, mut requests_hash) = (None, None);
-    // What stands beside a header's own fields.
-    let (mut size, mut total_difficulty) = (None, None);
-    let (mut uncles, mut transactions, mut withdrawals) = (None, None, None);
-    rest.object(|rest, key| match key {
-        "hash" => once(&mut hash, rest.fixed()?),
-        "parentHash" => once(&mut parent_hash, rest.fixed()?),
-        "sha3Uncles" => once(&mut ommers_hash, rest.fixed()?),
-        "miner" => once(&mut beneficiary, rest.fixed()?),
-        "stateRoot" => once(&mut state_root, rest.fixed()?),
-        "transactionsRoot" => once(&mut transactions_root, rest.fixed()?),
-        "receiptsRoot" => once(&mut receipts_root, rest.fixed()?),
-        "logsBloom" => once(&mut logs_bloom, rest.fixed()?),
-        "difficulty" => once(&mut difficulty, rest.number()?),
-        "number" => once(&mut number, rest.number()?),
-        "gasLimit" => once(&mut gas_limit, rest.number()?),
-        "gasUsed" => once(&mut gas_used, rest.number()?),
-        "timestamp" => once(&mut timestamp, rest.number()?),
-        "extraData" => once(&mut extra_data, rest.bytes()?),
-        "mixHash" => once(&mut mix_hash, rest.fixed()?),
-        "nonce" => once(&mut nonce, rest.fixed()?),
-        "baseFeePerGas" => once(&mut base_fee_per_gas, rest.number()?),
-        "withdrawalsRoot" => once(&mut withdrawals_root, rest.fixed()?),
-        "blobGasUsed" => once(&mut blob_gas_used, rest.number()?),
-        "excessBlobGas" => once(&mut excess_blob_gas, rest.number()?),
-        "parentBeaconBlockRoot" => once(&mut parent_beacon_block_root, rest.fixed()?),
-        "requestsHash" => once(&mut requests_hash, rest.fixed()?),
-        "size" => once(&mut size, rest.number()?),
-        "totalDifficulty" => once(&mut total_difficulty, rest.number()?),
-        "uncles" => once(&mut uncles, rest.skip_hashes()?),
-        "transactions" => once(&mut transactions, rest.skip_hashes()?),
-        "withdrawals" => once(&mut withdrawals, rest.skip_hashes()?),
-        _ => None,
-    })?;
-    let fields = Header {
-        parent_hash: parent_hash?,
-        ommers_hash: ommers_hash?,
-        beneficiary: Address(beneficiary?),
-        state_root: state_root?,
-        transactions_root: transactions_root?,
-        receipts_root: receipts_root?,
-        logs_bloom: Bloom(logs_bloom?),
-        difficulty: U256::from(difficulty?),
-        number: number?,
-        gas_limit: gas_limit?,
-        gas_used: gas_used?,
-        timestamp: timestamp?,
-        extra_data: extra_data?,
-        mix_hash: mix_hash?,
-        nonce: nonce?,
-        base_fee_per_gas,
-        withdrawals_root,
-        blob_gas_used,
-        excess_blob_gas,
-        parent_beacon_block_root,
-        requests_hash,
-        ..Header::default()
-    };
-    WholeHeader::of(&fields, hash?)
 }
 
 #[cfg(test)]
@@ -88,6 +82,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::rpc::plain::item;
     use crate::rpc::plain::tests::{by_serde, changed, changes};
 
     /// A block as a node gives it: what its header hashes to stands first.
@@ -136,7 +131,7 @@ mod tests {
             block.replace(r#","withdrawals":[]"#, ""),
         ];
         for text in cases {
-            let read = WholeHeader::plain(&text);
+            let read = item::<WholeHeader>(&text);
             assert!(read.is_some(), "{text}");
             assert_eq!(read, by_serde(&text), "{text}");
         }
@@ -159,10 +154,10 @@ mod tests {
         for (what, from, to) in cases {
             let text = block.replace(from, to);
             assert_ne!(text, block, "{what}");
-            assert_eq!(WholeHeader::plain(&text), None, "{what}: {text}");
+            assert_eq!(item::<WholeHeader>(&text), None, "{what}: {text}");
         }
         for bytes in 0..block.len() {
-            assert_eq!(WholeHeader::plain(&block[..bytes]), None, "the first {bytes} bytes");
+            assert_eq!(item::<WholeHeader>(&block[..bytes]), None, "the first {bytes} bytes");
         }
     }
 
@@ -170,7 +165,7 @@ mod tests {
         #[test]
         fn nothing_is_read_otherwise_than_by_serde(changes in changes(2_000)) {
             let text = changed(&block(), changes);
-            if let Some(read) = WholeHeader::plain(&text) {
+            if let Some(read) = item::<WholeHeader>(&text) {
                 prop_assert_eq!(Some(read), by_serde(&text), "{}", text);
             }
         }

@@ -6,43 +6,36 @@ use super::{Item, Rest, once};
 use crate::source::RawLog;
 
 impl Item for RawLog {
-    fn plain(text: &str) -> Option<(Self, usize)> {
-        let mut rest = Rest(text);
-        let log = read(&mut rest)?;
-        Some((log, text.len() - rest.0.len()))
+    fn read(rest: &mut Rest<'_>) -> Option<Self> {
+        let (mut address, mut topics, mut data) = (None, None, None);
+        let (mut block_number, mut block_hash, mut block_timestamp) = (None, None, None);
+        let (mut transaction_hash, mut transaction_index, mut log_index) = (None, None, None);
+        let mut removed = None;
+        rest.object(|rest, key| match key {
+            "address" => once(&mut address, rest.fixed()?),
+            "topics" => once(&mut topics, rest.fixed_list(4)?),
+            "data" => once(&mut data, rest.bytes()?),
+            "blockNumber" => once(&mut block_number, rest.number()?),
+            "blockHash" => once(&mut block_hash, rest.fixed()?),
+            "blockTimestamp" => once(&mut block_timestamp, rest.number()?),
+            "transactionHash" => once(&mut transaction_hash, rest.fixed()?),
+            "transactionIndex" => once(&mut transaction_index, rest.number()?),
+            "logIndex" => once(&mut log_index, rest.number()?),
+            "removed" => once(&mut removed, rest.truth()?),
+            _ => None,
+        })?;
+        Some(RawLog {
+            address: Address(address?),
+            topics: topics?,
+            data: data?,
+            block_number: block_number?,
+            block_hash: block_hash?,
+            block_timestamp,
+            transaction_hash: transaction_hash?,
+            log_index: log_index?,
+            removed: removed.unwrap_or_default(),
+        })
     }
-}
-
-/// The log at the beginning of what is left.
-fn read(rest: &mut Rest<'_>) -> Option<RawLog> {
-    let (mut address, mut topics, mut data) = (None, None, None);
-    let (mut block_number, mut block_hash, mut block_timestamp) = (None, None, None);
-    let (mut transaction_hash, mut transaction_index, mut log_index) = (None, None, None);
-    let mut removed = None;
-    rest.object(|rest, key| match key {
-        "address" => once(&mut address, rest.fixed()?),
-        "topics" => once(&mut topics, rest.fixed_list(4)?),
-        "data" => once(&mut data, rest.bytes()?),
-        "blockNumber" => once(&mut block_number, rest.number()?),
-        "blockHash" => once(&mut block_hash, rest.fixed()?),
-        "blockTimestamp" => once(&mut block_timestamp, rest.number()?),
-        "transactionHash" => once(&mut transaction_hash, rest.fixed()?),
-        "transactionIndex" => once(&mut transaction_index, rest.number()?),
-        "logIndex" => once(&mut log_index, rest.number()?),
-        "removed" => once(&mut removed, rest.truth()?),
-        _ => None,
-    })?;
-    Some(RawLog {
-        address: Address(address?),
-        topics: topics?,
-        data: data?,
-        block_number: block_number?,
-        block_hash: block_hash?,
-        block_timestamp,
-        transaction_hash: transaction_hash?,
-        log_index: log_index?,
-        removed: removed.unwrap_or_default(),
-    })
 }
 
 #[cfg(test)]
@@ -50,6 +43,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::rpc::plain::item;
     use crate::rpc::plain::tests::{by_serde, changed, changes};
 
     const PLAIN: &str = concat!(
@@ -64,7 +58,7 @@ mod tests {
     );
 
     fn log(text: &str) -> Option<(RawLog, usize)> {
-        RawLog::plain(text)
+        item(text)
     }
 
     #[test]
