@@ -1,6 +1,6 @@
 //! The tokens that liquidity stands for, rounded as v3-core's `SqrtPriceMath` rounds them.
 
-use alloy_primitives::{U256, U512};
+use alloy_primitives::{U128, U256, U512, Uint};
 
 use crate::math::inverse::inverse_x512;
 use crate::math::tick::sqrt_ratio;
@@ -111,17 +111,19 @@ impl UnitHoldings {
     /// fit 256 bits.
     ///
     /// token0 is `liquidity * 2^96 (1/low - 1/high)`, from which the product is off by less than one `liquidity / 2^192` down
-    /// and two up: where both ends of that stretch round down to the same units the amount is known.
+    /// and two up. Liquidity is below 2^128, so of the 64 bits below the units one at most is taken off or two put to: unless
+    /// those are next to none or all, the units are known.
     pub fn times(&self, liquidity: Liquidity) -> Option<(Amount, Amount)> {
-        let liquidity = U256::from(liquidity.0);
-        let product: U512 = liquidity.widening_mul(self.token0_x192);
-        let off = U512::from(liquidity);
-        let amount0: U512 = product.saturating_sub(off) >> 192;
-        if amount0 != (product + off + off) >> 192 {
+        let liquidity = U128::from(liquidity.0);
+        let product: Uint<384, 6> = liquidity.widening_mul(self.token0_x192);
+        let [_, _, below, a, b, c] = *product.as_limbs();
+        let amount0 = U256::from_limbs([a, b, c, 0]);
+        if below > u64::MAX - 2 || below == 0 && !amount0.is_zero() {
             return None;
         }
-        let product: U512 = liquidity.widening_mul(self.token1_x96);
-        Some((narrow(amount0)?, narrow(product >> 96)?))
+        let product: Uint<384, 6> = liquidity.widening_mul(self.token1_x96);
+        let amount1: Uint<384, 6> = product >> 96;
+        Some((Amount(amount0), U256::checked_from_limbs_slice(amount1.as_limbs()).map(Amount)?))
     }
 }
 
@@ -134,9 +136,13 @@ pub fn amount0(
 ) -> Option<Amount> {
     let liquidity_x96: U256 = U256::from(liquidity.0) << 96;
     let numerator: U512 = liquidity_x96.widening_mul(high.0.checked_sub(low.0)?);
+    if low.0.is_zero() {
+        return None;
+    }
     // Rounded twice the same way is rounded once by both: one division for two.
-    let both: U512 = high.0.widening_mul(low.0);
-    divide(numerator, both, rounding).and_then(narrow)
+    let (quotient, remainder) = numerator.div_rem(high.0.widening_mul(low.0));
+    let up = rounding == Rounding::Up && remainder.as_limbs().iter().any(|limb| *limb != 0);
+    narrow(quotient + U512::from(u8::from(up)))
 }
 
 /// token1 between two prices: `L * (high - low) / 2^96`, rounded.
@@ -154,15 +160,6 @@ pub fn amount1(
 
 /// The 96 fractional bits of a price.
 const MASK_X96: u128 = (1 << 96) - 1;
-
-fn divide(numerator: U512, denominator: U512, rounding: Rounding) -> Option<U512> {
-    if denominator.is_zero() {
-        return None;
-    }
-    let (quotient, remainder) = numerator.div_rem(denominator);
-    let up = rounding == Rounding::Up && !remainder.is_zero();
-    Some(quotient + U512::from(u8::from(up)))
-}
 
 fn narrow(wide: U512) -> Option<Amount> {
     U256::checked_from_limbs_slice(wide.as_limbs()).map(Amount)

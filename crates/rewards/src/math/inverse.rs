@@ -4,7 +4,7 @@ use alloy_primitives::{U256, U512};
 
 /// `1 / x` times 2^512, as `floor((2^512 - 1) / x)`: low by one at most. `None` of zero, which is no price.
 pub fn inverse_x512(x: U256) -> Option<U512> {
-    U512::MAX.checked_div(U512::from(x))
+    (!x.is_zero()).then(|| U512::MAX / U512::from(x))
 }
 
 #[cfg(test)]

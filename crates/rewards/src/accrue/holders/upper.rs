@@ -3,8 +3,8 @@
 //! It comes to `base + weight * growth`, with the growth inside its range. Where no vault cuts its weight that is
 //! `base + liquidity * (growth * 2^128)` modulo 2^1024. Of both terms only the upper 384 bits are
 //! looked at. What is left out below them, in units of the last bit that is kept, is less than `liquidity + 1`: the sum of what
-//! is kept is short of the whole by `liquidity` at most. Where both round down to the same units that is the figure, and where
-//! they do not, which takes a fraction within 2^-96 of a whole unit, all bits are counted.
+//! is kept is short of the whole by `liquidity` at most, which is below 2^128. So unless the 96 bits below the units are all
+//! ones, nothing carries into them, and that is the figure; where they are, all bits are counted.
 
 use alloy_primitives::{U128, U256, Uint};
 
@@ -17,6 +17,9 @@ type Bits = Uint<384, 6>;
 
 const LOWER_LIMBS: usize = Growth::LIMBS - Bits::LIMBS;
 const UNIT_BITS: usize = GROWTH_BITS - 64 * LOWER_LIMBS;
+
+/// The bits below the units that a liquidity does not reach.
+type Fraction = Uint<{ UNIT_BITS - U128::BITS }, 2>;
 
 /// The upper bits of a growth per liquidity.
 #[derive(Debug, Clone, Copy)]
@@ -68,9 +71,9 @@ fn units(base: Bits, liquidity: U128, PerLiquidity(growth): PerLiquidity) -> Opt
     multiply(&mut grown, growth.as_limbs(), liquidity.as_limbs());
     let margin = Bits::ONE << (UNIT_BITS - MARGIN_BITS);
     let least = Bits::from_limbs(grown).wrapping_add(base).wrapping_add(margin);
-    let most = least.wrapping_add(Bits::from(liquidity));
-    let units = |bits: Bits| bits >> UNIT_BITS;
-    (units(least) == units(most)).then(|| Amount(units(least).to()))
+    let units: Bits = least >> UNIT_BITS;
+    let fraction: Bits = least >> U128::BITS;
+    (fraction.wrapping_to::<Fraction>() != Fraction::MAX).then(|| Amount(units.to()))
 }
 
 fn upper(growth: Growth) -> Bits {
@@ -151,7 +154,7 @@ mod tests {
             ("a unit with the margin", 1, unit - margin, Some(1)),
             ("less by the last bit of all", 1, below(0), None),
             ("less by the last that is kept", 1, below(lowest_kept), None),
-            ("less by the next", 1, below(lowest_kept + 1), Some(0)),
+            ("little liquidity, as if it were much", 1, below(lowest_kept + 128), None),
             ("much liquidity", u128::MAX, below(lowest_kept + 127), None),
             ("less than it leaves open", u128::MAX, below(lowest_kept + 129), Some(0)),
             ("nothing", u128::MAX, Growth::ZERO, Some(0)),
