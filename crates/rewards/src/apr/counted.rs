@@ -16,6 +16,8 @@ use crate::unit::{Amount, Liquidity, Tick, TickRange};
 pub struct Counted {
     /// By the position's index.
     positions: Vec<Known>,
+    /// Of each, which change of its liquidity was counted last.
+    changes: Vec<u32>,
     places: HashMap<TickRange, u32>,
     ranges: Vec<Range>,
     /// What those hold whose range the price stands aside of.
@@ -82,12 +84,14 @@ impl Counted {
         let Some(price) = ledger.price() else { return };
         let now = Now { price, inverted: Inverted::of(price.sqrt_price_x96) };
         self.positions.resize(ledger.positions().len(), Known::default());
+        self.changes.resize(ledger.positions().len(), 0);
         for place in 0..self.ranges.len() {
             self.look_at(place, &now);
         }
-        for (index, position) in ledger.positions().iter().enumerate() {
-            if position.liquidity != self.positions[index].liquidity {
-                self.take_up(index, position, &now);
+        for (index, changes) in ledger.changes().iter().enumerate() {
+            if self.changes[index] != *changes {
+                self.changes[index] = *changes;
+                self.take_up(index, &ledger.positions()[index], &now);
             }
         }
         self.count_in_range(&now);

@@ -37,6 +37,8 @@ pub struct ConcentratedLedger {
     near: Near,
     positions: Vec<Position>,
     #[serde(skip_serializing)]
+    changes: Changes,
+    #[serde(skip_serializing)]
     index: Index,
     facts: PoolFacts,
     fees: FeeBook,
@@ -92,8 +94,21 @@ impl PartialEq for Near {
 
 impl Eq for Near {}
 
+/// How often each position's liquidity has changed, modulo 2^32, for who brings something up to date by it: apart from the
+/// positions, since all of these are looked at. It says nothing of what a ledger holds, so it makes no two differ.
+#[derive(Debug, Clone, Default)]
+struct Changes(Vec<u32>);
+
+impl PartialEq for Changes {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Changes {}
+
 /// What is kept of a ledger, in the order of its fields: all but the index, which follows from the positions, and what follows
-/// from the ticks.
+/// from the ticks, or from how it came to be.
 #[derive(Deserialize)]
 struct Stored {
     price: Option<Price>,
@@ -172,6 +187,11 @@ impl ConcentratedLedger {
     /// Every position ever seen, by [`PositionIndex`].
     pub fn positions(&self) -> &[Position] {
         &self.positions
+    }
+
+    /// By position: a number that is another one whenever its liquidity has changed; zero of one that never had any.
+    pub(crate) fn changes(&self) -> &[u32] {
+        &self.changes.0
     }
 
     /// The position that `holding` names.
@@ -279,6 +299,7 @@ impl ConcentratedLedger {
             Holding::Own { owner, .. } | Holding::Share { owner } => owner,
         };
         self.positions.push(Position { holding, range, liquidity: Liquidity(0), holder });
+        self.changes.0.push(0);
         self.index.insert(PositionIndex(count), &self.positions);
         PositionIndex(count)
     }
@@ -286,6 +307,9 @@ impl ConcentratedLedger {
     fn set_liquidity(&mut self, index: PositionIndex, liquidity: Liquidity) -> Change {
         let position = &mut self.positions[index.as_usize()];
         position.liquidity = liquidity;
+        let changes = &mut self.changes.0[index.as_usize()];
+        // Zero is for those that never changed.
+        *changes = changes.checked_add(1).unwrap_or(1);
         stake(index, position)
     }
 
@@ -369,6 +393,7 @@ impl From<Stored> for ConcentratedLedger {
             ticks,
             near: Near::default(),
             index: Index::of(&positions),
+            changes: Changes(vec![1; positions.len()]),
             positions,
             facts,
             fees,

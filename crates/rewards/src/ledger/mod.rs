@@ -166,18 +166,18 @@ fn add(sums: &mut Vec<Amount>, token: usize, amount: U256) {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Ledger {
     /// Ranges of ticks.
-    Concentrated(ConcentratedLedger),
+    Concentrated(Box<ConcentratedLedger>),
     /// Shares of the whole.
-    Pooled(PooledLedger),
+    Pooled(Box<PooledLedger>),
 }
 
 impl Ledger {
     /// The ledger of a pool before its first event.
     pub fn new(pool: &Pool) -> Self {
         if pool.venue.is_concentrated() {
-            Self::Concentrated(ConcentratedLedger::new(&pool.facts))
+            Self::Concentrated(Box::new(ConcentratedLedger::new(&pool.facts)))
         } else {
-            Self::Pooled(PooledLedger::new(pool.venue, &pool.facts))
+            Self::Pooled(Box::new(PooledLedger::new(pool.venue, &pool.facts)))
         }
     }
 
