@@ -41,21 +41,30 @@ pub(super) type Numbered<T> = (u64, T);
 
 /// The answers of a batch in which nothing went wrong.
 pub(super) fn batch<T: Item>(text: &str) -> Option<Vec<Numbered<T>>> {
+    let fields: [Field<Answer<T>>; 3] = [
+        (r#""jsonrpc":"#, |answer, rest| once(&mut answer.version, rest.take("\"2.0\"")?)),
+        (r#""id":"#, |answer, rest| once(&mut answer.id, rest.decimal()?)),
+        (r#""result":"#, |answer, rest| once(&mut answer.result, T::read(rest)?)),
+    ];
     let mut rest = Rest(text);
     let mut answers = Vec::new();
     rest.list(|rest| {
-        let (mut version, mut id, mut result) = (None, None, None);
-        rest.object(|rest, key| match key {
-            "jsonrpc" => once(&mut version, rest.take("\"2.0\"")?),
-            "id" => once(&mut id, rest.decimal()?),
-            "result" => once(&mut result, T::read(rest)?),
-            _ => None,
-        })?;
-        answers.push((id?, result?));
+        let mut answer = Answer { version: None, id: None, result: None };
+        rest.object(&fields, &mut answer)?;
+        answers.push((answer.id?, answer.result?));
         Some(())
     })?;
     rest.0.is_empty().then_some(answers)
 }
+
+struct Answer<T> {
+    version: Option<()>,
+    id: Option<u64>,
+    result: Option<T>,
+}
+
+/// A field of an object: its key as it stands there, and how its value is read.
+type Field<T> = (&'static str, fn(&mut T, &mut Rest<'_>) -> Option<()>);
 
 /// Each field stands there once.
 fn once<T>(field: &mut Option<T>, value: T) -> Option<()> {
@@ -71,16 +80,23 @@ impl<'a> Rest<'a> {
         Some(())
     }
 
-    /// `{"key":value,...}`; `field` reads the value behind each key.
-    fn object(&mut self, mut field: impl FnMut(&mut Self, &str) -> Option<()>) -> Option<()> {
-        let mut before = "{\"";
-        while self.take(before).is_some() {
-            let key = self.word()?;
-            self.take(":")?;
-            field(self, key)?;
-            before = ",\"";
+    fn take_char(&mut self, expected: char) -> Option<()> {
+        self.0 = self.0.strip_prefix(expected)?;
+        Some(())
+    }
+
+    /// `{"key":value,...}`, of these fields. Each is looked for from the one behind the last: nodes write them in one order,
+    /// most of them in that of `fields`.
+    fn object<T>(&mut self, fields: &[Field<T>], object: &mut T) -> Option<()> {
+        let (mut before, mut next) = ('{', 0);
+        while self.take_char(before).is_some() {
+            let (earlier, later) = fields.split_at(next);
+            let mut places = (next..).zip(later).chain((0..).zip(earlier));
+            let (place, (_, read)) = places.find(|(_, (key, _))| self.take(key).is_some())?;
+            read(object, self)?;
+            (before, next) = (',', place + 1);
         }
-        self.take("}")
+        self.take_char('}')
     }
 
     /// `[item,...]`; `item` reads each.
@@ -148,6 +164,16 @@ impl<'a> Rest<'a> {
         self.take("\"")?;
         let (digits, rest) = self.0.split_once('"')?;
         self.0 = rest;
+        hex::decode(digits).ok().map(Bytes::from)
+    }
+
+    /// Bytes as contracts write them, in words of 32: the end is looked for where it can be.
+    fn words(&mut self) -> Option<Bytes> {
+        self.take("\"")?;
+        let mut ends = (2..self.0.len()).step_by(2 * 32);
+        let end = ends.find(|end| self.0.as_bytes()[*end] == b'"')?;
+        let (digits, rest) = self.0.split_at(end);
+        self.0 = &rest[1..];
         hex::decode(digits).ok().map(Bytes::from)
     }
 

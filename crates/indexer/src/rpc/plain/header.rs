@@ -1,79 +1,103 @@
 //! A header by its form.
 
 use alloy::consensus::Header;
-use alloy::primitives::{Address, Bloom, U256};
+use alloy::primitives::{Address, B64, B256, Bloom, Bytes, FixedBytes, U256};
 
-use super::{Item, Rest, once};
+use super::{Field, Item, Rest, once};
 use crate::rpc::wire::WholeHeader;
+
+#[derive(Default)]
+struct Read {
+    hash: Option<B256>,
+    parent_hash: Option<B256>,
+    ommers_hash: Option<B256>,
+    beneficiary: Option<FixedBytes<20>>,
+    state_root: Option<B256>,
+    transactions_root: Option<B256>,
+    receipts_root: Option<B256>,
+    logs_bloom: Option<FixedBytes<256>>,
+    difficulty: Option<u64>,
+    number: Option<u64>,
+    gas_limit: Option<u64>,
+    gas_used: Option<u64>,
+    timestamp: Option<u64>,
+    extra_data: Option<Bytes>,
+    mix_hash: Option<B256>,
+    nonce: Option<B64>,
+    base_fee_per_gas: Option<u64>,
+    withdrawals_root: Option<B256>,
+    blob_gas_used: Option<u64>,
+    excess_blob_gas: Option<u64>,
+    parent_beacon_block_root: Option<B256>,
+    requests_hash: Option<B256>,
+    // What stands beside a header's own fields.
+    size: Option<u64>,
+    total_difficulty: Option<u64>,
+    uncles: Option<()>,
+    transactions: Option<()>,
+    withdrawals: Option<()>,
+}
+
+const FIELDS: [Field<Read>; 27] = [
+    (r#""hash":"#, |header, rest| once(&mut header.hash, rest.fixed()?)),
+    (r#""parentHash":"#, |header, rest| once(&mut header.parent_hash, rest.fixed()?)),
+    (r#""sha3Uncles":"#, |header, rest| once(&mut header.ommers_hash, rest.fixed()?)),
+    (r#""miner":"#, |header, rest| once(&mut header.beneficiary, rest.fixed()?)),
+    (r#""stateRoot":"#, |header, rest| once(&mut header.state_root, rest.fixed()?)),
+    (r#""transactionsRoot":"#, |header, rest| once(&mut header.transactions_root, rest.fixed()?)),
+    (r#""receiptsRoot":"#, |header, rest| once(&mut header.receipts_root, rest.fixed()?)),
+    (r#""logsBloom":"#, |header, rest| once(&mut header.logs_bloom, rest.fixed()?)),
+    (r#""difficulty":"#, |header, rest| once(&mut header.difficulty, rest.number()?)),
+    (r#""number":"#, |header, rest| once(&mut header.number, rest.number()?)),
+    (r#""gasLimit":"#, |header, rest| once(&mut header.gas_limit, rest.number()?)),
+    (r#""gasUsed":"#, |header, rest| once(&mut header.gas_used, rest.number()?)),
+    (r#""timestamp":"#, |header, rest| once(&mut header.timestamp, rest.number()?)),
+    (r#""extraData":"#, |header, rest| once(&mut header.extra_data, rest.bytes()?)),
+    (r#""mixHash":"#, |header, rest| once(&mut header.mix_hash, rest.fixed()?)),
+    (r#""nonce":"#, |header, rest| once(&mut header.nonce, rest.fixed()?)),
+    (r#""baseFeePerGas":"#, |header, rest| once(&mut header.base_fee_per_gas, rest.number()?)),
+    (r#""withdrawalsRoot":"#, |header, rest| once(&mut header.withdrawals_root, rest.fixed()?)),
+    (r#""blobGasUsed":"#, |header, rest| once(&mut header.blob_gas_used, rest.number()?)),
+    (r#""excessBlobGas":"#, |header, rest| once(&mut header.excess_blob_gas, rest.number()?)),
+    (r#""parentBeaconBlockRoot":"#, |header, rest| once(&mut header.parent_beacon_block_root, rest.fixed()?)),
+    (r#""requestsHash":"#, |header, rest| once(&mut header.requests_hash, rest.fixed()?)),
+    (r#""size":"#, |header, rest| once(&mut header.size, rest.number()?)),
+    (r#""totalDifficulty":"#, |header, rest| once(&mut header.total_difficulty, rest.number()?)),
+    (r#""uncles":"#, |header, rest| once(&mut header.uncles, rest.skip_hashes()?)),
+    (r#""transactions":"#, |header, rest| once(&mut header.transactions, rest.skip_hashes()?)),
+    (r#""withdrawals":"#, |header, rest| once(&mut header.withdrawals, rest.skip_hashes()?)),
+];
 
 impl Item for WholeHeader {
     /// Only if it hashes to what is said beside it.
     fn read(rest: &mut Rest<'_>) -> Option<Self> {
-        let (mut hash, mut parent_hash, mut ommers_hash, mut beneficiary) = (None, None, None, None);
-        let (mut state_root, mut transactions_root, mut receipts_root) = (None, None, None);
-        let (mut logs_bloom, mut extra_data, mut mix_hash, mut nonce) = (None, None, None, None);
-        let (mut difficulty, mut number, mut timestamp) = (None, None, None);
-        let (mut gas_limit, mut gas_used, mut base_fee_per_gas) = (None, None, None);
-        let (mut withdrawals_root, mut blob_gas_used, mut excess_blob_gas) = (None, None, None);
-        let (mut parent_beacon_block_root, mut requests_hash) = (None, None);
-        // What stands beside a header's own fields.
-        let (mut size, mut total_difficulty) = (None, None);
-        let (mut uncles, mut transactions, mut withdrawals) = (None, None, None);
-        rest.object(|rest, key| match key {
-            "hash" => once(&mut hash, rest.fixed()?),
-            "parentHash" => once(&mut parent_hash, rest.fixed()?),
-            "sha3Uncles" => once(&mut ommers_hash, rest.fixed()?),
-            "miner" => once(&mut beneficiary, rest.fixed()?),
-            "stateRoot" => once(&mut state_root, rest.fixed()?),
-            "transactionsRoot" => once(&mut transactions_root, rest.fixed()?),
-            "receiptsRoot" => once(&mut receipts_root, rest.fixed()?),
-            "logsBloom" => once(&mut logs_bloom, rest.fixed()?),
-            "difficulty" => once(&mut difficulty, rest.number()?),
-            "number" => once(&mut number, rest.number()?),
-            "gasLimit" => once(&mut gas_limit, rest.number()?),
-            "gasUsed" => once(&mut gas_used, rest.number()?),
-            "timestamp" => once(&mut timestamp, rest.number()?),
-            "extraData" => once(&mut extra_data, rest.bytes()?),
-            "mixHash" => once(&mut mix_hash, rest.fixed()?),
-            "nonce" => once(&mut nonce, rest.fixed()?),
-            "baseFeePerGas" => once(&mut base_fee_per_gas, rest.number()?),
-            "withdrawalsRoot" => once(&mut withdrawals_root, rest.fixed()?),
-            "blobGasUsed" => once(&mut blob_gas_used, rest.number()?),
-            "excessBlobGas" => once(&mut excess_blob_gas, rest.number()?),
-            "parentBeaconBlockRoot" => once(&mut parent_beacon_block_root, rest.fixed()?),
-            "requestsHash" => once(&mut requests_hash, rest.fixed()?),
-            "size" => once(&mut size, rest.number()?),
-            "totalDifficulty" => once(&mut total_difficulty, rest.number()?),
-            "uncles" => once(&mut uncles, rest.skip_hashes()?),
-            "transactions" => once(&mut transactions, rest.skip_hashes()?),
-            "withdrawals" => once(&mut withdrawals, rest.skip_hashes()?),
-            _ => None,
-        })?;
+        let mut read = Read::default();
+        rest.object(&FIELDS, &mut read)?;
         let fields = Header {
-            parent_hash: parent_hash?,
-            ommers_hash: ommers_hash?,
-            beneficiary: Address(beneficiary?),
-            state_root: state_root?,
-            transactions_root: transactions_root?,
-            receipts_root: receipts_root?,
-            logs_bloom: Bloom(logs_bloom?),
-            difficulty: U256::from(difficulty?),
-            number: number?,
-            gas_limit: gas_limit?,
-            gas_used: gas_used?,
-            timestamp: timestamp?,
-            extra_data: extra_data?,
-            mix_hash: mix_hash?,
-            nonce: nonce?,
-            base_fee_per_gas,
-            withdrawals_root,
-            blob_gas_used,
-            excess_blob_gas,
-            parent_beacon_block_root,
-            requests_hash,
+            parent_hash: read.parent_hash?,
+            ommers_hash: read.ommers_hash?,
+            beneficiary: Address(read.beneficiary?),
+            state_root: read.state_root?,
+            transactions_root: read.transactions_root?,
+            receipts_root: read.receipts_root?,
+            logs_bloom: Bloom(read.logs_bloom?),
+            difficulty: U256::from(read.difficulty?),
+            number: read.number?,
+            gas_limit: read.gas_limit?,
+            gas_used: read.gas_used?,
+            timestamp: read.timestamp?,
+            extra_data: read.extra_data?,
+            mix_hash: read.mix_hash?,
+            nonce: read.nonce?,
+            base_fee_per_gas: read.base_fee_per_gas,
+            withdrawals_root: read.withdrawals_root,
+            blob_gas_used: read.blob_gas_used,
+            excess_blob_gas: read.excess_blob_gas,
+            parent_beacon_block_root: read.parent_beacon_block_root,
+            requests_hash: read.requests_hash,
             ..Header::default()
         };
-        WholeHeader::of(&fields, hash?)
+        WholeHeader::of(&fields, read.hash?)
     }
 }
 
