@@ -25,7 +25,7 @@ pub(super) struct Batch {
 const RANGES_MAX: usize = 32;
 
 /// So many times as much a batch holds at most, where the one before takes longer to be written than it to be folded.
-const GROWS_TO: usize = 2;
+const GROWS_TO: usize = 3;
 
 /// A whole batch, ready for its transaction.
 pub(super) struct Closed {
@@ -200,8 +200,8 @@ mod tests {
 
     #[test]
     fn a_batch_grows_while_the_one_before_is_written_and_no_further() {
-        assert_eq!((full_after(5, false), full_after(5, true)), (2, 4), "by events");
-        assert_eq!((full_after(0, false), full_after(0, true)), (32, 64), "by ranges");
+        assert_eq!((full_after(5, false), full_after(5, true)), (2, 6), "by events");
+        assert_eq!((full_after(0, false), full_after(0, true)), (32, 96), "by ranges");
     }
 
     #[test]

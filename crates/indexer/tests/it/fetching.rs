@@ -227,7 +227,7 @@ async fn a_near_node_is_asked_for_some_thousand_logs_and_a_far_one_for_all_that_
 async fn few_ranges_are_held_that_nobody_takes() {
     let (far, near) = (Arc::new(chain()), Arc::new(busy_chain(20_000)));
     for (node, in_flight, held_max) in
-        [(&far, 4, 4), (&far, 3, 3), (&far, 1, 1), (&near, 5, 2), (&near, 4, 2), (&near, 3, 2), (&near, 1, 1)]
+        [(&far, 4, 4), (&far, 3, 3), (&far, 1, 1), (&near, 5, 3), (&near, 4, 3), (&near, 2, 2), (&near, 1, 1)]
     {
         node.asked.lock().unwrap().clear();
         let mut ranges = ranges_by(node, 20_000, 500, in_flight);
