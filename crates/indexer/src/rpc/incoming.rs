@@ -162,11 +162,13 @@ impl<K> Incoming<K> {
 
     fn item<T: Item>(&mut self, text: &str, keep: &impl Fn(T) -> Option<K>) -> Result<bool, Error> {
         let rest = &text[self.read..];
-        // A number at the end may go on.
         let read = match plain::item(rest) {
+            // It is cut, and would be read to there for nothing.
+            None if rest.starts_with('{') && !rest.contains('}') => None,
             None => value(rest)?,
             read => read,
         };
+        // A number at the end may go on.
         let Some((item, bytes)) = read.filter(|(_, bytes)| *bytes < rest.len()) else {
             self.worth_trying = 2 * rest.len();
             return Ok(false);
@@ -376,6 +378,8 @@ mod tests {
             (r#"{"result":[1,2"#, "eof"),
             (r#"{"result":["#, "eof"),
             (r#"{"result":["cut"#, "eof"),
+            (r#"{"result":[{"cut":1"#, "eof"),
+            (r#"{"result":[{"cut" 1}]}"#, "syntax"),
         ];
         for (answer, expected) in cases {
             for piece in 1..=answer.len() {
