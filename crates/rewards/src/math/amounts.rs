@@ -111,8 +111,8 @@ impl UnitHoldings {
     /// fit 256 bits.
     ///
     /// token0 is `liquidity * 2^96 (1/low - 1/high)`, from which the product is off by less than one `liquidity / 2^192` down
-    /// and two up. Liquidity is below 2^128, so of the 64 bits below the units one at most is taken off or two put to: unless
-    /// those are next to none or all, the units are known.
+    /// and two up. Liquidity is below 2^128, so that takes at most one off the 64 bits below the units, or adds two to them: unless
+    /// they are next to none or to all ones, the units are known.
     pub fn times(&self, liquidity: Liquidity) -> Option<(Amount, Amount)> {
         let liquidity = U128::from(liquidity.0);
         let product: Uint<384, 6> = liquidity.widening_mul(self.token0_x192);
@@ -163,4 +163,37 @@ const MASK_X96: u128 = (1 << 96) - 1;
 
 fn narrow(wide: U512) -> Option<Amount> {
     U256::checked_from_limbs_slice(wide.as_limbs()).map(Amount)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is off by one unit of liquidity down and two up may be another amount where the bits below the units are few or many.
+    #[test]
+    fn a_product_next_to_a_whole_amount_is_not_told() {
+        let (one, below): (U256, U256) = (U256::ONE << 192, U256::ONE << 128);
+        let cases = [
+            ("one", one, None),
+            ("one, and less than liquidity may take off", one + below - U256::ONE, None),
+            ("one, and what it may not take away", one + below, Some(1)),
+            ("two, but for what liquidity may add", one + one - below - below, None),
+            ("two, but for more than that", one + one - below - below - below, Some(1)),
+            ("nothing", U256::ZERO, Some(0)),
+            ("hardly anything", below - U256::ONE, Some(0)),
+            ("all but one", one - below - below, None),
+        ];
+        for (name, token0_x192, expected) in cases {
+            let told = UnitHoldings { token0_x192, token1_x96: U256::ZERO }.times(Liquidity(1));
+            let expected = expected.map(|units: u64| (Amount(U256::from(units)), Amount::ZERO));
+            assert_eq!(told, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_amount_of_more_than_256_bits_is_not_told() {
+        let most = UnitHoldings { token0_x192: U256::ZERO, token1_x96: U256::MAX };
+        assert_eq!(most.times(Liquidity(u128::MAX)), None);
+        assert!(most.times(Liquidity(1)).is_some());
+    }
 }
