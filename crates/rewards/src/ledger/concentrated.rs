@@ -94,8 +94,9 @@ impl PartialEq for Near {
 
 impl Eq for Near {}
 
-/// How often each position's liquidity has changed, modulo 2^32, for who brings something up to date by it: apart from the
-/// positions, since all of these are looked at. It says nothing of what a ledger holds, so it makes no two differ.
+/// A number for each position that is another one whenever its liquidity has changed, for who brings something up to date by it:
+/// apart from the positions, since all of these are looked at. It says nothing of what a ledger holds, so it makes no two differ.
+/// Zero is for those that never changed, as far as whoever begins to look knows: a ledger that was stored begins above it.
 #[derive(Debug, Clone, Default)]
 struct Changes(Vec<u32>);
 
@@ -189,7 +190,7 @@ impl ConcentratedLedger {
         &self.positions
     }
 
-    /// By position: a number that is another one whenever its liquidity has changed; zero of one that never had any.
+    /// By position: a number that is another one whenever its liquidity has changed, and zero only before the first time.
     pub(crate) fn changes(&self) -> &[u32] {
         &self.changes.0
     }
@@ -308,7 +309,6 @@ impl ConcentratedLedger {
         let position = &mut self.positions[index.as_usize()];
         position.liquidity = liquidity;
         let changes = &mut self.changes.0[index.as_usize()];
-        // Zero is for those that never changed.
         *changes = changes.checked_add(1).unwrap_or(1);
         stake(index, position)
     }

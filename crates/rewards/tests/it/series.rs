@@ -4,6 +4,7 @@ use accrual_rewards::campaign::{Campaign, Scoring};
 use accrual_rewards::ledger::Totals;
 use accrual_rewards::price::{Quotes, Source, Sources, usd};
 use accrual_rewards::series::{Hours, Points, PoolPoint, boundaries, daily, points};
+use accrual_rewards::tracker::PoolTracker;
 use accrual_rewards::unit::{Amount, UnixSeconds};
 
 use crate::small::{self, ALICE, BOB, CAROL, ONE, Small, TOKEN0, TOKEN1, campaign, range, units};
@@ -29,7 +30,7 @@ fn hours_that_are_due() {
 
 /// The rows of a small history, however its events are cut into batches.
 fn rows(small: &Small, campaigns: Vec<accrual_rewards::campaign::Campaign>) -> Vec<Points> {
-    let mut tracker = accrual_rewards::tracker::PoolTracker::new(small::pool(Vec::new()), campaigns);
+    let mut tracker = PoolTracker::new(small::pool(Vec::new()), campaigns);
     let (mut rows, mut hours) = (Vec::new(), Hours::default());
     for event in &small.events {
         for at in boundaries(tracker.last_at(), event.block_at) {
@@ -40,6 +41,19 @@ fn rows(small: &Small, campaigns: Vec<accrual_rewards::campaign::Campaign>) -> V
         tracker.apply(event).unwrap();
     }
     rows
+}
+
+#[test]
+fn a_tracker_that_was_stored_tells_the_same_hour() {
+    let campaign = campaign(7200, 7200);
+    let mut small = Small::new(vec![campaign.clone()], Vec::new(), 3000, 0);
+    small.add(ALICE, range(-600, 600), 1_000_000).at(8000).add(BOB, range(600, 1200), 1_000_000).swap(10);
+    let mut tracker = PoolTracker::new(small::pool(Vec::new()), vec![campaign]);
+    small.events.iter().for_each(|event| tracker.apply(event).unwrap());
+    let stored: PoolTracker = postcard::from_bytes(&postcard::to_stdvec(&tracker).unwrap()).unwrap();
+    let hour = points(&tracker, UnixSeconds(10_800)).unwrap().unwrap();
+    assert_eq!(hour.pool.positions, 2);
+    assert_eq!(points(&stored, UnixSeconds(10_800)).unwrap().unwrap(), hour);
 }
 
 #[test]
