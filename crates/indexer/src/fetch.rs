@@ -61,8 +61,8 @@ pub struct Fetched {
 /// The first range has at most so many blocks, each after it at most twice as many.
 const FIRST_RANGE_BLOCKS_MAX: u64 = 1_000;
 
-/// So many ranges of a near node lie in memory, asked for or waiting for their turn: one is read
-/// while one is folded, and one waits, so that neither stands still where the other takes longer for once.
+/// So many ranges of a near node lie in memory, asked for or waiting for their turn: one is read while
+/// one is folded, and one waits, so that neither stands still where the other takes longer for once.
 const RANGES_OF_NEAR_MAX: usize = 3;
 
 /// What is fetched for whom.
