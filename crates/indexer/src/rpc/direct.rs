@@ -221,7 +221,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, TransportError> {
 
 /// Reads a batch's answers, by their form where they have it.
 fn parse_batch<T: Item>(body: &[u8]) -> Result<Vec<Reply<T>>, TransportError> {
-    match std::str::from_utf8(body).ok().and_then(plain::batch) {
+    match plain::batch(body) {
         Some(answers) => Ok(answers.into_iter().map(|(id, result)| Reply::of(id, result)).collect()),
         None => parse(body),
     }

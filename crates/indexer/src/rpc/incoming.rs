@@ -5,7 +5,7 @@
 //! one envelope with an empty list, by the one reader that all answers go through. An answer whose result is no list, or comes
 //! before the rest in a form that is not looked for here, is kept whole.
 
-use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Deserializer, Error};
 
 use super::plain::{self, Item};
@@ -13,15 +13,16 @@ use super::plain::{self, Item};
 /// An envelope is shorter than that before its result.
 const HEAD_BYTES_MAX: usize = 1024;
 
-/// So much is copied and read at once: it is still in the processor's nearest cache then.
-const PIECE_BYTES: usize = 16 * 1024;
+/// So much is put behind what was cut, at once: most items end within it.
+const PIECE_BYTES: usize = 2 * 1024;
 
 /// An answer of which the beginning has come in.
 #[derive(Debug)]
 pub(super) struct Incoming<K> {
     place: Place,
-    /// What came in and is not read yet, from `read` on.
-    text: Vec<u8>,
+    /// What came in and is not read, as it was cut. All else is read where it lies.
+    cut: Vec<u8>,
+    /// How far what is being read is read.
     read: usize,
     /// An item that was not whole is tried again when so much of it is there: at twice as much, so that a long one that comes
     /// in many parts is not read anew with each.
@@ -64,7 +65,7 @@ impl<K> Incoming<K> {
     pub(super) fn new(bytes: usize) -> Self {
         Self {
             place: Place::Head,
-            text: Vec::new(),
+            cut: Vec::new(),
             read: 0,
             worth_trying: 0,
             envelope: Vec::new(),
@@ -78,31 +79,52 @@ impl<K> Incoming<K> {
     ///
     /// # Errors
     /// An item is none, the list is not well formed, or this is no text.
-    pub(super) fn take<T: Item>(&mut self, part: &[u8], keep: impl Fn(T) -> Option<K>) -> Result<(), Error> {
-        for piece in part.chunks(PIECE_BYTES) {
-            self.text.drain(..std::mem::take(&mut self.read));
-            self.text.extend_from_slice(piece);
-            if self.text.len() >= self.worth_trying {
-                self.read_on(&keep)?;
+    pub(super) fn take<T: Item>(
+        &mut self,
+        mut part: &[u8],
+        keep: impl Fn(T) -> Option<K>,
+    ) -> Result<(), Error> {
+        while !self.cut.is_empty() && !part.is_empty() {
+            let before = self.cut.len();
+            let (piece, later) = part.split_at(part.len().min(PIECE_BYTES));
+            self.cut.extend_from_slice(piece);
+            if self.cut.len() >= self.worth_trying {
+                let text = std::mem::take(&mut self.cut);
+                self.read_on(&text, &keep)?;
+                self.cut = text;
+                if let Some(of_part) = self.read.checked_sub(before) {
+                    self.cut.clear();
+                    part = &part[of_part..];
+                    break;
+                }
+                self.cut.drain(..self.read);
             }
+            part = later;
         }
+        self.read_on(part, &keep)?;
+        self.cut.extend_from_slice(&part[self.read..]);
         Ok(())
     }
 
-    fn read_on<T: Item>(&mut self, keep: impl Fn(T) -> Option<K>) -> Result<(), Error> {
-        let text = std::mem::take(&mut self.text);
-        let done = whole_characters(&text).and_then(|whole| {
-            while self.step(whole, &keep)? {}
-            Ok(())
-        });
-        self.text = text;
+    /// Reads as far as `text` goes, which nothing stands before that is not read.
+    fn read_on<T: Item>(&mut self, text: &[u8], keep: &impl Fn(T) -> Option<K>) -> Result<(), Error> {
+        self.read = 0;
+        let done = loop {
+            match self.step(text, keep) {
+                Ok(true) => {}
+                Ok(false) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        if done.is_err() {
+            text[self.read..].clone_into(&mut self.cut);
+        }
         done
     }
 
     /// The beginning of what is not read, for who is told what is wrong with it.
     pub(super) fn unread(&self) -> String {
-        let rest = &self.text[self.read..];
-        String::from_utf8_lossy(&rest[..rest.len().min(200)]).into_owned()
+        String::from_utf8_lossy(&self.cut[..self.cut.len().min(200)]).into_owned()
     }
 
     /// The envelope with an empty list, if it had one, and what was kept of the list's items.
@@ -113,10 +135,11 @@ impl<K> Incoming<K> {
         mut self,
         keep: impl Fn(T) -> Option<K>,
     ) -> Result<(Vec<u8>, Vec<K>), Error> {
-        self.read_on(keep)?;
+        let text = std::mem::take(&mut self.cut);
+        self.read_on(&text, &keep)?;
         match self.place {
             Place::Head | Place::Rest => {
-                self.envelope.extend_from_slice(&self.text[self.read..]);
+                self.envelope.extend_from_slice(&text[self.read..]);
                 Ok((self.envelope, self.kept))
             }
             // The reader says so in its own words.
@@ -127,7 +150,7 @@ impl<K> Incoming<K> {
     }
 
     /// Reads one thing; whether there may be more to read.
-    fn step<T: Item>(&mut self, text: &str, keep: &impl Fn(T) -> Option<K>) -> Result<bool, Error> {
+    fn step<T: Item>(&mut self, text: &[u8], keep: &impl Fn(T) -> Option<K>) -> Result<bool, Error> {
         match self.place {
             Place::Head => {
                 let rest = &text[self.read..];
@@ -137,7 +160,7 @@ impl<K> Incoming<K> {
                     Head::Open if rest.len() > HEAD_BYTES_MAX => (0, Place::Rest),
                     Head::Open => return Ok(false),
                 };
-                self.envelope.extend_from_slice(&rest.as_bytes()[..bytes]);
+                self.envelope.extend_from_slice(&rest[..bytes]);
                 self.go(bytes, place);
             }
             Place::Item { is_first } => match self.next_byte(text) {
@@ -152,7 +175,7 @@ impl<K> Incoming<K> {
                 Some(_) => return Err(ill_formed(&text[self.read..])),
             },
             Place::Rest => {
-                self.envelope.extend_from_slice(&text.as_bytes()[self.read..]);
+                self.envelope.extend_from_slice(&text[self.read..]);
                 self.go(text.len() - self.read, Place::Rest);
                 return Ok(false);
             }
@@ -160,11 +183,11 @@ impl<K> Incoming<K> {
         Ok(true)
     }
 
-    fn item<T: Item>(&mut self, text: &str, keep: &impl Fn(T) -> Option<K>) -> Result<bool, Error> {
+    fn item<T: Item>(&mut self, text: &[u8], keep: &impl Fn(T) -> Option<K>) -> Result<bool, Error> {
         let rest = &text[self.read..];
         let read = match plain::item(rest) {
             // It is cut, and would be read to there for nothing.
-            None if rest.starts_with('{') && !rest.contains('}') => None,
+            None if rest.starts_with(b"{") && !rest.contains(&b'}') => None,
             None => value(rest)?,
             read => read,
         };
@@ -186,7 +209,7 @@ impl<K> Incoming<K> {
         Ok(true)
     }
 
-    fn next_byte(&mut self, text: &str) -> Option<u8> {
+    fn next_byte(&mut self, text: &[u8]) -> Option<u8> {
         let mut at = self.read;
         let next = skip_space(text, &mut at);
         self.go(at - self.read, self.place);
@@ -198,27 +221,15 @@ impl<K> Incoming<K> {
     }
 }
 
-/// As far as it is text. It is checked once, instead of each of its strings.
-fn whole_characters(bytes: &[u8]) -> Result<&str, Error> {
-    match std::str::from_utf8(bytes) {
-        // A character is cut at the end.
-        Err(error) if error.error_len().is_none() => {
-            let (whole, _) = bytes.split_at(error.valid_up_to());
-            std::str::from_utf8(whole).map_err(Error::custom)
-        }
-        checked => checked.map_err(Error::custom),
-    }
-}
-
 /// What the reader says of a list that goes on like this behind an item.
-fn ill_formed(rest: &str) -> Error {
-    let list: String = "[0 ".chars().chain(rest.chars().take(100)).collect();
-    serde_json::from_str::<Vec<IgnoredAny>>(&list).expect_err("there is neither a comma nor the end")
+fn ill_formed(rest: &[u8]) -> Error {
+    let list = [&b"[0 "[..], &rest[..rest.len().min(100)]].concat();
+    serde_json::from_slice::<Vec<IgnoredAny>>(&list).expect_err("there is neither a comma nor the end")
 }
 
 /// The value at the beginning of `text` and its length; `None` where it is not whole yet.
-fn value<T: DeserializeOwned>(text: &str) -> Result<Option<(T, usize)>, Error> {
-    let mut values = Deserializer::from_str(text).into_iter();
+fn value<T: DeserializeOwned>(text: &[u8]) -> Result<Option<(T, usize)>, Error> {
+    let mut values = Deserializer::from_slice(text).into_iter();
     match values.next().transpose() {
         Ok(value) => Ok(value.map(|value| (value, values.byte_offset()))),
         Err(error) if error.is_eof() => Ok(None),
@@ -227,7 +238,7 @@ fn value<T: DeserializeOwned>(text: &str) -> Result<Option<(T, usize)>, Error> {
 }
 
 /// Looks for the list in `{"jsonrpc": "2.0", "id": 0, "result": [`, whatever stands before the result.
-fn head(text: &str) -> Head {
+fn head(text: &[u8]) -> Head {
     let mut at = 0;
     let mut is_first = true;
     loop {
@@ -259,7 +270,7 @@ fn head(text: &str) -> Head {
 }
 
 /// Reads a value that does not end with the text.
-fn skip<T: DeserializeOwned>(text: &str, at: &mut usize) -> Result<T, Head> {
+fn skip<T: DeserializeOwned>(text: &[u8], at: &mut usize) -> Result<T, Head> {
     match value(&text[*at..]) {
         Ok(Some((value, bytes))) if *at + bytes < text.len() => {
             *at += bytes;
@@ -271,10 +282,10 @@ fn skip<T: DeserializeOwned>(text: &str, at: &mut usize) -> Result<T, Head> {
 }
 
 /// The next byte that is no space.
-fn skip_space(text: &str, at: &mut usize) -> Option<u8> {
+fn skip_space(text: &[u8], at: &mut usize) -> Option<u8> {
     let is_space = |byte: &&u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
-    *at += text.as_bytes()[*at..].iter().take_while(is_space).count();
-    text.as_bytes().get(*at).copied()
+    *at += text[*at..].iter().take_while(is_space).count();
+    text.get(*at).copied()
 }
 
 #[cfg(test)]

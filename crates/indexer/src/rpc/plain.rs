@@ -30,7 +30,7 @@ impl<T: Item> Item for Option<T> {
 }
 
 /// The item at the beginning of `text` and how many bytes it takes, where its form tells.
-pub(super) fn item<T: Item>(text: &str) -> Option<(T, usize)> {
+pub(super) fn item<T: Item>(text: &[u8]) -> Option<(T, usize)> {
     let mut rest = Rest(text);
     let item = T::read(&mut rest)?;
     Some((item, text.len() - rest.0.len()))
@@ -40,11 +40,11 @@ pub(super) fn item<T: Item>(text: &str) -> Option<(T, usize)> {
 pub(super) type Numbered<T> = (u64, T);
 
 /// The answers of a batch in which nothing went wrong.
-pub(super) fn batch<T: Item>(text: &str) -> Option<Vec<Numbered<T>>> {
+pub(super) fn batch<T: Item>(text: &[u8]) -> Option<Vec<Numbered<T>>> {
     let fields: [Field<Answer<T>>; 3] = [
-        (r#""jsonrpc":"#, |answer, rest| once(&mut answer.version, rest.take("\"2.0\"")?)),
-        (r#""id":"#, |answer, rest| once(&mut answer.id, rest.decimal()?)),
-        (r#""result":"#, |answer, rest| once(&mut answer.result, T::read(rest)?)),
+        |answer, rest| rest.field(r#""jsonrpc":"#, &mut answer.version, |rest| rest.take("\"2.0\"")),
+        |answer, rest| rest.field(r#""id":"#, &mut answer.id, Rest::decimal),
+        |answer, rest| rest.field(r#""result":"#, &mut answer.result, T::read),
     ];
     let mut rest = Rest(text);
     let mut answers = Vec::new();
@@ -63,40 +63,53 @@ struct Answer<T> {
     result: Option<T>,
 }
 
-/// A field of an object: its key as it stands there, and how its value is read.
-type Field<T> = (&'static str, fn(&mut T, &mut Rest<'_>) -> Option<()>);
+/// Reads one field of an object, as [`Rest::field`] does. Its key is told by the function and not beside it: so many letters
+/// that are known are compared at once, and not one after the other.
+type Field<T> = fn(&mut T, &mut Rest<'_>) -> Option<bool>;
 
-/// Each field stands there once.
-fn once<T>(field: &mut Option<T>, value: T) -> Option<()> {
-    field.replace(value).is_none().then_some(())
-}
-
-/// What is not read yet.
-pub(super) struct Rest<'a>(&'a str);
+/// What is not read yet. Letters are looked at as bytes: all that is read here is of ASCII, and whoever wants more of a text than
+/// that is not served here.
+pub(super) struct Rest<'a>(&'a [u8]);
 
 impl<'a> Rest<'a> {
     fn take(&mut self, expected: &str) -> Option<()> {
-        self.0 = self.0.strip_prefix(expected)?;
+        self.0 = self.0.strip_prefix(expected.as_bytes())?;
         Some(())
     }
 
-    fn take_char(&mut self, expected: char) -> Option<()> {
-        self.0 = self.0.strip_prefix(expected)?;
+    fn take_byte(&mut self, expected: u8) -> Option<()> {
+        self.0 = self.0.strip_prefix(&[expected])?;
         Some(())
     }
 
     /// `{"key":value,...}`, of these fields. Each is looked for from the one behind the last: nodes write them in one order,
     /// most of them in that of `fields`.
     fn object<T>(&mut self, fields: &[Field<T>], object: &mut T) -> Option<()> {
-        let (mut before, mut next) = ('{', 0);
-        while self.take_char(before).is_some() {
-            let (earlier, later) = fields.split_at(next);
-            let mut places = (next..).zip(later).chain((0..).zip(earlier));
-            let (place, (_, read)) = places.find(|(_, (key, _))| self.take(key).is_some())?;
-            read(object, self)?;
-            (before, next) = (',', place + 1);
+        let (mut before, mut next) = (b'{', 0);
+        while self.take_byte(before).is_some() {
+            let mut places = (next..fields.len()).chain(0..next);
+            let place = loop {
+                let place = places.next()?;
+                if fields[place](object, self)? {
+                    break place;
+                }
+            };
+            (before, next) = (b',', place + 1);
         }
-        self.take_char('}')
+        self.take_byte(b'}')
+    }
+
+    /// Whether `key` stands there; its value is read then, once.
+    fn field<T>(
+        &mut self,
+        key: &str,
+        field: &mut Option<T>,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<bool> {
+        if self.take(key).is_none() {
+            return Some(false);
+        }
+        field.replace(read(self)?).is_none().then_some(true)
     }
 
     /// `[item,...]`; `item` reads each.
@@ -115,11 +128,16 @@ impl<'a> Rest<'a> {
     }
 
     /// What stands before the next quote, in few letters.
-    fn word(&mut self) -> Option<&'a str> {
-        let end = self.0.bytes().position(|byte| byte == b'"')?;
-        let (word, rest) = self.0.split_at(end);
-        self.0 = &rest[1..];
-        Some(word)
+    fn word(&mut self) -> Option<&'a [u8]> {
+        let end = self.0.iter().position(|byte| *byte == b'"')?;
+        self.up_to_quote(end)
+    }
+
+    /// So many bytes, and the quote behind them.
+    fn up_to_quote(&mut self, bytes: usize) -> Option<&'a [u8]> {
+        let (digits, rest) = self.0.split_at_checked(bytes)?;
+        self.0 = rest.strip_prefix(b"\"")?;
+        Some(digits)
     }
 
     fn number(&mut self) -> Option<u64> {
@@ -129,20 +147,18 @@ impl<'a> Rest<'a> {
 
     /// A number of its own, with what ends it behind it.
     fn decimal(&mut self) -> Option<u64> {
-        let end = self.0.bytes().position(|byte| !byte.is_ascii_digit())?;
+        let end = self.0.iter().position(|byte| !byte.is_ascii_digit())?;
         let (digits, rest) = self.0.split_at(end);
         self.0 = rest;
         // JSON has no other numbers that begin so.
-        let is_one = digits == "0" || !digits.starts_with('0') && !rest.starts_with(['.', 'e', 'E']);
-        is_one.then(|| digits.parse().ok()).flatten()
+        let goes_on = matches!(rest.first(), Some(b'.' | b'e' | b'E'));
+        let is_one = digits == b"0" || !digits.starts_with(b"0") && !goes_on;
+        is_one.then(|| std::str::from_utf8(digits).ok()?.parse().ok()).flatten()
     }
 
     fn fixed<const N: usize>(&mut self) -> Option<FixedBytes<N>> {
         self.take("\"")?;
-        let (digits, rest) = self.0.split_at_checked(2 + 2 * N)?;
-        self.0 = rest;
-        self.take("\"")?;
-        hex::decode_to_array(digits).ok().map(FixedBytes)
+        hex::decode_to_array(self.up_to_quote(2 + 2 * N)?).ok().map(FixedBytes)
     }
 
     /// Hashes, of which there are not many more than `few`.
@@ -162,19 +178,15 @@ impl<'a> Rest<'a> {
 
     fn bytes(&mut self) -> Option<Bytes> {
         self.take("\"")?;
-        let (digits, rest) = self.0.split_once('"')?;
-        self.0 = rest;
-        hex::decode(digits).ok().map(Bytes::from)
+        hex::decode(self.word()?).ok().map(Bytes::from)
     }
 
     /// Bytes as contracts write them, in words of 32: the end is looked for where it can be.
     fn words(&mut self) -> Option<Bytes> {
         self.take("\"")?;
         let mut ends = (2..self.0.len()).step_by(2 * 32);
-        let end = ends.find(|end| self.0.as_bytes()[*end] == b'"')?;
-        let (digits, rest) = self.0.split_at(end);
-        self.0 = &rest[1..];
-        hex::decode(digits).ok().map(Bytes::from)
+        let end = ends.find(|end| self.0[*end] == b'"')?;
+        hex::decode(self.up_to_quote(end)?).ok().map(Bytes::from)
     }
 
     fn truth(&mut self) -> Option<bool> {
@@ -244,7 +256,8 @@ mod tests {
             (r#"{"id":0,"result":true}"#, None),
         ];
         for (text, ids) in cases {
-            let told = batch::<bool>(text).map(|answers| answers.iter().map(|(id, _)| *id).collect());
+            let told =
+                batch::<bool>(text.as_bytes()).map(|answers| answers.iter().map(|(id, _)| *id).collect());
             assert_eq!(told, ids, "{text}");
         }
     }

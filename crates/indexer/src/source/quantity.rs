@@ -9,12 +9,14 @@ pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D:
     deserializer.deserialize_any(Reader)
 }
 
-/// What `0x` and hexadecimal digits say, and nothing else.
-pub(crate) fn plain(text: &str) -> Option<u64> {
-    // Of its own the standard library's reader takes a sign, too.
-    let digits = text.strip_prefix("0x").filter(|digits| !digits.starts_with('+'))?;
-    u64::from_str_radix(digits, 16).ok()
+/// What `0x` and so many hexadecimal digits say as 64 bits have, and nothing else.
+pub(crate) fn plain(text: &[u8]) -> Option<u64> {
+    let digits = text.strip_prefix(b"0x").filter(|digits| (1..=DIGITS_MAX).contains(&digits.len()))?;
+    digits.iter().try_fold(0, |number, digit| Some(number << 4 | u64::from(char::from(*digit).to_digit(16)?)))
 }
+
+/// Of a number of 64 bits.
+const DIGITS_MAX: usize = 16;
 
 /// As [`read`], or `null`.
 pub(super) fn read_if_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
@@ -40,7 +42,7 @@ impl de::Visitor<'_> for Reader {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
-        match plain(text) {
+        match plain(text.as_bytes()) {
             Some(number) => Ok(number),
             None => text.parse::<U64>().map(|number| number.to()).map_err(E::custom),
         }
@@ -81,6 +83,7 @@ mod tests {
             r#""0xDeadBeef""#,
             r#""0xffffffffffffffff""#,
             r#""0x10000000000000000""#,
+            r#""0x000000000000000001f""#,
             r#""0x""#,
             r#""""#,
             r#""17""#,

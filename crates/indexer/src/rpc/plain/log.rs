@@ -2,7 +2,7 @@
 
 use alloy::primitives::{Address, B256, Bytes, FixedBytes};
 
-use super::{Field, Item, Rest, once};
+use super::{Field, Item, Rest};
 use crate::source::RawLog;
 
 #[derive(Default)]
@@ -20,16 +20,16 @@ struct Read {
 }
 
 const FIELDS: [Field<Read>; 10] = [
-    (r#""address":"#, |log, rest| once(&mut log.address, rest.fixed()?)),
-    (r#""topics":"#, |log, rest| once(&mut log.topics, rest.fixed_list(4)?)),
-    (r#""data":"#, |log, rest| once(&mut log.data, rest.words()?)),
-    (r#""blockNumber":"#, |log, rest| once(&mut log.block_number, rest.number()?)),
-    (r#""transactionHash":"#, |log, rest| once(&mut log.transaction_hash, rest.fixed()?)),
-    (r#""transactionIndex":"#, |log, rest| once(&mut log.transaction_index, rest.number()?)),
-    (r#""blockHash":"#, |log, rest| once(&mut log.block_hash, rest.fixed()?)),
-    (r#""blockTimestamp":"#, |log, rest| once(&mut log.block_timestamp, rest.number()?)),
-    (r#""logIndex":"#, |log, rest| once(&mut log.log_index, rest.number()?)),
-    (r#""removed":"#, |log, rest| once(&mut log.removed, rest.truth()?)),
+    |log, rest| rest.field(r#""address":"#, &mut log.address, Rest::fixed),
+    |log, rest| rest.field(r#""topics":"#, &mut log.topics, |rest| rest.fixed_list(4)),
+    |log, rest| rest.field(r#""data":"#, &mut log.data, Rest::words),
+    |log, rest| rest.field(r#""blockNumber":"#, &mut log.block_number, Rest::number),
+    |log, rest| rest.field(r#""transactionHash":"#, &mut log.transaction_hash, Rest::fixed),
+    |log, rest| rest.field(r#""transactionIndex":"#, &mut log.transaction_index, Rest::number),
+    |log, rest| rest.field(r#""blockHash":"#, &mut log.block_hash, Rest::fixed),
+    |log, rest| rest.field(r#""blockTimestamp":"#, &mut log.block_timestamp, Rest::number),
+    |log, rest| rest.field(r#""logIndex":"#, &mut log.log_index, Rest::number),
+    |log, rest| rest.field(r#""removed":"#, &mut log.removed, Rest::truth),
 ];
 
 impl Item for RawLog {
@@ -73,7 +73,7 @@ mod tests {
     const DATA: &str = "0x00ff000000000000000000000000000000000000000000000000000000000000";
 
     fn log(text: &str) -> Option<(RawLog, usize)> {
-        item(text)
+        item(text.as_bytes())
     }
 
     #[test]
