@@ -270,7 +270,7 @@ impl Follower {
                 batch.push(fetched?, |pool, event| {
                     self.state.fold(pools[pool], event, self.options.snapshot_events)
                 })?;
-                if batch.is_full(writer.is_busy()) || batch.reaches(blocks.last) {
+                if batch.is_full(writer.is_busy(), blocks.last) {
                     let closed = batch.close(pools, &mut self.state)?;
                     writer.begin(closed).await?.into_iter().for_each(&mut told);
                     if self.part.as_ref().is_some_and(Part::has_changed) {

@@ -19,6 +19,8 @@ pub(super) struct Batch {
     headers: Vec<Header>,
     through: Option<Header>,
     ranges: usize,
+    /// All that the ranges have.
+    blocks: u64,
     events_max: usize,
 }
 
@@ -69,6 +71,7 @@ impl Batch {
             headers: Vec::new(),
             through: None,
             ranges: 0,
+            blocks: 0,
             events_max,
         }
     }
@@ -98,22 +101,23 @@ impl Batch {
         self.headers.extend(fetched.headers);
         self.through = Some(fetched.through);
         self.ranges += 1;
+        self.blocks += fetched.blocks.width();
         Ok(())
     }
 
-    /// Whether it has all that it is to hold. While the batch before `is_written` still, it may grow, so that folding does
-    /// not wait for that; otherwise a state in it, which is large, goes at once.
-    pub(super) fn is_full(&self, is_written: bool) -> bool {
-        if !is_written && self.snapshots.iter().any(|states| !states.is_empty()) {
+    /// Whether it has all that it is to hold, where blocks are read up to `last`. While the batch before `is_written` still, it may
+    /// grow, so that folding does not wait for that. Otherwise a state in it, which is large, goes at once; and so does the
+    /// whole where less is left to read than it has, since nothing is read any more while the last batch is written.
+    pub(super) fn is_full(&self, is_written: bool, last: BlockNumber) -> bool {
+        let Some(through) = &self.through else { return false };
+        let left = last.0.saturating_sub(through.number.0);
+        let goes_at_once = left < self.blocks || self.snapshots.iter().any(|states| !states.is_empty());
+        if left == 0 || !is_written && goes_at_once {
             return true;
         }
         let times = if is_written { GROWS_TO } else { 1 };
         let events: usize = self.events.iter().map(Packer::count).sum();
         self.ranges >= times * RANGES_MAX || events >= self.events_max.saturating_mul(times)
-    }
-
-    pub(super) fn reaches(&self, last: BlockNumber) -> bool {
-        self.through.as_ref().is_some_and(|through| through.number == last)
     }
 
     /// Closes the batch, to be written, and moves `state` on as if it were; the batch is empty afterwards.
@@ -186,12 +190,15 @@ mod tests {
         batch.push(range(6, parent, 0), |_, _| Ok(None))
     }
 
-    /// Blocks of so many events each until the batch is full.
-    fn full_after(events: u32, is_written: bool) -> u64 {
+    const FAR: BlockNumber = BlockNumber(1_000_000);
+
+    /// Blocks of so many events each, of those up to `last`, until the batch is full.
+    fn full_after(events: u32, is_written: bool, last: BlockNumber) -> u64 {
         let mut batch = Batch::new(1, 10);
+        assert!(!batch.is_full(is_written, last), "nothing is in it");
         for number in 1.. {
             batch.push(range(number, hash(number - 1), events), |_, _| Ok(None)).unwrap();
-            if batch.is_full(is_written) {
+            if batch.is_full(is_written, last) {
                 return number;
             }
         }
@@ -200,8 +207,16 @@ mod tests {
 
     #[test]
     fn a_batch_grows_while_the_one_before_is_written_and_no_further() {
-        assert_eq!((full_after(5, false), full_after(5, true)), (2, 6), "by events");
-        assert_eq!((full_after(0, false), full_after(0, true)), (32, 96), "by ranges");
+        assert_eq!((full_after(5, false, FAR), full_after(5, true, FAR)), (2, 6), "by events");
+        assert_eq!((full_after(0, false, FAR), full_after(0, true, FAR)), (32, 96), "by ranges");
+    }
+
+    #[test]
+    fn a_batch_goes_where_less_is_left_than_it_has() {
+        for (last, alone) in [(1, 1), (2, 2), (3, 2), (9, 5), (10, 6)] {
+            let last = BlockNumber(last);
+            assert_eq!((full_after(0, false, last), full_after(0, true, last)), (alone, last.0), "{last}");
+        }
     }
 
     #[test]
@@ -212,7 +227,7 @@ mod tests {
             Ok(Some(Snapshot { fingerprint, block_number: BlockNumber(4), state: State::default() }))
         };
         batch.push(range(5, hash(4), 1), state).unwrap();
-        assert!(batch.is_full(false) && !batch.is_full(true));
+        assert!(batch.is_full(false, FAR) && !batch.is_full(true, FAR));
     }
 
     #[test]
