@@ -58,7 +58,7 @@ async fn what_the_contracts_say_is_kept() {
         // As if an earlier version of the contract had been asked: what is known stays.
         let renamed =
             TokenRow { chain_id: 8453, address: tkn, symbol: Some("OLD".to_owned()), decimals: None };
-        tokens::learn(db, &renamed).await.unwrap();
+        tokens::learn(db, &[renamed]).await.unwrap();
         learn(&source, db, 8453, &pools_asked, &[]).await.unwrap();
         let stored: Vec<(Address, Option<String>, Option<u8>)> = tokens::list(db, 8453)
             .await

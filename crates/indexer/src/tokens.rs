@@ -54,16 +54,18 @@ pub async fn learn(
     let wanted: BTreeSet<Address> =
         of_pools.chain(campaigns.iter().map(|campaign| campaign.reward_token)).collect();
     let unknown: Vec<Address> = wanted.into_iter().filter(|address| !known(*address)).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
     let asked = unknown.into_iter().map(|address| ask(source, chain_id, address));
-    let mut answers = futures::stream::iter(asked).buffered(ASKED_AT_ONCE);
-    while let Some(token) = answers.next().await {
+    let answers: Vec<TokenRow> = futures::stream::iter(asked).buffered(ASKED_AT_ONCE).collect().await;
+    for token in &answers {
         if token.symbol.is_none() || token.decimals.is_none() {
             let (address, symbol) = (token.address, token.symbol.is_some());
             tracing::warn!(token = %address, symbol, decimals = token.decimals, "a token does not say all of symbol() and decimals(): [[tokens]] can");
         }
-        tokens::learn(db, &token).await?;
     }
-    Ok(())
+    tokens::learn(db, &answers).await
 }
 
 /// Stores which two tokens each pool holds, where that is not stored yet. Pools with more say so in their facts alone.

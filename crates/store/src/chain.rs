@@ -45,7 +45,7 @@ pub async fn record(db: &Db, row: &ChainRow) -> Result<(), StoreError> {
     let (latest_at, seen_at) = (time(row.latest_at)?, time(row.seen_at)?);
     let safe_number = row.safe_number.map(height).transpose()?;
     let finalized_number = row.finalized_number.map(height).transpose()?;
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_lightly().await?;
     within!(&mut tx, conn => sqlx::query(RECORD)
         .bind(chain_id)
         .bind(latest_number)

@@ -27,6 +27,11 @@ const SQLITE_READERS_MAX: u32 = 4;
 const SQLITE_ROWS_BUFFERED: usize = 1_024;
 const POSTGRES_CONNECTIONS_MAX: u32 = 8;
 
+// Immediate: a transaction that reads first and writes later could find the file taken in between. In a write-ahead log,
+// NORMAL may lose the newest commits when the power fails, and nothing else; FULL does not.
+const BEGIN: &str = "pragma synchronous = full; begin immediate";
+const BEGIN_LIGHTLY: &str = "pragma synchronous = normal; begin immediate";
+
 /// An open database. Clones share the connections.
 #[derive(Debug, Clone)]
 pub enum Db {
@@ -212,12 +217,25 @@ impl Db {
         Ok(tx)
     }
 
+    /// As [`Db::begin`], for what is said again when it is lost: SQLite does not wait until it is on the disk, so that the
+    /// newest of it may be gone when the power has failed. The next commit that is waited for takes it along. A server
+    /// commits as it always does.
+    pub(crate) async fn begin_lightly(&self) -> Result<Tx<'_>, StoreError> {
+        let mut tx = self.begin_by(BEGIN_LIGHTLY).await?;
+        leases::make_sure(&mut tx).await?;
+        Ok(tx)
+    }
+
     /// As [`Db::begin`], before it is known whether the leases are held still.
     pub(crate) async fn begin_unasked(&self) -> Result<Tx<'_>, StoreError> {
+        self.begin_by(BEGIN).await
+    }
+
+    async fn begin_by(&self, statement: &'static str) -> Result<Tx<'_>, StoreError> {
         let begin = async {
             self.before(Step::Begin).await?;
             let begun = match self {
-                Self::Sqlite(pools) => pools.begin_immediate().await.map(Open::Sqlite),
+                Self::Sqlite(pools) => pools.begin_by(statement).await.map(Open::Sqlite),
                 Self::Postgres(pools) => pools.writer.begin().await.map(Open::Postgres),
             };
             self.after(Step::Begin).await.and(begun)
@@ -227,14 +245,13 @@ impl Db {
 }
 
 impl Pools<Pool<Sqlite>> {
-    /// Immediate: a transaction that reads first and writes later could find the file taken in between.
-    async fn begin_immediate(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
-        let begun = self.writer.begin_with("begin immediate").await;
+    async fn begin_by(&self, statement: &'static str) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        let begun = self.writer.begin_with(statement).await;
         // When the disk is full SQLite takes the transaction back by itself. The connection does not notice and believes itself
         // in it for ever, so that another takes its place; of a database in memory there is no other.
         if matches!(begun, Err(sqlx::Error::InvalidSavePointStatement)) && self.url.path().is_some() {
             self.writer.acquire().await?.close().await?;
-            return self.writer.begin_with("begin immediate").await;
+            return self.writer.begin_with(statement).await;
         }
         begun
     }
@@ -362,7 +379,6 @@ fn sqlite_options(url: &DbUrl, mode: Mode) -> SqliteConnectOptions {
         .busy_timeout(BUSY_TIMEOUT)
         .row_buffer_size(SQLITE_ROWS_BUFFERED)
         .foreign_keys(true)
-        // In a write-ahead log, NORMAL may lose the newest commits when the power fails; FULL does not.
         .synchronous(SqliteSynchronous::Full)
         // 2 MiB, in KiB: the keys of a batch stay in memory while it is written.
         .pragma("cache_size", "-2048")
@@ -405,4 +421,29 @@ async fn knock(url: &DbUrl, options: &PgConnectOptions) -> Result<(), StoreError
     let answer = tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await;
     let connection = answer.map_err(|_| explain(sqlx::Error::PoolTimedOut))?.map_err(explain)?;
     connection.close().await.map_err(explain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How a transaction's commit is waited for, as SQLite numbers it.
+    async fn level(tx: Result<Tx<'_>, StoreError>) -> i64 {
+        let mut tx = tx.unwrap();
+        let level = within!(&mut tx, conn => sqlx::query_scalar("select synchronous from pragma_synchronous")
+            .fetch_one(conn).await);
+        tx.commit().await.unwrap();
+        level.unwrap()
+    }
+
+    #[tokio::test]
+    async fn only_what_begins_lightly_is_not_waited_for() {
+        let url: DbUrl = "sqlite::memory:".parse().unwrap();
+        let db = Db::open(&url, Mode::Write).await.unwrap();
+        let (normal, full) = (1, 2);
+        assert_eq!(level(db.begin().await).await, full);
+        assert_eq!(level(db.begin_lightly().await).await, normal);
+        assert_eq!(level(db.begin().await).await, full, "it is each transaction's own");
+        assert_eq!(level(db.begin_unasked().await).await, full);
+    }
 }

@@ -105,7 +105,7 @@ const ADD: &str = "insert into leases (name, token) values ($1, 0) on conflict (
 /// # Errors
 /// The database's own.
 pub async fn register(db: &Db, names: &[String]) -> Result<(), StoreError> {
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_lightly().await?;
     for name in names {
         within!(&mut tx, conn => sqlx::query(ADD).bind(name.as_str()).execute(conn).await.map(|_| ()))?;
     }
@@ -128,7 +128,7 @@ type LeaseCells = (String, Option<String>, i64, Option<i64>);
 /// # Errors
 /// [`StoreError::Damaged`], or the database's own.
 pub async fn beat(db: &Db, beat: &Beat<'_>) -> Result<Standing, StoreError> {
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_lightly().await?;
     let now_ms = now_ms(&mut tx).await?;
     let now = bigint("time", now_ms)?;
     within!(&mut tx, conn => sqlx::query(BEAT)
@@ -207,7 +207,7 @@ pub async fn take(db: &Db, worker: &str, wanted: &[(String, u64)]) -> Result<Vec
         Db::Postgres(_) => TAKE_FREE,
     };
     let mut taken = Vec::with_capacity(wanted.len());
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_lightly().await?;
     let now = bigint("time", now_ms(&mut tx).await?)?;
     for (name, token) in wanted {
         let seen = bigint("token", *token)?;
@@ -232,7 +232,7 @@ pub async fn give_back(db: &Db, leases: &[Lease]) -> Result<Vec<Lease>, StoreErr
         Db::Postgres(_) => GIVE_BACK_FREE,
     };
     let mut given = Vec::new();
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_lightly().await?;
     for lease in leases {
         let token = bigint("token", lease.token)?;
         let changed = within!(&mut tx, conn => sqlx::query(text)
@@ -256,7 +256,7 @@ const LEAVE: [&str; 2] = [
 /// # Errors
 /// The database's own.
 pub async fn leave(db: &Db, worker: &str) -> Result<(), StoreError> {
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_lightly().await?;
     for text in LEAVE {
         within!(&mut tx, conn => sqlx::query(text).bind(worker).execute(conn).await.map(|_| ()))?;
     }

@@ -52,7 +52,7 @@ const RECORD: &str = "
 pub async fn record(db: &Db, chain_id: u64, nodes: &[NodeRow]) -> Result<(), StoreError> {
     let chain = bigint("chain id", chain_id)?;
     let some = |what: &'static str, value: Option<u64>| value.map(|value| bigint(what, value)).transpose();
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_lightly().await?;
     for node in nodes {
         let head = some("block number", node.head.map(|head| head.0))?;
         let (lag, latency) = (some("blocks", node.lag_blocks)?, some("milliseconds", node.latency_ms)?);

@@ -41,7 +41,7 @@ const INSERT: &str = "
 pub async fn register(db: &Db, pool: &PoolRow) -> Result<(), StoreError> {
     let chain_id = bigint("chain id", pool.chain_id)?;
     let created_block = bigint("created block", pool.created_block.0)?;
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_lightly().await?;
     within!(&mut tx, conn => sqlx::query(INSERT)
         .bind(pool.pool.as_str())
         .bind(chain_id)
@@ -66,7 +66,7 @@ const SET_TOKENS: &str = "update pools set token0 = $2, token1 = $3 where pool_i
 /// # Errors
 /// [`StoreError::UnknownPool`], or the database's own.
 pub async fn set_tokens(db: &Db, pool: &PoolId, token0: Address, token1: Address) -> Result<(), StoreError> {
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_lightly().await?;
     let changed = within!(&mut tx, conn => sqlx::query(SET_TOKENS)
         .bind(pool.as_str()).bind(format!("{token0:#x}")).bind(format!("{token1:#x}"))
         .execute(conn).await.map(|done| done.rows_affected()))?;
@@ -84,7 +84,7 @@ const SET_FACTS: &str = "update pools set facts = $2 where pool_id = $1";
 /// [`StoreError::UnknownPool`], or the database's own.
 pub async fn set_facts(db: &Db, pool: &PoolId, facts: &PoolFacts) -> Result<(), StoreError> {
     let text = serde_json::to_string(facts).expect("facts are plain data with text keys");
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_lightly().await?;
     let changed = within!(&mut tx, conn => sqlx::query(SET_FACTS)
         .bind(pool.as_str()).bind(text)
         .execute(conn).await.map(|done| done.rows_affected()))?;

@@ -24,19 +24,21 @@ const LEARN: &str = "
     on conflict (chain_id, address) do update set
         symbol = coalesce(tokens.symbol, excluded.symbol), decimals = coalesce(tokens.decimals, excluded.decimals)";
 
-/// Stores what was learnt of a token. What is known already stays: amounts must not change their scale one day.
+/// Stores what was learnt of tokens. What is known already stays: amounts must not change their scale one day.
 ///
 /// # Errors
 /// [`StoreError::TooLarge`] for a chain id from 2^63 on, or the database's own.
-pub async fn learn(db: &Db, token: &TokenRow) -> Result<(), StoreError> {
-    let chain_id = bigint("chain id", token.chain_id)?;
-    let mut tx = db.begin().await?;
-    within!(&mut tx, conn => sqlx::query(LEARN)
-        .bind(chain_id)
-        .bind(format!("{:#x}", token.address))
-        .bind(token.symbol.as_deref())
-        .bind(token.decimals.map(i64::from))
-        .execute(conn).await.map(|_| ()))?;
+pub async fn learn(db: &Db, tokens: &[TokenRow]) -> Result<(), StoreError> {
+    let mut tx = db.begin_lightly().await?;
+    for token in tokens {
+        let chain_id = bigint("chain id", token.chain_id)?;
+        within!(&mut tx, conn => sqlx::query(LEARN)
+            .bind(chain_id)
+            .bind(format!("{:#x}", token.address))
+            .bind(token.symbol.as_deref())
+            .bind(token.decimals.map(i64::from))
+            .execute(conn).await.map(|_| ()))?;
+    }
     tx.commit().await
 }
 

@@ -135,11 +135,11 @@ async fn tokens_are_completed_and_never_changed() {
             (token(2, Some("OTHER"), Some(18)), token(2, Some("USD₮0"), Some(6))),
         ];
         for (learnt, stored) in steps {
-            tokens::learn(&fresh.db, &learnt).await.unwrap();
+            tokens::learn(&fresh.db, std::slice::from_ref(&learnt)).await.unwrap();
             assert_eq!(tokens::list(&fresh.db, CHAIN).await.unwrap(), [stored], "{learnt:?}");
         }
-        tokens::learn(&fresh.db, &token(1, None, Some(0))).await.unwrap();
-        tokens::learn(&fresh.db, &TokenRow { chain_id: 1, ..token(0, None, None) }).await.unwrap();
+        tokens::learn(&fresh.db, &[token(1, None, Some(0))]).await.unwrap();
+        tokens::learn(&fresh.db, &[TokenRow { chain_id: 1, ..token(0, None, None) }]).await.unwrap();
         let listed: Vec<_> = tokens::list(&fresh.db, CHAIN).await.unwrap();
         assert_eq!(listed.iter().map(|token| token.decimals).collect::<Vec<_>>(), [Some(0), Some(6)]);
 

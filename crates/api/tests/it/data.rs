@@ -199,7 +199,7 @@ async fn tokens_appear_without_a_restart() {
 
 async fn learn(rig: &Rig, address: Address, symbol: Option<&str>, decimals: Option<u8>) {
     let row = TokenRow { chain_id: CHAIN, address, symbol: symbol.map(str::to_owned), decimals };
-    tokens::learn(&rig.db, &row).await.unwrap();
+    tokens::learn(&rig.db, &[row]).await.unwrap();
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ async fn rig(symbol: &str, configured: bool) -> Rig {
         symbol: Some(symbol.to_owned()),
         decimals: Some(6),
     };
-    tokens::learn(&rig.db, &row).await.unwrap();
+    tokens::learn(&rig.db, &[row]).await.unwrap();
     rig.fill(2).await;
     rig
 }
