@@ -16,7 +16,7 @@ use crate::snapshots::State;
 use crate::{Db, Snapshot, StoreError, checkpoints, events, pools, record, snapshots};
 
 /// Raised when the layout of the derived state changes, so that older snapshots are passed over.
-const LAYOUT: u32 = 9;
+const LAYOUT: u32 = 10;
 
 /// Why derived state could not be rebuilt.
 #[derive(Debug, thiserror::Error)]

@@ -53,8 +53,6 @@ struct BoardTick {
     net: Sums,
     /// Growth on the side of the tick that the price is not on.
     outside: Growths,
-    /// How often the price crossed it.
-    crossings: u32,
     /// What the run under way has counted on that side: nothing as long as the price does not cross it.
     counted: Option<Box<Tally>>,
 }
@@ -69,11 +67,18 @@ pub(super) struct Inside {
 /// How sums are added up.
 type AddUp = fn(&Sums, &Sums) -> Sums;
 
-/// A range that has liquidity, with its ends, which must be looked for.
+/// Where the ends of a range are kept as long as it has liquidity, so that they need not be looked for again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ends {
+    lower: Place,
+    upper: Place,
+}
+
+/// A range that has liquidity.
 pub(super) struct OpenRange<'a> {
     board: &'a Board,
     range: TickRange,
-    ends: (&'a BoardTick, &'a BoardTick),
+    ends: Ends,
 }
 
 /// Of a range that the price stands aside of: what stays as long as the price has stayed on that side.
@@ -224,9 +229,8 @@ impl Board {
         let (low, high) = (from.min(to), from.max(to));
         let upward = from < to;
         let Self { ticks, global, run, active, .. } = self;
-        ticks.each_between(low, high, |tick| {
+        ticks.cross(low, high, |tick| {
             tick.outside = global.less(&tick.outside);
-            tick.crossings = tick.crossings.wrapping_add(1);
             if let Some(run) = run {
                 let counted = tick.counted.get_or_insert_default();
                 **counted = run.global.less(counted);
@@ -291,17 +295,26 @@ impl Board {
         self.ticks.open(tick, fresh)
     }
 
-    fn ends(&self, range: TickRange) -> (&BoardTick, &BoardTick) {
+    fn ends(&self, range: TickRange) -> Ends {
         let end = |tick| {
-            let place = self.ticks.find(tick);
-            &self.ticks[place.expect("a tick stays while a position that ends on it has liquidity")]
+            self.ticks.find(tick).expect("a tick stays while a position that ends on it has liquidity")
         };
-        (end(range.lower), end(range.upper))
+        Ends { lower: end(range.lower), upper: end(range.upper) }
+    }
+
+    fn ticks(&self, ends: Ends) -> (&BoardTick, &BoardTick) {
+        (&self.ticks[ends.lower], &self.ticks[ends.upper])
     }
 
     /// A range that has liquidity.
     pub(super) fn range(&self, range: TickRange) -> OpenRange<'_> {
         OpenRange { board: self, range, ends: self.ends(range) }
+    }
+
+    /// A range that has had liquidity ever since its ends were told.
+    pub(super) fn known_range(&self, range: TickRange, ends: Ends) -> OpenRange<'_> {
+        debug_assert_eq!(ends, self.ends(range), "an open tick stays where it is kept");
+        OpenRange { board: self, range, ends }
     }
 
     /// Growth per weight of a stake in `range` that has liquidity: `P - a A1 - A0 / b`, and with
@@ -312,7 +325,7 @@ impl Board {
 
     /// What has grown inside a range that has liquidity, and what the run has counted there.
     pub(super) fn so_far(&self, range: TickRange) -> Inside {
-        let ends = self.ends(range);
+        let ends = self.ticks(self.ends(range));
         let counted = self.run.as_ref().map(|run| self.counted_between(range, ends, &run.global));
         Inside { growth: self.growth_between(range, ends, &self.global), counted }
     }
@@ -394,19 +407,25 @@ impl Board {
 }
 
 impl OpenRange<'_> {
+    /// Where its ends are kept.
+    pub(super) fn ends(&self) -> Ends {
+        self.ends
+    }
+
     /// Where the price stands aside of it: as long as this stays, nothing grows inside. `None` where something may grow.
     pub(super) fn stillness(&self) -> Option<Stillness> {
         let price_tick = self.board.price.expect("liquidity comes after the first price").tick;
         if self.board.out_of_range || self.range.contains(price_tick) {
             return None;
         }
-        let (lower, upper) = self.ends;
-        Some(Stillness { lower_crossings: lower.crossings, upper_crossings: upper.crossings })
+        let crossings = |end| self.board.ticks.crossings(end);
+        let Ends { lower, upper } = self.ends;
+        Some(Stillness { lower_crossings: crossings(lower), upper_crossings: crossings(upper) })
     }
 
     /// As [`Board::growth_inside`], when so much has grown in all.
     pub(super) fn growth(&self, global: &Growths) -> Growth {
-        self.board.growth_between(self.range, self.ends, global)
+        self.board.growth_between(self.range, self.board.ticks(self.ends), global)
     }
 }
 

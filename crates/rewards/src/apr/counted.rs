@@ -20,6 +20,8 @@ pub struct Counted {
     changes: Vec<u32>,
     places: HashMap<TickRange, u32>,
     ranges: Vec<Range>,
+    /// By range: where the price was when it was last looked at. Apart from what lies in them, since all of these are looked at.
+    sides: Vec<(TickRange, Side)>,
     /// What those hold whose range the price stands aside of.
     aside: Pair,
     /// What those in range hold; `None` where none is.
@@ -42,7 +44,6 @@ struct Known {
 struct Range {
     range: TickRange,
     ends: Option<InvertedRange>,
-    side: Side,
     /// Those with liquidity.
     members: Vec<Member>,
 }
@@ -128,14 +129,14 @@ impl Counted {
 
     /// Where the price is now, seen from a range.
     fn look_at(&mut self, place: usize, now: &Now) {
-        let Self { ranges, positions, aside, .. } = self;
-        let range = &mut ranges[place];
-        let side = Side::of(range.range, now.price.tick);
-        let before = std::mem::replace(&mut range.side, side);
+        let Self { ranges, sides, positions, aside, .. } = self;
+        let (range, seen) = &mut sides[place];
+        let side = Side::of(*range, now.price.tick);
+        let before = std::mem::replace(seen, side);
         if before == side {
             return;
         }
-        range.count(now, |member, counted| {
+        ranges[place].count(now, |member, counted| {
             positions[as_usize(member.position)].side = side;
             if before != Side::Inside {
                 *aside = less(*aside, member.held);
@@ -171,15 +172,16 @@ impl Counted {
     }
 
     fn join(&mut self, index: usize, position: &Position, now: &Now) -> (u32, u32) {
-        let Self { ranges, places, aside, open, .. } = self;
+        let Self { ranges, sides, places, aside, open, .. } = self;
         let next = u32::try_from(ranges.len()).expect(FEW);
         let place = *places.entry(position.range).or_insert(next);
         if place == next {
-            ranges.push(Range::new(position.range, now));
+            ranges.push(Range::new(position.range));
+            sides.push((position.range, Side::of(position.range, now.price.tick)));
         }
         let range = &mut ranges[as_usize(place)];
         let held = range.held(position.liquidity, range.unit(now), now);
-        if range.side != Side::Inside {
+        if sides[as_usize(place)].1 != Side::Inside {
             *aside = plus(*aside, held);
         }
         *open += 1;
@@ -191,8 +193,10 @@ impl Counted {
 
     fn count_in_range(&mut self, now: &Now) {
         let mut sum: Option<Pair> = None;
-        for range in self.ranges.iter_mut().filter(|range| range.side == Side::Inside) {
-            range.count(now, |_, counted| sum = Some(sum.map_or(counted, |sum| plus(sum, counted))));
+        let inside = self.sides.iter().enumerate().filter(|(_, (_, side))| *side == Side::Inside);
+        for (place, _) in inside {
+            self.ranges[place]
+                .count(now, |_, counted| sum = Some(sum.map_or(counted, |sum| plus(sum, counted))));
         }
         self.in_range = sum;
     }
@@ -205,9 +209,8 @@ impl Counted {
 }
 
 impl Range {
-    fn new(range: TickRange, now: &Now) -> Self {
-        let side = Side::of(range, now.price.tick);
-        Self { range, ends: InvertedRange::of(range), side, members: Vec::new() }
+    fn new(range: TickRange) -> Self {
+        Self { range, ends: InvertedRange::of(range), members: Vec::new() }
     }
 
     /// Counts what each of its members holds now; `take` sees each as it was, and that.

@@ -15,7 +15,22 @@ pub(super) struct Ticks {
     kept: Vec<BoardTick>,
     /// Places whose ticks are closed.
     free: Vec<Place>,
+    #[serde(skip)]
+    crossings: Crossings,
 }
+
+/// By place: how often the price crossed what is kept there, since whoever holds this began. Apart from the ticks, since all of
+/// these are looked at. It says nothing of what is kept, so it makes no two differ.
+#[derive(Debug, Clone, Default)]
+struct Crossings(Vec<u32>);
+
+impl PartialEq for Crossings {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Crossings {}
 
 /// Where a tick is kept, as long as it is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,10 +61,18 @@ impl Ticks {
     }
 
     /// Does something to each tick that a price moving between these crosses.
-    pub(super) fn each_between(&mut self, low: Tick, high: Tick, mut act: impl FnMut(&mut BoardTick)) {
-        for (_, place) in self.places.range(between(low, high)) {
-            act(&mut self.kept[place.as_usize()]);
+    pub(super) fn cross(&mut self, low: Tick, high: Tick, mut act: impl FnMut(&mut BoardTick)) {
+        let Self { places, kept, crossings: Crossings(crossings), .. } = self;
+        crossings.resize(kept.len(), 0);
+        for place in places.range(between(low, high)).map(|(_, place)| place.as_usize()) {
+            crossings[place] = crossings[place].wrapping_add(1);
+            act(&mut kept[place]);
         }
+    }
+
+    /// How often the price crossed the tick that is kept there, or one before it.
+    pub(super) fn crossings(&self, place: Place) -> u32 {
+        self.crossings.0.get(place.as_usize()).copied().unwrap_or_default()
     }
 
     /// All that are open.
@@ -85,19 +108,33 @@ impl IndexMut<Place> for Ticks {
 
 #[cfg(test)]
 mod tests {
+    use alloy_primitives::U256;
+
     use super::*;
 
     #[test]
     fn a_place_is_taken_again_and_remembers_nothing() {
         let mut ticks = Ticks::default();
-        let crossed = BoardTick { crossings: 3, ..BoardTick::default() };
-        let (first, second) = (ticks.open(Tick(10), crossed), ticks.open(Tick(-10), BoardTick::default()));
+        let used = BoardTick { sqrt: U256::ONE, ..BoardTick::default() };
+        let (first, second) = (ticks.open(Tick(10), used), ticks.open(Tick(-10), BoardTick::default()));
         ticks.close(Tick(10));
         assert_eq!((ticks.find(Tick(10)), ticks.find(Tick(-10))), (None, Some(second)));
         assert_eq!(ticks.open(Tick(20), BoardTick::default()), first);
-        let mut between = Vec::new();
-        ticks.each_between(Tick(-10), Tick(20), |tick| between.push(tick.crossings));
-        assert_eq!(between, [0], "the lower end is not crossed, and nothing is left of the one before");
+        assert_eq!(ticks[first], BoardTick::default(), "nothing is left of the one before");
         assert_eq!(ticks.iter().map(|(tick, _)| tick).collect::<Vec<_>>(), [Tick(-10), Tick(20)]);
+    }
+
+    #[test]
+    fn what_is_crossed_is_counted_where_it_is_kept() {
+        let mut ticks = Ticks::default();
+        let places = [Tick(-10), Tick(20), Tick(30)].map(|tick| ticks.open(tick, BoardTick::default()));
+        let counted = |ticks: &Ticks| places.map(|place| ticks.crossings(place));
+        assert_eq!(counted(&ticks), [0; 3]);
+        let mut crossed = 0;
+        ticks.cross(Tick(-10), Tick(20), |_| crossed += 1);
+        ticks.cross(Tick(-11), Tick(25), |_| crossed += 1);
+        assert_eq!((counted(&ticks), crossed), ([1, 2, 0], 3), "the lower end is not crossed");
+        let stored: Ticks = postcard::from_bytes(&postcard::to_allocvec(&ticks).unwrap()).unwrap();
+        assert_eq!((counted(&stored), stored == ticks), ([0; 3], true), "it is no part of what is kept");
     }
 }

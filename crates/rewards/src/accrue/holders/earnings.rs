@@ -12,7 +12,7 @@ use itertools::{EitherOrBoth, Itertools};
 
 use super::upper::{Member, PerLiquidity};
 use super::{Growths, Holders, Owner, Stake};
-use crate::accrue::board::{Board, OpenRange, Stillness};
+use crate::accrue::board::{Board, Ends, OpenRange, Stillness};
 use crate::accrue::figures::Earned;
 use crate::accrue::growth::{self, Growth};
 use crate::unit::{Amount, TickRange};
@@ -67,6 +67,8 @@ struct KnownRange {
     round: u64,
     has_grown: bool,
     growth: Growth,
+    /// As of that round.
+    ends: Option<Ends>,
     stillness: Option<Stillness>,
 }
 
@@ -229,7 +231,10 @@ impl Ranges {
         }
         if known.round < self.round {
             // A member that is untouched has kept both ends of the range open since the round before.
-            let range = board.range(known.range);
+            let range = match known.ends {
+                Some(ends) => board.known_range(known.range, ends),
+                None => board.range(known.range),
+            };
             let still = range.stillness();
             if still.is_some() && still == known.stillness {
                 return false;
@@ -250,7 +255,7 @@ impl Ranges {
     fn count_open(&mut self, place: usize, range: &OpenRange<'_>, global: &Growths) {
         let known = &mut self.known[place];
         let growth = range.growth(global);
-        known.stillness = range.stillness();
+        (known.ends, known.stillness) = (Some(range.ends()), range.stillness());
         (known.round, known.has_grown, known.growth) = (self.round, growth != known.growth, growth);
     }
 }
