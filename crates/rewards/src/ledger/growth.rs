@@ -156,7 +156,7 @@ impl FeeBook {
     }
 }
 
-/// The protocol's part of a fee, rounded down.
+/// The protocol's part of a fee, rounded down; most pools' takes none.
 fn cut(fee: U256, denominator: u8) -> U256 {
-    fee.checked_div(U256::from(denominator)).unwrap_or_default()
+    if denominator == 0 { U256::ZERO } else { fee / U256::from(denominator) }
 }

@@ -117,10 +117,10 @@ impl UnitHoldings {
         let liquidity = U128::from(liquidity.0);
         let product: Uint<384, 6> = liquidity.widening_mul(self.token0_x192);
         let [_, _, below, a, b, c] = *product.as_limbs();
-        let amount0 = U256::from_limbs([a, b, c, 0]);
-        if below > u64::MAX - 2 || below == 0 && !amount0.is_zero() {
+        if below > u64::MAX - 2 || below == 0 && a | b | c != 0 {
             return None;
         }
+        let amount0 = U256::from_limbs([a, b, c, 0]);
         let product: Uint<384, 6> = liquidity.widening_mul(self.token1_x96);
         let amount1: Uint<384, 6> = product >> 96;
         Some((Amount(amount0), U256::checked_from_limbs_slice(amount1.as_limbs()).map(Amount)?))

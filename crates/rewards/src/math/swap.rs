@@ -94,10 +94,11 @@ fn token1_moves(from: U256, to: U256, liquidity: Liquidity, net: U256) -> bool {
 /// `floor(fee * 2^128 / liquidity)`, what each unit of liquidity earns in 2^-128 units; zero where there is no
 /// liquidity, `None` past 256 bits.
 pub fn growth_x128(fee: U256, liquidity: Liquidity) -> Option<U256> {
-    if liquidity.0 == 0 || fee.is_zero() {
+    let bits = fee.bit_len();
+    if liquidity.0 == 0 || bits == 0 {
         return Some(U256::ZERO);
     }
-    if fee.bit_len() <= 128 {
+    if bits <= 128 {
         return Some((fee << 128) / U256::from(liquidity.0));
     }
     let wide: U512 = (U512::from(fee) << 128) / U512::from(liquidity.0);
