@@ -23,8 +23,7 @@ pub(crate) fn serialize<S: Serializer, const BITS: usize, const LIMBS: usize>(
     for (place, limb) in bytes.chunks_exact_mut(8).zip(number.as_limbs().iter().rev()) {
         place.copy_from_slice(&limb.to_be_bytes());
     }
-    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
-    serializer.serialize_bytes(&bytes[zeros..])
+    serializer.serialize_bytes(&bytes[8 * LIMBS - number.byte_len()..])
 }
 
 /// Reads what [`serialize`] wrote.

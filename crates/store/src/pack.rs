@@ -14,6 +14,9 @@ use crate::EventPlace;
 /// A pack is closed with the block in which it reaches so many events.
 const EVENTS: usize = 256;
 
+/// Of one in a pack: most take less.
+const EVENT_BYTES: usize = 64;
+
 /// Events of one pool, all that some blocks have, as they are stored: a third of what they take as they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pack {
@@ -52,7 +55,8 @@ impl Pack {
             last: last.into(),
             last_at: last.block_at,
             count: events.len(),
-            bytes: postcard::to_allocvec(events).expect("an event is made of texts and numbers"),
+            bytes: postcard::to_extend(events, Vec::with_capacity(events.len() * EVENT_BYTES))
+                .expect("an event is made of texts and numbers"),
             twice: twice.map(|(place, _)| place),
         }
     }

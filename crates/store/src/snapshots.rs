@@ -32,6 +32,8 @@ impl State {
     pub fn push(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let part = match self.0.last_mut() {
+                // A few, as nearly all are.
+                Some(part) if part.len() + bytes.len() < PART_BYTES => return part.extend_from_slice(bytes),
                 Some(part) if part.len() < PART_BYTES => part,
                 _ => self.0.push_mut(Vec::with_capacity(PART_BYTES)),
             };
