@@ -74,7 +74,10 @@ fn load(path: &Path) -> Result<Config, Failure> {
 
 /// Opens the database to write, with this version's tables in it.
 async fn open_to_write(config: &Config) -> Result<Db, Failure> {
-    let db = Db::open(&config.database, Mode::Write).await?;
+    with_tables(Db::open(&config.database, Mode::Write).await?, config).await
+}
+
+async fn with_tables(db: Db, config: &Config) -> Result<Db, Failure> {
     let report = db.migrate().await?;
     if !report.applied.is_empty() {
         tracing::info!(database = %config.database, applied = report.applied.len(), "tables brought up to date");
@@ -87,8 +90,7 @@ async fn open_to_write(config: &Config) -> Result<Db, Failure> {
 async fn open_to_follow(config: &Config) -> Result<Db, Failure> {
     let db = Db::open(&config.database, Mode::Write).await?;
     check_health(&db).await?;
-    db.close().await;
-    open_to_write(config).await
+    with_tables(db, config).await
 }
 
 /// Opens a database that must be there already.
