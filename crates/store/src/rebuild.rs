@@ -153,9 +153,13 @@ pub fn due_snapshot(
     Some(Snapshot { fingerprint: fingerprint.to_owned(), block_number, state: to_state(tracker) })
 }
 
-/// A state is written for no fewer events a position. To write and read a position's costs about as much as to fold four, so that
-/// states take a fourth of the time that all takes, and no more; and a restart folds so many again, or twice as many.
+/// A state is written for no fewer events a position, of those above [`POSITIONS_FREE`]. To write and read a position's costs
+/// about as much as to fold four events, so that states take a fourth of the time that all takes, and no more; and a restart
+/// folds so many again, or twice as many.
 const EVENTS_PER_POSITION: u64 = 12;
+
+/// A state of so many positions is small.
+const POSITIONS_FREE: usize = 1_000;
 
 /// How many of the next events can be folded at once after so many, since no snapshot falls due between them: to the end of the
 /// block in which their count passes a multiple of `every`, as each step is one.
@@ -168,7 +172,8 @@ fn none_due(next: &[PlacedEvent], folded: u64, every: u64) -> usize {
 
 /// The least `every * 2^k` that is worth a state of so many positions.
 fn step(positions: usize, every: u64) -> u64 {
-    let worth = u64::try_from(positions).unwrap_or(u64::MAX).saturating_mul(EVENTS_PER_POSITION);
+    let counted = u64::try_from(positions.saturating_sub(POSITIONS_FREE)).unwrap_or(u64::MAX);
+    let worth = counted.saturating_mul(EVENTS_PER_POSITION);
     every.saturating_mul(worth.div_ceil(every).next_power_of_two())
 }
 
@@ -244,11 +249,11 @@ mod tests {
     fn a_state_is_worth_its_events() {
         let cases = [
             ("no position", 0, 50_000, 50_000),
-            ("few", 4_166, 50_000, 50_000),
-            ("one more than a twelfth", 4_167, 50_000, 100_000),
+            ("few", 5_166, 50_000, 50_000),
+            ("one more than a twelfth above a thousand", 5_167, 50_000, 100_000),
             ("many", 32_434, 50_000, 400_000),
-            ("each event", 0, 1, 1),
-            ("each event, and three positions", 3, 1, 64),
+            ("each event", 1_000, 1, 1),
+            ("each event, and three positions more", 1_003, 1, 64),
         ];
         for (name, positions, every, expected) in cases {
             assert_eq!(step(positions, every), expected, "{name}");

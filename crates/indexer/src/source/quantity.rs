@@ -9,14 +9,12 @@ pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D:
     deserializer.deserialize_any(Reader)
 }
 
-/// What `0x` and so many hexadecimal digits say as 64 bits have, and nothing else.
+/// What `0x` and hexadecimal digits say, and nothing else.
 pub(crate) fn plain(text: &[u8]) -> Option<u64> {
-    let digits = text.strip_prefix(b"0x").filter(|digits| (1..=DIGITS_MAX).contains(&digits.len()))?;
-    digits.iter().try_fold(0, |number, digit| Some(number << 4 | u64::from(char::from(*digit).to_digit(16)?)))
+    // Of its own the standard library's reader takes a sign, too.
+    let digits = text.strip_prefix(b"0x").filter(|digits| !digits.starts_with(b"+"))?;
+    u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
-
-/// Of a number of 64 bits.
-const DIGITS_MAX: usize = 16;
 
 /// As [`read`], or `null`.
 pub(super) fn read_if_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
