@@ -365,6 +365,23 @@ mod tests {
     }
 
     #[test]
+    fn items_longer_than_a_piece_are_read_however_they_are_cut() {
+        let items: Vec<String> = (1..8).map(|kilobytes| "x".repeat(kilobytes * 999)).collect();
+        let answer = format!(r#"{{"result":{},"id":0}}"#, serde_json::to_string(&items).unwrap());
+        for part in [1, 100, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 5_000, 17_000, answer.len()] {
+            for first in [1, 1_500, 12_345] {
+                let mut incoming = Incoming::<String>::new(0);
+                let (begun, rest) = answer.as_bytes().split_at(first);
+                incoming.take(begun, Some).unwrap();
+                rest.chunks(part).for_each(|part| incoming.take(part, Some).unwrap());
+                let (envelope, told) = incoming.finish(Some).unwrap();
+                assert_eq!(envelope, br#"{"result":[],"id":0}"#, "by {part}, after {first}");
+                assert!(told == items, "by {part}, after {first}");
+            }
+        }
+    }
+
+    #[test]
     fn only_what_is_wanted_is_kept() {
         let mut incoming = Incoming::new(0);
         let keep = |item: u8| (item > 1).then(|| item.to_string());
