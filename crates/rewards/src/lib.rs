@@ -21,6 +21,7 @@
 pub mod accrue;
 pub mod announced;
 pub mod apr;
+mod aside;
 pub mod campaign;
 pub mod checksum;
 mod compact;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use alloy_primitives::{Address, U256};
 use serde::{Deserialize, Serialize};
 
+use crate::aside::Aside;
 use crate::event::PoolEvent;
 use crate::id::Holding;
 use crate::ledger::growth::FeeBook;
@@ -33,11 +34,15 @@ pub struct ConcentratedLedger {
     /// Of all positions, wherever the price is; the accrual's numbers are sized for it.
     liquidity_of_all: u128,
     ticks: BTreeMap<Tick, TickLiquidity>,
+    /// The neighbours of some tick, as long as no tick came or went.
     #[serde(skip_serializing)]
-    near: Near,
+    near: Aside<Option<Neighbours>>,
     positions: Vec<Position>,
+    /// By position: a number that is another one whenever its liquidity has changed, for who brings something up to date by it.
+    /// Apart from the positions, since all of these are looked at. Zero is for those that never changed, as far as whoever begins
+    /// to look knows: a ledger that was stored begins above it.
     #[serde(skip_serializing)]
-    changes: Changes,
+    changes: Aside<Vec<u32>>,
     #[serde(skip_serializing)]
     index: Index,
     facts: PoolFacts,
@@ -81,32 +86,6 @@ pub struct Position {
     /// Who holds it; the zero address before an NFT's first transfer and after it is burnt.
     pub holder: Address,
 }
-
-/// The neighbours of some tick, as long as no tick came or went. It follows from the ticks, so it makes no two ledgers differ.
-#[derive(Debug, Clone, Copy, Default)]
-struct Near(Option<Neighbours>);
-
-impl PartialEq for Near {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Near {}
-
-/// A number for each position that is another one whenever its liquidity has changed, for who brings something up to date by it:
-/// apart from the positions, since all of these are looked at. It says nothing of what a ledger holds, so it makes no two differ.
-/// Zero is for those that never changed, as far as whoever begins to look knows: a ledger that was stored begins above it.
-#[derive(Debug, Clone, Default)]
-struct Changes(Vec<u32>);
-
-impl PartialEq for Changes {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Changes {}
 
 /// What is kept of a ledger, in the order of its fields: all but the index, which follows from the positions, and what follows
 /// from the ticks, or from how it came to be.
@@ -357,7 +336,7 @@ impl ConcentratedLedger {
         let is_there = liquidity.gross > 0;
         let before = if is_there { self.ticks.insert(tick, liquidity) } else { self.ticks.remove(&tick) };
         if before.is_some() != is_there {
-            self.near = Near::default();
+            self.near = Aside::default();
         }
     }
 }
@@ -391,9 +370,9 @@ impl From<Stored> for ConcentratedLedger {
             liquidity,
             liquidity_of_all,
             ticks,
-            near: Near::default(),
+            near: Aside::default(),
             index: Index::of(&positions),
-            changes: Changes(vec![1; positions.len()]),
+            changes: Aside(vec![1; positions.len()]),
             positions,
             facts,
             fees,

@@ -6,6 +6,7 @@ use std::ops::{Index, IndexMut};
 use serde::{Deserialize, Serialize};
 
 use super::BoardTick;
+use crate::aside::Aside;
 use crate::ledger::concentrated::between;
 use crate::unit::Tick;
 
@@ -15,22 +16,11 @@ pub(super) struct Ticks {
     kept: Vec<BoardTick>,
     /// Places whose ticks are closed.
     free: Vec<Place>,
+    /// By place: how often the price crossed what is kept there, since whoever holds this began. Apart from the ticks, since all of
+    /// these are looked at.
     #[serde(skip)]
-    crossings: Crossings,
+    crossings: Aside<Vec<u32>>,
 }
-
-/// By place: how often the price crossed what is kept there, since whoever holds this began. Apart from the ticks, since all of
-/// these are looked at. It says nothing of what is kept, so it makes no two differ.
-#[derive(Debug, Clone, Default)]
-struct Crossings(Vec<u32>);
-
-impl PartialEq for Crossings {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Crossings {}
 
 /// Where a tick is kept, as long as it is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +52,7 @@ impl Ticks {
 
     /// Does something to each tick that a price moving between these crosses.
     pub(super) fn cross(&mut self, low: Tick, high: Tick, mut act: impl FnMut(&mut BoardTick)) {
-        let Self { places, kept, crossings: Crossings(crossings), .. } = self;
+        let Self { places, kept, crossings: Aside(crossings), .. } = self;
         crossings.resize(kept.len(), 0);
         for place in places.range(between(low, high)).map(|(_, place)| place.as_usize()) {
             crossings[place] = crossings[place].wrapping_add(1);
