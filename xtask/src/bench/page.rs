@@ -1,5 +1,5 @@
-//! Writes BENCHMARKS.md: the sections, and below them what people wrote. A section that was not measured stays as it was; each
-//! says when, at what and on which machine it was measured.
+//! Writes BENCHMARKS.md: the sections, and what people wrote before and below them. A section that was not measured stays as it
+//! was; each says when, at what and on which machine it was measured.
 
 use crate::shell::{Failed, output, root};
 
@@ -13,8 +13,10 @@ pub(super) struct Table {
 /// What stands below this line is written by people and kept.
 const KEPT: &str = "<!-- Written by hand from here on: `cargo xtask bench` keeps it. -->";
 
+/// How a new file begins; what people make of it is kept as well.
 const HEAD: &str = "# Benchmarks\n\nWhat was measured, where, and how to measure it again. Machines are noisy: hold figures of one \
                     run against each other,\nnot against another day's.";
+const SECTION: &str = "\n## ";
 
 /// Puts a table into the file, whose sections have the order of `titles`.
 pub(super) fn write(table: &Table, titles: &[&str], arguments: &[String]) -> Result<(), Failed> {
@@ -33,17 +35,18 @@ pub(super) fn write(table: &Table, titles: &[&str], arguments: &[String]) -> Res
 }
 
 fn put(old: &str, table: Option<&Table>, titles: &[&str], when: &str) -> String {
-    let (measured, kept) = old.split_once(KEPT).unwrap_or((old, "\n"));
+    let (above, kept) = old.split_once(KEPT).unwrap_or((old, "\n"));
+    let (head, _) = above.split_once(SECTION).unwrap_or((above, ""));
+    let head = if head.is_empty() { HEAD } else { head.trim_end() };
     let sections = |title: &&str| {
         let fresh = table.filter(|table| table.title == *title);
         let fresh = fresh.map(|Table { about, text, .. }| format!("{about}\n\n{when}\n\n{}", shown(text)));
-        let before =
-            || measured.split("\n## ").skip(1).find_map(|one| one.strip_prefix(&format!("{title}\n")));
+        let before = || above.split(SECTION).skip(1).find_map(|one| one.strip_prefix(&format!("{title}\n")));
         let text = fresh.or_else(|| before().map(|text| text.trim().to_owned()))?;
-        Some(format!("\n## {title}\n\n{text}\n"))
+        Some(format!("{SECTION}{title}\n\n{text}\n"))
     };
     let sections: String = titles.iter().filter_map(sections).collect();
-    format!("{HEAD}\n{sections}\n{KEPT}{kept}")
+    format!("{head}\n{sections}\n{KEPT}{kept}")
 }
 
 /// A Markdown table as it is, anything else as it was printed.
@@ -95,8 +98,9 @@ mod tests {
         let whole = [table("Three", "| c |"), table("One", "| a |"), table("Two", "plain")];
         let first =
             whole.iter().fold(String::new(), |page, one| put(&page, Some(one), &TITLES, "On Monday."));
-        assert_eq!(first.matches("\n## ").count(), TITLES.len());
-        let by_hand = format!("{first}\n# Found\n\n## Two\n\nby hand\n");
+        assert_eq!(first.matches(SECTION).count(), TITLES.len());
+        let by_hand = first.replace(HEAD, &format!("{HEAD}\n\n| bar | holds |"));
+        let by_hand = format!("{by_hand}\n# Found\n\n## Two\n\nby hand\n");
         let second = put(&by_hand, Some(&table("Two", "| new |")), &TITLES, "On Tuesday.");
         let expected = by_hand
             .replace("What Two is.\n\nOn Monday.", "What Two is.\n\nOn Tuesday.")
