@@ -1,12 +1,13 @@
 //! Scorings by run: `time_weighted` and `swap_weighted`.
 //!
 //! What a part of a run's emission is divided by is known when the run is over. So the board counts what is paid for as it
-//! comes ([`super::tally`]), and is paid at the end: nobody is visited, whoever did not move. The divisors follow from what was
-//! counted. What a block's trades are worth is known when it is over, and those of the instant that is asked about belong to no
-//! run yet, so the newest second's moves wait.
+//! comes ([`super::tally`], `run/counted.rs`), and is paid at the end: nobody is visited, whoever did not move. The divisors
+//! follow from what was counted. What a block's trades are worth is known when it is over, and those of the instant that is
+//! asked about belong to no run yet, so the newest second's moves wait.
 //!
 //! Two things do not go so, and there a run is walked: its moves are kept, a scout that is one block behind adds up the
-//! divisors, and at the end the moves are walked again over the real board, paying at each point what the sums say.
+//! divisors (`run/scouted.rs`), and at the end the moves are walked again over the real board, paying at each point what the
+//! sums say.
 //!
 //! - With a minimum of value, who shares in a run is known at its end only, and `per_block` divides each interval by them.
 //! - What a vault's stake earns is divided by the shares behind it, which takes a rounding: sums cannot be paid later.
@@ -27,6 +28,8 @@
 //! With `swap_weighted`, a run without a trade, or in which no eligible liquidity earned a fee, pays nobody: its emission
 //! waits for the next run that does, also past an override.
 
+mod counted;
+mod scouted;
 mod wages;
 mod walk;
 
@@ -224,46 +227,6 @@ impl Run {
         (self.starts_at, self.scouted_at, self.first_price_x192) = (ends_at, ends_at, self.price_x192);
     }
 
-    /// Sends the scout through the whole run once more, without the stakes that it leaves out; trades at or after `end`
-    /// do not count.
-    fn scout_again(&mut self, terms: &Terms, holders: &mut Holders, end: UnixSeconds) {
-        if let Some(left_out) = &self.left_out {
-            holders.leave_out(left_out.clone());
-        }
-        let blocks = std::mem::take(&mut self.blocks);
-        self.scout = Some(holders.clone());
-        (self.scouted_at, self.sums, self.price_x192) =
-            (self.starts_at, Sums::default(), self.first_price_x192);
-        self.unknown_here = None;
-        for block in blocks {
-            self.scout_newest_before(terms, end);
-            self.blocks.push(block);
-        }
-        self.scout_newest_before(terms, end);
-    }
-
-    fn scout_newest(&mut self, terms: &Terms) {
-        self.scout_newest_before(terms, UnixSeconds(u64::MAX));
-    }
-
-    /// Sends the scout through the newest block; trades at or after `end` do not count.
-    fn scout_newest_before(&mut self, terms: &Terms, end: UnixSeconds) {
-        let (Some(scout), Some(block)) = (&mut self.scout, self.blocks.last()) else { return };
-        let sums = &mut self.sums;
-        if terms.scoring == Scoring::TimeWeighted {
-            let seconds = terms.stretch.paid_seconds(self.scouted_at, block.when.at);
-            sums.add(&scout.board, Point::Time(seconds));
-        }
-        self.scouted_at = block.when.at;
-        let counts = terms.counts(block.when.at) && block.when.at < end;
-        let price = block.last_price().or(self.price_x192);
-        let unknown = walk(scout, terms, block, price, counts, &mut |board, point| sums.add(board, point));
-        self.price_x192 = price;
-        if unknown && terms.scoring == Scoring::SwapWeighted {
-            self.unknown_here = self.unknown_here.or(Some(block.when.block));
-        }
-    }
-
     /// Pays the run's emission, if there is anybody to pay by its rule.
     fn pay(&mut self, terms: &Terms, holders: &mut Holders, idle: &mut Units, ends_at: UnixSeconds) {
         let seconds = terms.stretch.paid_seconds(self.starts_at, ends_at);
@@ -298,39 +261,6 @@ impl Run {
             walk(holders, terms, block, price, counts, &mut |board, point| wages.pay(board, point));
         }
         wages.pay(&mut holders.board, Point::Time(terms.stretch.paid_seconds(at, ends_at)));
-    }
-}
-
-impl Run {
-    /// Counts what waits, where the run is not walked; trades at or after `end` do not count.
-    fn count(&mut self, terms: &Terms, holders: &mut Holders, end: UnixSeconds) {
-        let sums = &mut self.sums;
-        let mut count = |board: &mut Board, point| match point {
-            Point::Fees(value) => board.count_fees(value.as_limbs()),
-            Point::Tokens(value) => {
-                sums.trades += 1;
-                board.count_tokens(value.as_limbs());
-            }
-            Point::Time(_) => {}
-        };
-        for block in self.blocks.drain(..) {
-            let counts = terms.counts(block.when.at) && block.when.at < end;
-            self.price_x192 = block.last_price().or(self.price_x192);
-            let unknown = walk(holders, terms, &block, self.price_x192, counts, &mut count);
-            if unknown && terms.scoring == Scoring::SwapWeighted {
-                self.unknown_here = self.unknown_here.or(Some(block.when.block));
-            }
-        }
-    }
-
-    /// Counts the time up to `at`, where the run is not walked.
-    fn count_seconds(&mut self, terms: &Terms, holders: &mut Holders, at: UnixSeconds) {
-        let seconds = terms.stretch.paid_seconds(self.scouted_at, at);
-        self.scouted_at = at;
-        if seconds > 0 {
-            holders.board.count_fees(&[seconds]);
-            holders.board.count_tokens(&[seconds]);
-        }
     }
 
     /// Counts the time that is left of the run.
