@@ -36,8 +36,10 @@ pub(super) fn write(table: &Table, titles: &[&str], arguments: &[String]) -> Res
 
 fn put(old: &str, table: Option<&Table>, titles: &[&str], when: &str) -> String {
     let (above, kept) = old.split_once(KEPT).unwrap_or((old, "\n"));
-    let (head, _) = above.split_once(SECTION).unwrap_or((above, ""));
-    let head = if head.is_empty() { HEAD } else { head.trim_end() };
+    // People may have sections of their own before the measured ones.
+    let begins = titles.iter().filter_map(|title| above.find(&format!("{SECTION}{title}\n"))).min();
+    let head = above[..begins.unwrap_or(above.len())].trim_end();
+    let head = if head.is_empty() { HEAD } else { head };
     let sections = |title: &&str| {
         let fresh = table.filter(|table| table.title == *title);
         let fresh = fresh.map(|Table { about, text, .. }| format!("{about}\n\n{when}\n\n{}", shown(text)));
@@ -99,7 +101,7 @@ mod tests {
         let first =
             whole.iter().fold(String::new(), |page, one| put(&page, Some(one), &TITLES, "On Monday."));
         assert_eq!(first.matches(SECTION).count(), TITLES.len());
-        let by_hand = first.replace(HEAD, &format!("{HEAD}\n\n| bar | holds |"));
+        let by_hand = first.replace(HEAD, &format!("{HEAD}\n\n## What holds\n\n| bar |"));
         let by_hand = format!("{by_hand}\n# Found\n\n## Two\n\nby hand\n");
         let second = put(&by_hand, Some(&table("Two", "| new |")), &TITLES, "On Tuesday.");
         let expected = by_hand
