@@ -55,7 +55,7 @@ function Campaigns({ of, pools }: { of: Campaign[]; pools: Pool[] }) {
     { name: "Eligible TVL", hint: "What the eligible positions hold", by: (one) => number(one.tvl_usd), cell: (one) => <Usd value={one.tvl_usd} why={one.tvl_reason} /> },
     { name: "Budget", by: (one) => BigInt(one.budget_units), cell: (one) => <Amount units={one.budget_units} token={one.reward_token} places={0} /> },
     {
-      name: "Paid out so far", text: true, hint: "Earned, undistributed, and still to come, as parts of the budget",
+      name: "Emitted so far", text: true, hint: "What time has set free, earned or undistributed, as a part of the budget",
       cell: (one) => <Bar campaign={one} />,
     },
     {

@@ -22,9 +22,11 @@ const dollars = (usd) => `[title="${usd} USD"]`;
 
 async function overview({ page, json }, campaigns) {
   const one = await page("/");
-  for (const { id, earned_units, budget_units, tvl_usd } of campaigns) {
+  for (const { id, earned_units, emitted_units, budget_units, tvl_usd } of campaigns) {
     const row = one.getByRole("row").filter({ has: one.getByRole("link", { name: id, exact: true }) });
     await row.locator(units(budget_units)).waitFor();
+    const emitted = await row.locator("th, td").nth(await column(one, "Emitted so far")).textContent();
+    assert.equal(emitted, percentOf(emitted_units, budget_units), `${id}: what is emitted, of which not all is earned`);
     if (tvl_usd !== null) await row.locator(dollars(tvl_usd)).waitFor();
     assert(earned_units !== null, "the rehearsal's sums are known");
   }
@@ -37,6 +39,20 @@ async function overview({ page, json }, campaigns) {
   assert(one.url().includes("metric=volume_usd"), one.url());
   await one.reload();
   await one.locator('button[aria-pressed="true"]', { hasText: "Volume" }).waitFor();
+}
+
+/** The place of a column of the first table. */
+async function column(one, name) {
+  const names = await one.getByRole("table").first().getByRole("columnheader").allTextContents();
+  const place = names.findIndex((one) => one.startsWith(name));
+  assert(place >= 0, `${name} is none of ${names}`);
+  return place;
+}
+
+/** Cut after two places. */
+function percentOf(units, whole) {
+  const hundredths = String((BigInt(units) * 10_000n) / BigInt(whole)).padStart(3, "0");
+  return `${hundredths.slice(0, -2)}.${hundredths.slice(-2)} %`;
 }
 
 async function campaign({ page }, campaign, earners) {
@@ -151,6 +167,16 @@ async function tables(world, campaign, account) {
   for (const path of ["/", `/?campaign=${campaign.id}`, `/?pool=${pool.id}`, `/?account=${account}`]) await charts(world, path);
 }
 
+/** Whether there is something to see on each chart of which anything is known. */
+function allDrawn() {
+  const charts = [...document.querySelectorAll(".plot:not(.empty)")].map((plot) => plot.querySelector("canvas"));
+  return charts.length > 0 && charts.every((canvas) => {
+    if (!canvas?.width || !canvas.height) return false;
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    return data.some((channel) => channel !== 0);
+  });
+}
+
 async function charts({ page, api }, path) {
   const one = await page(path);
   const buttons = one.getByRole("button", { name: "save as CSV" });
@@ -161,6 +187,8 @@ async function charts({ page, api }, path) {
   one.on("download", (file) => saved.push(file));
   const count = await buttons.count();
   assert(count > 0, `${path} has charts`);
+  await one.evaluate(() => document.querySelectorAll(".plot").forEach((plot) => plot.scrollIntoView()));
+  await until(() => one.evaluate(allDrawn), `${path}: every chart is drawn`);
   for (let place = 0; place < count; place += 1) {
     [asked, saved] = [[], []];
     await buttons.nth(place).click();
